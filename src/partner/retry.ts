@@ -1,0 +1,31 @@
+/** When the same call may be made again, and after which pause. Only what the partner provably did not take is repeated. */
+import type { Outcome } from './outcome.ts'
+
+const maxRetries = 2
+const firstPauseMs = 100
+const shortestThrottlePauseMs = 250
+const defaultThrottlePauseMs = 1000
+
+/**
+ * The pause before the next try in milliseconds, or undefined where there must be none. `tries` counts those already made.
+ * Exponential with full jitter for what was not sent; what the partner asked for where it throttles.
+ */
+export function pauseBeforeRetry(outcome: Outcome, tries: number, random = Math.random): number | undefined {
+  if (tries > maxRetries) return undefined
+  switch (outcome.kind) {
+    case 'not-sent':
+      return random() * firstPauseMs * 2 ** tries
+    case 'throttled':
+      return Math.max(shortestThrottlePauseMs, parseRetryAfter(outcome.retryAfter) ?? defaultThrottlePauseMs)
+    default:
+      return undefined
+  }
+}
+
+/** `Retry-After` (RFC 9110, section 10.2.3), delta seconds or a date, in milliseconds from `now`. */
+export function parseRetryAfter(value: string | undefined, now = Date.now()): number | undefined {
+  if (value === undefined) return undefined
+  if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
+  const at = Date.parse(value)
+  return Number.isNaN(at) ? undefined : Math.max(0, at - now)
+}

@@ -1,0 +1,79 @@
+/**
+ * FreedomPay's Card API, as its documentation has it (docs.freedompay.uz/api-13679535, docs.freedompay.kz/api-12074751,
+ * docs.freedompay.kg/api-13677899). Members that the documentation marks optional are optional here; nothing else is assumed.
+ */
+import Type, { type Static } from 'typebox'
+
+/** The calls this service makes. Every Card API call is a POST with a JSON body. */
+export const paths = {
+  add: '/v5/card-api/client/add',
+  status: '/v5/card-api/request/status',
+} as const
+
+export type Operation = keyof typeof paths
+
+const PartnerAddress = Type.Object(
+  {
+    country: Type.Optional(Type.String()),
+    postal_code: Type.Optional(Type.String()),
+    address_line1: Type.Optional(Type.String()),
+    address_line2: Type.Optional(Type.String()),
+    address_line3: Type.Optional(Type.String()),
+  },
+  { additionalProperties: false },
+)
+export type PartnerAddress = Static<typeof PartnerAddress>
+
+export const AddClientRequest = Type.Object(
+  {
+    request_id: Type.String({ format: 'uuid' }),
+    product_id: Type.Integer(),
+    branch_id: Type.Optional(Type.String()),
+    client: Type.Object(
+      {
+        phone: Type.Integer({ minimum: 1 }),
+        type: Type.Optional(Type.Union([Type.Literal(1), Type.Literal(2), Type.Literal(3)])),
+        resident: Type.Optional(Type.Union([Type.Literal(1), Type.Literal(2)])),
+        first_name: Type.Optional(Type.String()),
+        last_name: Type.Optional(Type.String()),
+        middle_name: Type.Optional(Type.String()),
+        birthdate: Type.Optional(Type.String({ format: 'date' })),
+        email: Type.Optional(Type.String()),
+        country: Type.Optional(Type.String()),
+        person_id: Type.Optional(Type.String()),
+        language: Type.Optional(Type.String()),
+        document: Type.Optional(Type.String()),
+        external_user_id: Type.Optional(Type.String()),
+        address1: Type.Optional(PartnerAddress),
+        address2: Type.Optional(PartnerAddress),
+      },
+      { additionalProperties: false },
+    ),
+    identification_info: Type.Optional(
+      Type.Object({ idn_date: Type.String(), identified_by: Type.String() }, { additionalProperties: false }),
+    ),
+  },
+  { additionalProperties: false },
+)
+export type AddClientRequest = Static<typeof AddClientRequest>
+
+export const StatusRequest = Type.Object(
+  { request_id: Type.String({ format: 'uuid' }) },
+  { additionalProperties: false },
+)
+export type StatusRequest = Static<typeof StatusRequest>
+
+/**
+ * What both calls answer, read generously: the error body and the moment `client_id` appears are undocumented, and words
+ * that we do not know are judged in outcome.ts, so only the types are fixed here. Unknown members are allowed.
+ */
+export const PartnerAnswer = Type.Object({
+  status: Type.String(),
+  request_status: Type.Optional(Type.String()),
+  dt: Type.Optional(Type.String()),
+  client_id: Type.Optional(Type.String()),
+  cards: Type.Optional(Type.Array(Type.Object({ card_id: Type.String() }))),
+  error_code: Type.Optional(Type.Union([Type.String(), Type.Integer()])),
+  error_description: Type.Optional(Type.String()),
+})
+export type PartnerAnswer = Static<typeof PartnerAnswer>
