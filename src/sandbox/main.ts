@@ -1,0 +1,37 @@
+/** The sandbox as a program of its own: `npm run sandbox`. Credentials may be set so that the service can keep its own. */
+import { buildSandbox, sandboxCredentials } from './app.ts'
+
+// EX_CONFIG of sysexits.h, as the service does.
+const exitCodeForSettings = 78
+
+const { env } = process
+// An empty variable counts as absent: that is how compose files leave one out.
+const port = env.SANDBOX_PORT || '4010'
+const host = env.SANDBOX_HOST || '127.0.0.1'
+const credentials = {
+  authId: env.FREEDOMPAY_AUTH_ID || sandboxCredentials.authId,
+  secretKey: env.FREEDOMPAY_SECRET_KEY || sandboxCredentials.secretKey,
+}
+
+if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
+  console.error('SANDBOX_PORT must be a port number, 0 to 65535 (0 takes a free one)')
+  process.exit(exitCodeForSettings)
+}
+
+const sandbox = buildSandbox({ credentials })
+
+async function stop() {
+  await sandbox.close()
+  process.exit(0)
+}
+process.once('SIGTERM', stop)
+process.once('SIGINT', stop)
+
+try {
+  const url = await sandbox.listen(Number(port), host)
+  console.log(JSON.stringify({ msg: 'FreedomPay sandbox is listening: no real clients are created', url }))
+} catch (err) {
+  // The system's message says which address, and why: in use, not allowed, not ours.
+  console.error(`The sandbox cannot listen (SANDBOX_HOST, SANDBOX_PORT): ${(err as Error).message}`)
+  process.exit(1)
+}

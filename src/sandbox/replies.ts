@@ -1,0 +1,68 @@
+/** What the sandbox may do with a call's connection, as values, so that only this file touches the response. */
+import type { ServerResponse } from 'node:http'
+
+export type Reply =
+  | { readonly kind: 'json'; readonly statusCode: number; readonly body: object; readonly headers?: ReplyHeaders }
+  | { readonly kind: 'json byte by byte'; readonly body: object; readonly byteIntervalMs: number }
+  | { readonly kind: 'html' }
+  | { readonly kind: 'cut connection' }
+  | { readonly kind: 'none' }
+
+type ReplyHeaders = Readonly<Record<string, string>>
+
+/** HTTP 200 with the error body of the sibling APIs: the Card API's own is undocumented, and so are its codes. */
+export function declineWith(code: string, description: string): Reply {
+  const body = { status: 'error', request_status: 'error', dt: now(), error_code: code, error_description: description }
+  return { kind: 'json', statusCode: 200, body }
+}
+
+/** Everything but HTTP 200 is undocumented; the body is kept in the family of the others. */
+export function failWith(statusCode: number, description: string, headers: ReplyHeaders = {}): Reply {
+  const body = { status: 'error', request_status: 'error', dt: now(), error_description: description }
+  return { kind: 'json', statusCode, body, headers }
+}
+
+/** The moment of an answer, as in the documentation's example: RFC 3339, UTC, ending in `Z`. */
+export function now(): string {
+  return new Date().toISOString()
+}
+
+export function sendReply(res: ServerResponse, reply: Reply): void {
+  switch (reply.kind) {
+    case 'json': {
+      const bytes = Buffer.from(JSON.stringify(reply.body))
+      res.writeHead(reply.statusCode, { ...jsonHeaders(bytes), ...reply.headers }).end(bytes)
+      break
+    }
+    case 'json byte by byte':
+      sendByteByByte(res, Buffer.from(JSON.stringify(reply.body)), reply.byteIntervalMs)
+      break
+    case 'html':
+      res.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Please wait</title>')
+      break
+    case 'cut connection':
+      res.destroy()
+      break
+    case 'none':
+      break
+    default:
+      reply satisfies never
+  }
+}
+
+function sendByteByByte(res: ServerResponse, bytes: Buffer, byteIntervalMs: number): void {
+  res.writeHead(200, jsonHeaders(bytes))
+  let sent = 0
+  function sendNext() {
+    if (res.destroyed) return
+    res.write(bytes.subarray(sent, sent + 1))
+    sent += 1
+    if (sent < bytes.length) setTimeout(sendNext, byteIntervalMs).unref()
+    else res.end()
+  }
+  sendNext()
+}
+
+function jsonHeaders(bytes: Buffer) {
+  return { 'content-type': 'application/json', 'content-length': bytes.length }
+}

@@ -1,0 +1,117 @@
+/** The faults that the sandbox plays, chosen by the last three digits of the client's phone number. */
+
+/** How long things take, in milliseconds. Tests shorten them. */
+export interface Timings {
+  readonly processingMs: number
+  readonly failingMs: number
+  readonly byteIntervalMs: number
+  readonly unknownWordMs: number
+}
+
+export const defaultTimings: Timings = {
+  processingMs: 2_000,
+  failingMs: 1_000,
+  byteIntervalMs: 500,
+  unknownWordMs: 60_000,
+}
+
+export interface State {
+  /** The part of the answer that tells the state, in both calls. */
+  readonly says: {
+    readonly status: 'ok' | 'error'
+    readonly request_status: string
+    readonly error_code?: string
+    readonly error_description?: string
+  }
+  readonly clientExists: boolean
+  /** Only a request that is done tells its `client_id`. */
+  readonly tellsClientId: boolean
+}
+
+const refusal = { error_code: '1001', error_description: 'The client was refused (sandbox)' }
+
+const done: State = { says: { status: 'ok', request_status: 'success' }, clientExists: true, tellsClientId: true }
+const inWork: State = { says: { status: 'ok', request_status: 'process' }, clientExists: false, tellsClientId: false }
+const failed: State = {
+  says: { status: 'ok', request_status: 'error', ...refusal },
+  clientExists: false,
+  tellsClientId: false,
+}
+const rejected: State = {
+  says: { status: 'error', request_status: 'error', ...refusal },
+  clientExists: false,
+  tellsClientId: false,
+}
+const inReview: State = {
+  says: { status: 'ok', request_status: 'in_review' },
+  clientExists: true,
+  tellsClientId: false,
+}
+
+/** What becomes of a registered request: one state, or one state and, after a time, another. */
+export interface Course {
+  readonly first: State
+  readonly next?: { readonly state: State; readonly after: keyof Timings }
+}
+
+export type AddBehaviour =
+  | 'answers'
+  | 'answers html'
+  | 'answers one byte at a time'
+  | 'answers 401'
+  | 'answers 500'
+  | 'answers 429 once'
+  | 'cuts the connection'
+  | 'never answers'
+
+export interface Scenario {
+  readonly name: string
+  readonly add: AddBehaviour
+  /** `null`: the sandbox forgets the request at once, so that a status call does not find it. */
+  readonly registers: Course | null
+}
+
+const success: Scenario = { name: 'success', add: 'answers', registers: { first: done } }
+
+const scenarios: Readonly<Record<string, Scenario>> = {
+  '001': {
+    name: 'process, then success',
+    add: 'answers',
+    registers: { first: inWork, next: { state: done, after: 'processingMs' } },
+  },
+  '002': { name: 'rejected', add: 'answers', registers: { first: rejected } },
+  '003': { name: 'created, then the connection is cut', add: 'cuts the connection', registers: { first: done } },
+  '004': { name: 'created, never answers', add: 'never answers', registers: { first: done } },
+  '005': { name: 'never answers, not created', add: 'never answers', registers: null },
+  '006': { name: 'HTTP 500, not created', add: 'answers 500', registers: null },
+  '007': { name: 'created, answers HTML', add: 'answers html', registers: { first: done } },
+  '008': { name: 'created, answers slowly', add: 'answers one byte at a time', registers: { first: done } },
+  '009': { name: 'HTTP 429, then works', add: 'answers 429 once', registers: { first: done } },
+  '010': { name: 'process for ever', add: 'answers', registers: { first: inWork } },
+  '011': { name: 'HTTP 401', add: 'answers 401', registers: null },
+  '012': {
+    name: 'an unknown word, then success',
+    add: 'answers',
+    registers: { first: inReview, next: { state: done, after: 'unknownWordMs' } },
+  },
+  '013': {
+    name: 'process, then error',
+    add: 'answers',
+    registers: { first: inWork, next: { state: failed, after: 'failingMs' } },
+  },
+}
+
+export function chooseScenario(phone: number): Scenario {
+  return scenarios[String(phone % 1000).padStart(3, '0')] ?? success
+}
+
+/** Computed when asked, from the request's age: the sandbox needs no timer to let time pass. */
+export function stateAt(course: Course, ageMs: number, timings: Timings): State {
+  return course.next !== undefined && ageMs >= timings[course.next.after] ? course.next.state : course.first
+}
+
+/** The age, in milliseconds, at which the request's client comes into being; `Infinity` when it never does. */
+export function ageAtCreation(course: Course, timings: Timings): number {
+  if (course.first.clientExists) return 0
+  return course.next?.state.clientExists ? timings[course.next.after] : Number.POSITIVE_INFINITY
+}

@@ -1,0 +1,81 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import t, { type Test } from 'tap'
+import { request } from 'undici'
+import { paths } from '../../src/partner/schema.ts'
+import { createSigner } from '../../src/partner/signature.ts'
+import { sandboxCredentials } from '../../src/sandbox/app.ts'
+
+const program = fileURLToPath(new URL('../../src/sandbox/main.ts', import.meta.url))
+
+function startProgram(t: Test, env: Record<string, string>) {
+  const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  return child
+}
+
+async function readStartLine(child: ChildProcess & { stdout: Readable }): Promise<{ line: string; url: string }> {
+  for await (const line of createInterface({ input: child.stdout })) return { line, url: JSON.parse(line).url }
+  throw new Error('the program ended without a start line')
+}
+
+const requestId = '828cf71d-a447-4a67-a149-c1df8bc197ca'
+const body = Buffer.from(JSON.stringify({ request_id: requestId, product_id: 1000, client: { phone: 998901234567 } }))
+
+async function addClient(url: string, credentials = sandboxCredentials): Promise<number> {
+  const headers = createSigner('jws', credentials)(paths.add, body)
+  const answer = await request(url + paths.add, { method: 'POST', headers, body, reset: true })
+  await answer.body.dump()
+  return answer.statusCode
+}
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  t.test(`it says where it listens, works, and ends with 0 on ${signal}`, async (t) => {
+    const child = startProgram(t, { SANDBOX_PORT: '0' })
+    const ended = once(child, 'exit')
+    const { line, url } = await readStartLine(child)
+    t.match(line, /sandbox/)
+    t.match(url, /^http:\/\/127\.0\.0\.1:[1-9]\d*$/)
+    t.equal(await addClient(url), 200)
+    child.kill(signal)
+    t.strictSame(await ended, [0, null])
+  })
+}
+
+t.test('it takes the credentials of the environment, and never prints the secret', async (t) => {
+  const credentials = { authId: '123456', secretKey: 'a-secret-of-the-test' }
+  const env = { FREEDOMPAY_AUTH_ID: credentials.authId, FREEDOMPAY_SECRET_KEY: credentials.secretKey }
+  const child = startProgram(t, { SANDBOX_PORT: '0', SANDBOX_HOST: 'localhost', ...env })
+  const errors = text(child.stderr)
+  const { line, url } = await readStartLine(child)
+  t.match(url, /^http:\/\/localhost:/)
+  t.equal(await addClient(url, credentials), 200)
+  t.equal(await addClient(url), 401)
+  child.kill()
+  t.notMatch(line + (await errors), credentials.secretKey)
+})
+
+for (const port of ['65536', '-1', '4010.5', 'http', ' ']) {
+  t.test(`it refuses the port ${JSON.stringify(port)} by name and exits 78`, async (t) => {
+    const child = startProgram(t, { SANDBOX_PORT: port })
+    const ended = once(child, 'exit')
+    const output = Promise.all([text(child.stdout), text(child.stderr)])
+    t.strictSame(await ended, [78, null])
+    const [printed, errors] = await output
+    t.equal(printed, '')
+    t.match(errors, /SANDBOX_PORT/)
+  })
+}
+
+t.test('it says so when the port is taken, and exits 1', async (t) => {
+  const { url } = await readStartLine(startProgram(t, { SANDBOX_PORT: '0' }))
+  const child = startProgram(t, { SANDBOX_PORT: new URL(url).port })
+  const ended = once(child, 'exit')
+  const errors = text(child.stderr)
+  t.strictSame(await ended, [1, null])
+  t.match(await errors, /SANDBOX_PORT.*EADDRINUSE/)
+})
