@@ -1,0 +1,56 @@
+/** The public listener, assembled. Nothing here reads a setting or listens. */
+import { type FastifyInstance, fastify, LogController } from 'fastify'
+import type { Logger } from 'pino'
+import type { ClientRoutesOptions } from './clients/routes.ts'
+import { registerClientRoutes } from './clients/routes.ts'
+import { addDrainHooks, type Lifecycle } from './drain.ts'
+import type { Metrics } from './metrics.ts'
+import errorHandler, { answerClientError, sendProblem, toProblem } from './plugins/error-handler.ts'
+import httpMetrics from './plugins/http-metrics.ts'
+import openapi from './plugins/openapi.ts'
+import requestId, { generateRequestId } from './plugins/request-id.ts'
+import { registerProblemPages } from './problem-pages.ts'
+
+export interface AppParts extends ClientRoutesOptions {
+  readonly log: Logger
+  readonly metrics: Metrics
+  readonly lifecycle: Lifecycle
+  readonly version: string
+  readonly isSandbox: boolean
+  readonly hasDocs: boolean
+  /** Whom to believe `X-Forwarded-*`: nobody, a number of hops in front, or addresses. */
+  readonly trustProxy: false | number | string
+}
+
+/** A whole request, headers and body, must arrive within this; 3 MiB in it is a slow mobile line. */
+const requestTimeoutMs = 30_000
+/** Longer than the 60 s after which common gateways drop an idle upstream connection, so that they end it and not we. */
+const keepAliveTimeoutMs = 72_000
+
+export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
+  const { log, metrics, lifecycle, version, isSandbox, hasDocs, trustProxy } = parts
+  const app = fastify({
+    loggerInstance: log,
+    // One line a request of our own, from http-metrics.
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'reqId' }),
+    requestIdHeader: false,
+    genReqId: generateRequestId,
+    trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
+    requestTimeout: requestTimeoutMs,
+    keepAliveTimeout: keepAliveTimeoutMs,
+    // While closing, requests are refused with a problem of our own.
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, log),
+    frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply),
+    routerOptions: { maxParamLength: 300 },
+  }) as unknown as FastifyInstance
+
+  await app.register(requestId, { isSandbox })
+  await app.register(httpMetrics, { metrics })
+  addDrainHooks(app, lifecycle)
+  await app.register(errorHandler)
+  await app.register(openapi, { version, hasDocs })
+  await registerProblemPages(app)
+  await app.register((scope) => registerClientRoutes(scope, parts))
+  return app
+}

@@ -1,0 +1,112 @@
+import { isUtf8 } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { validate as isUuid } from 'uuid'
+import { type Metrics, outcomeOfProblem } from '../metrics.ts'
+import { toProblem } from '../plugins/error-handler.ts'
+import { Problem } from '../problems.ts'
+import { type CreateClientAtPartner, lookAgainSeconds } from './create-client.ts'
+import { parsePrefer } from './preferences.ts'
+import type { ReadRequest } from './read-request.ts'
+import { createClientSchema, readRequestSchema } from './route-schemas.ts'
+import type { CreateClient } from './schema.ts'
+import type { ValidateBody } from './validation.ts'
+
+export interface ClientRoutesOptions {
+  readonly createClient: CreateClientAtPartner
+  readonly readRequest: ReadRequest
+  readonly validateBody: ValidateBody
+  readonly deadlineMs: number
+  readonly metrics: Metrics
+}
+
+/** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
+const bodyLimitBytes = 3 * 1024 * 1024
+
+export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
+  const { createClient, readRequest, validateBody, deadlineMs, metrics } = options
+
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
+    try {
+      done(null, parseJson(body as Buffer))
+    } catch (error) {
+      done(error as Error)
+    }
+  })
+
+  /**
+   * Creates one client at FreedomPay. All personal data of the body goes there and nowhere else: it is neither logged nor
+   * kept. Answers 201 (created), 202 (not final yet) or a problem.
+   */
+  app.post<{ Body: CreateClient }>('/clients', {
+    schema: createClientSchema,
+    bodyLimit: bodyLimitBytes,
+    // Headers are read where they are used, as a malformed one is not always an error.
+    validatorCompiler:
+      ({ httpPart }) =>
+      (value) => ({ value: httpPart === 'body' ? validateBody(value) : value }),
+    onRequest: async (request) => requirePlainJson(request),
+    onError: async (_request, _reply, error) => {
+      const outcome = outcomeOfProblem[toProblem(error).code]
+      if (outcome !== undefined) metrics.clientsCreate.inc({ outcome })
+    },
+    handler: async (request, reply) => {
+      const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
+      const requestId = randomUUID()
+      // Every further line of this HTTP request names the create it is about.
+      ;(request.log as Logger).setBindings({ requestId })
+      const result = await createClient({ requestId, body: request.body, waitMs, log: request.log })
+      metrics.clientsCreate.inc({ outcome: result.status })
+      if (applied !== '') reply.header('preference-applied', applied)
+      if (result.status !== 'created') reply.header('retry-after', lookAgainSeconds)
+      reply.header('location', `/clients/requests/${result.requestId}`)
+      return reply.code(result.status === 'created' ? 201 : 202).send(result)
+    },
+  })
+
+  /** What is known of an earlier create of the same caller's. Holds no personal data. */
+  app.get<{ Params: { requestId: string } }>('/clients/requests/:requestId', {
+    schema: readRequestSchema,
+    validatorCompiler: () => requireUuid,
+    handler: async (request) => readRequest({ requestId: request.params.requestId.toLowerCase(), log: request.log }),
+  })
+}
+
+function requireUuid(params: { requestId: string }): { value: unknown } {
+  if (isUuid(params.requestId)) return { value: params }
+  throw new Problem('invalid-request', { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] })
+}
+
+const plainJson = /^application\/json(?: *; *charset=(?:utf-8|"utf-8"))?$/i
+
+/** Before the body is read. Stricter than RFC 9110's white space, so that no two parsers can disagree about the type. */
+function requirePlainJson({ raw }: FastifyRequest): void {
+  if (raw.headersDistinct['content-type'] !== undefined && raw.headersDistinct['content-type'].length > 1) {
+    throw new Problem('invalid-request', { errors: [{ pointer: 'content-type', message: 'must be sent once' }] })
+  }
+  const isPlain = plainJson.test(raw.headers['content-type'] ?? '') && raw.headers['content-encoding'] === undefined
+  if (!isPlain) throw new Problem('unsupported-media-type')
+}
+
+/**
+ * A member named `__proto__` stays an ordinary one here and is refused with every other unknown member, so the body needs
+ * no scan for it.
+ */
+function parseJson(body: Buffer): unknown {
+  if (!isUtf8(body)) throw unreadableBody('must be UTF-8')
+  try {
+    return JSON.parse(body.toString())
+  } catch (error) {
+    // The parser's message quotes the body; the position in it is all that may leave.
+    const position = /at position (\d+)/.exec((error as Error).message)?.[1]
+    throw unreadableBody(
+      `must be a JSON object${position === undefined ? '' : `; unreadable at character ${position}`}`,
+    )
+  }
+}
+
+function unreadableBody(message: string): Problem {
+  return new Problem('invalid-request', { errors: [{ pointer: '', message }] })
+}

@@ -1,0 +1,265 @@
+/** The environment, read once: one schema, every fault named at once, a frozen result that holds no secret. */
+import { readFileSync } from 'node:fs'
+import { isIP } from 'node:net'
+import { envSchema } from 'env-schema'
+import Type, { type Static } from 'typebox'
+import { type Member, members } from './clients/schema.ts'
+import { type LogLevel, logLevels } from './logger.ts'
+import { type Region, regions } from './partner/regions.ts'
+import type { Credentials, SignatureScheme } from './partner/signature.ts'
+
+const maxTimerMs = 2 ** 31 - 1
+const Port = (fallback: number, description: string) =>
+  Type.Integer({ minimum: 0, maximum: 65535, default: fallback, description })
+const Ms = (fallback: number, description: string, minimum = 1) =>
+  Type.Integer({ minimum, maximum: maxTimerMs, default: fallback, description })
+const Text = (description: string, options: { default?: string } = {}) => Type.String({ description, ...options })
+
+/** Every setting by its name in the environment; the README's table is made from this. */
+export const Settings = Type.Object({
+  HOST: Text('Address that both listeners bind to; the image sets `0.0.0.0`', { default: '127.0.0.1' }),
+  PORT: Port(3000, 'Port of the API'),
+  OPS_PORT: Port(3001, 'Port of `/metrics`, `/livez` and `/readyz`'),
+  LOG_LEVEL: Type.Enum([...logLevels], { default: 'info', description: 'pino level' }),
+  FREEDOMPAY_REGION: Type.Enum(Object.keys(regions) as Region[], {
+    default: 'uz',
+    description: '`uz` · `kz` · `kg`: host, signature and required members',
+  }),
+  FREEDOMPAY_BASE_URL: Type.Optional(Text('Another host than the region’s, e.g. the test host or a sandbox')),
+  FREEDOMPAY_SIGNATURE: Type.Optional(
+    Type.Enum(['jws', 'sign'], {
+      description: '`jws` · `sign`; the region’s by default: `sign` in kg, `jws` elsewhere',
+    }),
+  ),
+  FREEDOMPAY_AUTH_ID: Type.Optional(Text('Credential: our identifier at FreedomPay')),
+  FREEDOMPAY_SECRET_KEY: Type.Optional(Text('Credential: the key that signs')),
+  FREEDOMPAY_PRODUCT_ID: Type.Optional(
+    Type.Integer({ description: 'The product that is injected; required, but for the sandbox' }),
+  ),
+  FREEDOMPAY_BRANCH_ID: Type.Optional(Text('The branch that is injected; FreedomPay has a default of its own')),
+  FREEDOMPAY_ALLOWED_PRODUCT_IDS: Type.Optional(
+    Text('Comma-separated: what a caller may ask for instead; the default alone where unset'),
+  ),
+  FREEDOMPAY_ALLOWED_BRANCH_IDS: Type.Optional(
+    Text('Comma-separated: what a caller may ask for instead; the default alone where unset'),
+  ),
+  FREEDOMPAY_REQUIRED: Text('Comma-separated members of our body that are required as well, e.g. `personId,document`', {
+    default: '',
+  }),
+  FREEDOMPAY_DUPLICATE_CODES: Text('Comma-separated codes by which FreedomPay says that a request_id is not unique', {
+    default: '1002',
+  }),
+  FREEDOMPAY_NOT_FOUND_CODES: Text('Comma-separated codes by which FreedomPay says that it has no such request', {
+    default: '1006',
+  }),
+  REQUEST_DEADLINE_MS: Ms(25_000, 'Everything one `POST /clients` may take'),
+  CREATE_WAIT_MS: Ms(
+    5000,
+    'How long a create waits for a final outcome while FreedomPay says `process`, unless `Prefer` says otherwise',
+    0,
+  ),
+  PARTNER_CONNECT_TIMEOUT_MS: Ms(3000, 'One connection to FreedomPay'),
+  PARTNER_TIMEOUT_MS: Ms(15_000, 'One call to FreedomPay, from start to last byte'),
+  PARTNER_SETTLE_MS: Ms(2000, 'How long "no such request" must stand before it is believed', 0),
+  TRUST_PROXY: Text('Addresses in front whose `X-Forwarded-*` are believed, or their number of hops', {
+    default: 'false',
+  }),
+  DOCS: Type.Boolean({ default: true, description: 'Swagger UI on or off' }),
+  SHUTDOWN_DELAY_MS: Ms(0, 'Pause between "not ready" and closing, for load balancers', 0),
+})
+type Settings = Static<typeof Settings>
+
+export interface Config {
+  readonly host: string
+  readonly port: number
+  readonly opsPort: number
+  readonly logLevel: LogLevel
+  readonly region: Region
+  /** Undefined: the sandbox, started in this process. */
+  readonly partnerOrigin: string | undefined
+  readonly signature: SignatureScheme
+  /** Reads the credentials from where they stand; undefined for the sandbox, which has its own. */
+  readonly readCredentials: (() => Credentials) | undefined
+  readonly productId: number
+  readonly branchId: string | undefined
+  readonly allowedProductIds: ReadonlySet<number>
+  readonly allowedBranchIds: ReadonlySet<string>
+  readonly alsoRequired: readonly Member[]
+  readonly duplicateCodes: ReadonlySet<string>
+  readonly notFoundCodes: ReadonlySet<string>
+  readonly requestDeadlineMs: number
+  readonly createWaitMs: number
+  readonly partnerConnectTimeoutMs: number
+  readonly partnerTimeoutMs: number
+  readonly partnerSettleMs: number
+  readonly trustProxy: false | number | string
+  readonly hasDocs: boolean
+  readonly shutdownDelayMs: number
+}
+
+/** All faults of the environment together, each naming its setting and never its value. */
+export class ConfigError extends Error {
+  readonly faults: readonly string[]
+
+  constructor(faults: readonly string[]) {
+    super(`The settings are faulty:\n${faults.map((fault) => `- ${fault}`).join('\n')}`)
+    this.name = 'ConfigError'
+    this.faults = faults
+  }
+}
+
+type Environment = Readonly<Record<string, string | undefined>>
+
+/** The sandbox takes any; 1000 is the product whose requirements are documented. */
+const sandboxProductId = 1000
+
+/** @throws ConfigError */
+export function loadConfig(env: Environment): Config {
+  const faults: string[] = []
+  const texts = readTexts(env, faults)
+  const settings = parse(texts, faults)
+  const isProduction = env.NODE_ENV === 'production'
+  const isSandbox =
+    !isProduction &&
+    texts.FREEDOMPAY_BASE_URL === undefined &&
+    texts.FREEDOMPAY_AUTH_ID === undefined &&
+    texts.FREEDOMPAY_SECRET_KEY === undefined
+  if (!isSandbox) faults.push(...findAbsent(texts))
+  const config = settings && toConfig(settings, isSandbox, env, faults)
+  if (env.AUTH !== undefined && env.AUTH !== '' && env.AUTH !== 'none') {
+    // Better no service than one that is believed to check who calls.
+    faults.push('AUTH must be none: other kinds are not supported yet')
+  }
+  if (config === undefined || faults.length > 0) throw new ConfigError(faults)
+  return Object.freeze(config)
+}
+
+/** Each setting's text, from the environment itself or from the file that its `_FILE` names. Empty counts as absent. */
+function readTexts(env: Environment, faults: string[]): Partial<Record<keyof Settings, string>> {
+  const texts: Partial<Record<keyof Settings, string>> = {}
+  for (const name of Object.keys(Settings.properties) as (keyof Settings)[]) {
+    try {
+      const text = readText(env, name)
+      if (text !== undefined && text !== '') texts[name] = text
+    } catch (error) {
+      faults.push((error as Error).message)
+    }
+  }
+  return texts
+}
+
+function readText(env: Environment, name: string): string | undefined {
+  const path = env[`${name}_FILE`] || undefined
+  const text = env[name] || undefined
+  if (path === undefined) return text
+  if (text !== undefined) throw new Error(`${name} and ${name}_FILE are both given; give one of them`)
+  try {
+    return readFileSync(path, 'utf8').trim()
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new Error(`${name}_FILE names a file that cannot be read (${code})`, { cause })
+  }
+}
+
+function parse(texts: Record<string, string | undefined>, faults: string[]): Settings | undefined {
+  try {
+    return envSchema<Settings>({ schema: structuredClone(Settings), data: texts, env: false })
+  } catch (error) {
+    const { errors } = error as { errors?: { instancePath: string; message?: string; params: object }[] }
+    if (errors === undefined) throw error
+    for (const { instancePath, message, params } of errors) {
+      const allowed = 'allowedValues' in params ? `: ${(params.allowedValues as string[]).join(', ')}` : ''
+      faults.push(`${instancePath.slice(1)} ${message}${allowed}`)
+    }
+    return undefined
+  }
+}
+
+function findAbsent(texts: Partial<Record<keyof Settings, string>>): string[] {
+  const required = ['FREEDOMPAY_AUTH_ID', 'FREEDOMPAY_SECRET_KEY', 'FREEDOMPAY_PRODUCT_ID'] as const
+  return required.filter((name) => texts[name] === undefined).map((name) => `${name} is required`)
+}
+
+function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faults: string[]): Config {
+  const region = regions[settings.FREEDOMPAY_REGION]
+  const productId = settings.FREEDOMPAY_PRODUCT_ID ?? sandboxProductId
+  const branchId = settings.FREEDOMPAY_BRANCH_ID
+  const origin = toOrigin(settings.FREEDOMPAY_BASE_URL ?? region.baseUrl, faults)
+  return {
+    host: settings.HOST,
+    port: settings.PORT,
+    opsPort: settings.OPS_PORT,
+    logLevel: settings.LOG_LEVEL,
+    region: settings.FREEDOMPAY_REGION,
+    partnerOrigin: isSandbox ? undefined : origin,
+    signature: settings.FREEDOMPAY_SIGNATURE ?? region.signature,
+    readCredentials: isSandbox
+      ? undefined
+      : () => ({
+          authId: readText(env, 'FREEDOMPAY_AUTH_ID') ?? '',
+          secretKey: readText(env, 'FREEDOMPAY_SECRET_KEY') ?? '',
+        }),
+    productId,
+    branchId,
+    allowedProductIds: new Set([productId, ...toIntegers(settings.FREEDOMPAY_ALLOWED_PRODUCT_IDS, faults)]),
+    allowedBranchIds: new Set([...(branchId ? [branchId] : []), ...toList(settings.FREEDOMPAY_ALLOWED_BRANCH_IDS)]),
+    alsoRequired: toMembers(settings.FREEDOMPAY_REQUIRED, faults),
+    duplicateCodes: new Set(toList(settings.FREEDOMPAY_DUPLICATE_CODES)),
+    notFoundCodes: new Set(toList(settings.FREEDOMPAY_NOT_FOUND_CODES)),
+    requestDeadlineMs: settings.REQUEST_DEADLINE_MS,
+    createWaitMs: settings.CREATE_WAIT_MS,
+    partnerConnectTimeoutMs: settings.PARTNER_CONNECT_TIMEOUT_MS,
+    partnerTimeoutMs: settings.PARTNER_TIMEOUT_MS,
+    partnerSettleMs: settings.PARTNER_SETTLE_MS,
+    trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
+    hasDocs: settings.DOCS,
+    shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,
+  }
+}
+
+function toOrigin(text: string, faults: string[]): string {
+  const url = URL.parse(text)
+  const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`
+  if (!isOrigin) faults.push('FREEDOMPAY_BASE_URL must be an http(s) origin without a path, such as https://host:port')
+  return url?.origin ?? ''
+}
+
+function toList(text = ''): string[] {
+  return text
+    .split(',')
+    .map((item) => item.trim())
+    .filter((item) => item !== '')
+}
+
+function toIntegers(text: string | undefined, faults: string[]): number[] {
+  const items = toList(text)
+  if (!items.every((item) => /^\d{1,9}$/.test(item))) {
+    faults.push('FREEDOMPAY_ALLOWED_PRODUCT_IDS must be a comma-separated list of integers')
+  }
+  return items.map(Number)
+}
+
+function toMembers(text: string, faults: string[]): Member[] {
+  const items = toList(text)
+  const unknown = items.filter((item) => !(members as string[]).includes(item))
+  if (unknown.length > 0) {
+    faults.push(`FREEDOMPAY_REQUIRED must be a comma-separated list of members of the body: ${members.join(', ')}`)
+  }
+  return items as Member[]
+}
+
+const namedNetworks = ['loopback', 'linklocal', 'uniquelocal']
+
+/** false · a number of hops · a comma-separated list of addresses, networks or their names. */
+function toTrustProxy(text: string, faults: string[]): false | number | string {
+  if (text === 'false') return false
+  if (/^\d{1,3}$/.test(text)) return Number(text)
+  const isNetwork = (item: string) => {
+    const [address = '', prefix] = item.split('/')
+    return isIP(address) !== 0 && (prefix === undefined || /^\d{1,3}$/.test(prefix))
+  }
+  if (!toList(text).every((item) => namedNetworks.includes(item) || isNetwork(item))) {
+    faults.push('TRUST_PROXY must be false, a number of hops, or comma-separated addresses or networks')
+  }
+  return text
+}

@@ -1,0 +1,69 @@
+/** Stopping without cutting anything: what is in flight gets its real answer, and nothing new begins. */
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { Server as NetServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+import { Problem, retryAfter } from './problems.ts'
+
+/** Whether this process starts, works or stops; shared by the two listeners. */
+export interface Lifecycle {
+  phase: 'starting' | 'ready' | 'draining' | 'closing'
+}
+
+/** Work that outlives its caller: a create goes on when the caller hangs up, and the process must not exit before it ends. */
+export interface InFlight {
+  track<T>(work: Promise<T>): Promise<T>
+  /** Resolves when there is none. */
+  idle(): Promise<void>
+}
+
+export function createInFlight(): InFlight {
+  const running = new Set<Promise<unknown>>()
+  return {
+    track(work) {
+      running.add(work)
+      const forget = () => running.delete(work)
+      work.then(forget, forget)
+      return work
+    },
+    async idle() {
+      while (running.size > 0) await Promise.allSettled(running)
+    },
+  }
+}
+
+/** How long kept-alive connections get to bring one more request, which is then told to go elsewhere instead of being cut. */
+const lingerMs = 500
+
+/**
+ * Stops accepting, answers what is in flight, and closes. Node's own `server.close()` ends idle connections at once, and with
+ * them the request that a caller is just writing to one; so they get a moment in which every answer says `Connection: close`.
+ */
+export async function drainServer(app: FastifyInstance, lifecycle: Lifecycle, inFlight: InFlight): Promise<void> {
+  lifecycle.phase = 'closing'
+  NetServer.prototype.close.call(app.server)
+  await Promise.all([inFlight.idle(), lingerUntilNoConnections(app.server)])
+  await app.close()
+}
+
+async function lingerUntilNoConnections(server: Server<typeof IncomingMessage, typeof ServerResponse>): Promise<void> {
+  const until = performance.now() + lingerMs
+  while (performance.now() < until && (await countConnections(server)) > 0) await sleep(20)
+}
+
+function countConnections(server: Server): Promise<number> {
+  return new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count)))
+}
+
+/** While closing: every answer ends its connection, and what would begin something new is refused. */
+export function addDrainHooks(app: FastifyInstance, lifecycle: Lifecycle): void {
+  app.addHook('onRequest', (_request, reply, done) => {
+    if (lifecycle.phase !== 'closing') return done()
+    reply.header('connection', 'close')
+    done(new Problem('overloaded', { detail: 'This instance is shutting down.', headers: retryAfter(1) }))
+  })
+  app.addHook('onSend', (_request, reply, _payload, done) => {
+    if (lifecycle.phase === 'closing') reply.header('connection', 'close')
+    done()
+  })
+}

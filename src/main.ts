@@ -1,0 +1,39 @@
+/** Settings → service → drain. The only reader of the environment. */
+import closeWithGrace from 'close-with-grace'
+import { type Config, ConfigError, loadConfig } from './config.ts'
+import { createLogger } from './logger.ts'
+import { startService } from './service.ts'
+
+/** sysexits.h: EX_CONFIG */
+const faultyConfigurationCode = 78
+
+/** What is left, after the deadline of the last create, for closing everything. */
+const closingMarginMs = 5000
+
+function loadConfigOrExit(): Config {
+  try {
+    return loadConfig(process.env)
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(faultyConfigurationCode)
+  }
+}
+
+const config = loadConfigOrExit()
+const log = createLogger(config.logLevel)
+try {
+  const service = await startService(config, log, process.env.COMMIT || 'unknown')
+  closeWithGrace(
+    { delay: config.shutdownDelayMs + config.requestDeadlineMs + closingMarginMs, logger: false },
+    async ({ signal, err }) => {
+      if (err === undefined) log.info({ signal }, 'stopping')
+      else log.fatal({ err }, 'a fault that nobody caught; stopping')
+      await service.stop()
+      log.info('stopped')
+    },
+  )
+} catch (error) {
+  log.fatal({ err: error }, 'cannot start')
+  process.exit(1)
+}

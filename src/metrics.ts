@@ -1,0 +1,120 @@
+/** Every metric of the service, on a registry of its own. No label ever holds a value of a caller's. */
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { PartnerObserver } from './partner/card-api.ts'
+import { results } from './partner/outcome.ts'
+import { type Operation, paths } from './partner/schema.ts'
+import type { ProblemCode } from './problems.ts'
+
+export const createOutcomes = [
+  'created',
+  'processing',
+  'unknown',
+  'rejected',
+  'invalid',
+  'not_sent',
+  'overloaded',
+  'misconfigured',
+  'replayed',
+] as const
+export type CreateOutcome = (typeof createOutcomes)[number]
+
+/** Which outcome a problem is counted as; the catalogue's other codes never end a create. */
+export const outcomeOfProblem: Partial<Record<ProblemCode, CreateOutcome>> = {
+  'invalid-request': 'invalid',
+  'invalid-idempotency-key': 'invalid',
+  'body-too-large': 'invalid',
+  'unsupported-media-type': 'invalid',
+  'idempotency-key-reused': 'invalid',
+  'partner-rejected': 'rejected',
+  'partner-misconfigured': 'misconfigured',
+  'partner-unavailable': 'not_sent',
+  'ledger-unavailable': 'not_sent',
+  overloaded: 'overloaded',
+  internal: 'unknown',
+}
+
+/** From a local call to the default deadline. */
+const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25]
+
+export interface BuildInfo {
+  readonly version: string
+  readonly commit: string
+}
+
+export interface Metrics {
+  readonly registry: Registry
+  readonly httpRequestDuration: Histogram<'method' | 'route' | 'status_code'>
+  readonly clientsCreate: Counter<'outcome'>
+  readonly partnerRetries: Counter<'reason'>
+  readonly partnerObserver: PartnerObserver
+}
+
+export function createMetrics(buildInfo: BuildInfo): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  collectDefaultMetrics({ register: registry })
+
+  const httpRequestDuration = new Histogram({
+    name: 'http_request_duration_seconds',
+    help: 'Time from the arrival of a request to the end of its answer, by route pattern',
+    labelNames: ['method', 'route', 'status_code'],
+    buckets: durationBuckets,
+    registers,
+  })
+
+  const clientsCreate = new Counter({
+    name: 'clients_create_total',
+    help: 'Creates by what the caller was told',
+    labelNames: ['outcome'],
+    registers,
+  })
+  for (const outcome of createOutcomes) clientsCreate.inc({ outcome }, 0)
+
+  const partnerRequestDuration = new Histogram({
+    name: 'partner_request_duration_seconds',
+    help: 'Time of one call to FreedomPay, from start to last byte, by what came of it',
+    labelNames: ['operation', 'result'],
+    buckets: durationBuckets,
+    registers,
+  })
+  for (const operation of Object.keys(paths)) {
+    for (const result of results) partnerRequestDuration.zero({ operation, result })
+  }
+
+  const partnerRequestsInFlight = new Gauge({
+    name: 'partner_requests_in_flight',
+    help: 'Calls to FreedomPay that have not ended yet',
+    registers,
+  })
+
+  const partnerRetries = new Counter({
+    name: 'partner_retries_total',
+    help: 'Creates sent again, by why that was safe',
+    labelNames: ['reason'],
+    registers,
+  })
+  for (const reason of ['dns', 'refused', 'tls', 'timeout', 'throttled', 'no_such_request']) {
+    partnerRetries.inc({ reason }, 0)
+  }
+
+  new Gauge({
+    name: 'build_info',
+    help: 'What is running; always 1',
+    labelNames: ['version', 'commit'],
+    registers,
+  }).set({ ...buildInfo }, 1)
+
+  return {
+    registry,
+    httpRequestDuration,
+    clientsCreate,
+    partnerRetries,
+    partnerObserver: {
+      started: () => partnerRequestsInFlight.inc(),
+      ended(operation: Operation, result, seconds) {
+        partnerRequestsInFlight.dec()
+        partnerRequestDuration.observe({ operation, result }, seconds)
+      },
+    },
+  }
+}

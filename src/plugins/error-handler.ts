@@ -1,0 +1,121 @@
+/** Everything thrown becomes one problem (RFC 9457) and, where it is a failure of ours or the partner's, one log line. */
+import { randomUUID } from 'node:crypto'
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { Problem, type ProblemBody } from '../problems.ts'
+
+export const problemMediaType = 'application/problem+json'
+
+export default fp(
+  async function errorHandler(app: FastifyInstance) {
+    const allowedMethods = collectAllowedMethods(app)
+
+    app.setErrorHandler((error, request, reply) => sendProblem(toProblem(error), request, reply))
+
+    // Before the body is read: an unknown address is unknown whatever comes with it.
+    app.addHook('onRequest', (request, _reply, done) => {
+      if (request.is404) throw toNoRoute(request, allowedMethods)
+      done()
+    })
+    app.setNotFoundHandler((request) => {
+      throw toNoRoute(request, allowedMethods)
+    })
+  },
+  { name: 'error-handler' },
+)
+
+export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (problem.status >= 500) {
+    const level = problem.code === 'internal' ? 'error' : 'warn'
+    request.log[level]({ code: problem.code, requestId: problem.body.requestId, err: problem }, problem.message)
+  }
+  return reply.code(problem.status).headers(problem.headers).type(problemMediaType).send(problem.body)
+}
+
+/** Fastify's own errors, by their code; whatever is not recognised is a fault of ours, and nothing of it leaves. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  const { code, statusCode } = (error ?? {}) as Partial<FastifyError>
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Problem('body-too-large', { cause: error })
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new Problem('unsupported-media-type', { cause: error })
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return invalidRequest('content-length', 'must be the length of the body', { cause: error })
+    case 'FST_ERR_BAD_URL':
+      return invalidRequest('', 'the address cannot be decoded', { cause: error })
+    default:
+      // The rest of Fastify's 4xx; a caller that hangs up in the middle of its body is one of them.
+      return statusCode !== undefined && statusCode >= 400 && statusCode < 500
+        ? new Problem('invalid-request', { status: statusCode, cause: error })
+        : new Problem('internal', { cause: error })
+  }
+}
+
+function invalidRequest(pointer: string, message: string, options: { cause?: unknown } = {}): Problem {
+  return new Problem('invalid-request', { errors: [{ pointer, message }], ...options })
+}
+
+type AllowedMethods = (path: string) => string[]
+
+/** Which methods the routes know for a path, whether or not the router has ever heard of the method that came. */
+function collectAllowedMethods(app: FastifyInstance): AllowedMethods {
+  const routes = new Map<string, { pattern: RegExp; methods: Set<string> }>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const route = routes.get(url) ?? { pattern: toPattern(url), methods: new Set<string>() }
+    for (const name of [method].flat()) route.methods.add(name)
+    routes.set(url, route)
+  })
+  return (path) => {
+    const matching = [...routes.values()].filter(({ pattern }) => pattern.test(path))
+    return [...new Set(matching.flatMap(({ methods }) => [...methods]))].sort()
+  }
+}
+
+/** A route's pattern as a regular expression: `:name` is one segment, `*` is the rest. */
+function toPattern(url: string): RegExp {
+  const escaped = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${escaped.replace(/:\w+/g, '[^/]+').replace(/\*/g, '.*')}$`)
+}
+
+function toNoRoute(request: FastifyRequest, allowedMethods: AllowedMethods): Problem {
+  const allow = allowedMethods(request.url.split('?', 1)[0] ?? '')
+  return allow.length === 0 || allow.includes(request.method)
+    ? new Problem('not-found')
+    : new Problem('method-not-allowed', { headers: { allow: allow.join(', ') } })
+}
+
+const clientErrors: Record<string, { status: number; message: string }> = {
+  HPE_HEADER_OVERFLOW: { status: 431, message: 'the header lines are too long together' },
+  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'the request did not arrive completely in time' },
+}
+
+/** What HTTP itself could not read never reaches a route, so the answer is written to the socket by hand. */
+export function answerClientError(error: Error & { code?: string }, socket: Socket, log: FastifyBaseLogger): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const { status, message } = clientErrors[error.code ?? ''] ?? { status: 400, message: 'this is not readable as HTTP' }
+  const { body } = new Problem('invalid-request', { status, errors: [{ pointer: '', message }] })
+  const reqId = randomUUID()
+  log.info({ reqId, route: 'unmatched', statusCode: status, err: error }, 'request')
+  socket.end(renderRawAnswer(body, reqId), () => socket.destroy())
+}
+
+function renderRawAnswer(body: ProblemBody, requestId: string): string {
+  const text = JSON.stringify(body)
+  return [
+    `HTTP/1.1 ${body.status} ${STATUS_CODES[body.status]}`,
+    `Content-Type: ${problemMediaType}`,
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    `X-Request-Id: ${requestId}`,
+    'Cache-Control: no-store',
+    'Connection: close',
+    '',
+    text,
+  ].join('\r\n')
+}

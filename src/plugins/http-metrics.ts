@@ -1,0 +1,41 @@
+/** One histogram observation and one log line for each request, whether it was answered or the caller hung up. */
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import type { Metrics } from '../metrics.ts'
+import { parseTraceId } from './request-id.ts'
+
+export interface HttpMetricsOptions {
+  readonly metrics: Metrics
+}
+
+/** nginx's number for "client closed request"; nobody ever receives it. */
+const hungUpStatusCode = 499
+
+export default fp(
+  async function httpMetrics(app: FastifyInstance, { metrics }: HttpMetricsOptions) {
+    function record(request: FastifyRequest, reply: FastifyReply): void {
+      const { method } = request
+      const isAnswered = reply.raw.writableFinished
+      const statusCode = isAnswered ? reply.statusCode : hungUpStatusCode
+      const route = request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched')
+      metrics.httpRequestDuration.observe({ method, route, status_code: statusCode }, reply.elapsedTime / 1000)
+      request.log.info(
+        {
+          method,
+          route,
+          statusCode,
+          durationMs: Math.round(reply.elapsedTime * 10) / 10,
+          traceId: parseTraceId(request.headers.traceparent),
+        },
+        isAnswered ? 'request' : 'caller hung up',
+      )
+    }
+
+    // Fastify's onResponse does not run for an answer that nobody was there to take; `close` always comes.
+    app.addHook('onRequest', (request, reply, done) => {
+      reply.raw.once('close', () => record(request, reply))
+      done()
+    })
+  },
+  { name: 'http-metrics' },
+)

@@ -1,0 +1,116 @@
+/** The parts of the service, put together from its settings: what main.ts runs, and what the tests run. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import packageJson from '../package.json' with { type: 'json' }
+import { buildApp } from './app.ts'
+import { buildCreateClient } from './clients/create-client.ts'
+import { buildReadRequest } from './clients/read-request.ts'
+import { createBodyValidator } from './clients/validation.ts'
+import type { Config } from './config.ts'
+import { createInFlight, drainServer, type Lifecycle } from './drain.ts'
+import { createMetrics } from './metrics.ts'
+import { buildOps } from './ops.ts'
+import { createCardApi } from './partner/card-api.ts'
+import { createDispatcher } from './partner/dispatcher.ts'
+import { createSigner } from './partner/signature.ts'
+import { buildSandbox, sandboxCredentials } from './sandbox/app.ts'
+
+export interface Service {
+  /** Where the API listens, e.g. `http://127.0.0.1:3000`. */
+  readonly url: string
+  readonly opsUrl: string
+  /** Answers what is in flight, then closes everything. */
+  stop(): Promise<void>
+}
+
+/** Starts everything, the sandbox too where there are no credentials, and resolves once requests are taken. */
+export async function startService(config: Config, log: Logger, commit: string): Promise<Service> {
+  const { version } = packageJson
+  const metrics = createMetrics({ version, commit })
+  const lifecycle: Lifecycle = { phase: 'starting' }
+  const inFlight = createInFlight()
+
+  const sandbox = config.partnerOrigin === undefined ? await startSandbox(log) : undefined
+  const origin = sandbox?.origin ?? config.partnerOrigin ?? ''
+  const dispatcher = createDispatcher({
+    origin,
+    connectTimeoutMs: config.partnerConnectTimeoutMs,
+    callTimeoutMs: config.partnerTimeoutMs,
+  })
+  const cardApi = createCardApi({
+    dispatcher,
+    origin,
+    sign: createSigner(config.signature, config.readCredentials?.() ?? sandboxCredentials),
+    codes: { duplicate: config.duplicateCodes, notFound: config.notFoundCodes },
+    timeoutMs: config.partnerTimeoutMs,
+    observer: metrics.partnerObserver,
+  })
+  const createClient = buildCreateClient({
+    cardApi,
+    settings: {
+      defaults: { productId: config.productId, branchId: config.branchId },
+      deadlineMs: config.requestDeadlineMs,
+      waitMs: config.createWaitMs,
+      settleMs: config.partnerSettleMs,
+    },
+    countRetry: (reason) => metrics.partnerRetries.inc({ reason }),
+  })
+
+  const ops = await buildOps({ log, metrics, lifecycle })
+  const app = await buildApp({
+    log,
+    metrics,
+    lifecycle,
+    version,
+    isSandbox: sandbox !== undefined,
+    hasDocs: config.hasDocs,
+    trustProxy: config.trustProxy,
+    deadlineMs: config.requestDeadlineMs,
+    createClient: (command) => inFlight.track(createClient(command)),
+    readRequest: buildReadRequest(cardApi, config.requestDeadlineMs),
+    validateBody: createBodyValidator({
+      region: config.region,
+      defaultProductId: config.productId,
+      allowedProductIds: config.allowedProductIds,
+      allowedBranchIds: config.allowedBranchIds,
+      alsoRequired: config.alsoRequired,
+    }),
+  })
+
+  async function closeParts(): Promise<void> {
+    await dispatcher.destroy()
+    await sandbox?.close()
+    await ops.close()
+  }
+
+  try {
+    const opsUrl = await ops.listen({ host: config.host, port: config.opsPort })
+    const url = await app.listen({ host: config.host, port: config.port })
+    lifecycle.phase = 'ready'
+    log.info({ url, opsUrl, docs: config.hasDocs ? `${url}/docs` : undefined, region: config.region }, 'ready')
+    return {
+      url,
+      opsUrl,
+      async stop() {
+        lifecycle.phase = 'draining'
+        await sleep(config.shutdownDelayMs)
+        await drainServer(app, lifecycle, inFlight)
+        await closeParts()
+      },
+    }
+  } catch (error) {
+    await app.close()
+    await closeParts()
+    throw error
+  }
+}
+
+async function startSandbox(log: Logger) {
+  const sandbox = buildSandbox({ credentials: sandboxCredentials })
+  const origin = await sandbox.listen()
+  log.warn(
+    { partner: 'sandbox', url: origin },
+    'no FreedomPay credentials: talking to the built-in sandbox, which creates no real clients',
+  )
+  return { origin, close: () => sandbox.close() }
+}
