@@ -1,9 +1,11 @@
 /** The environment, read once: one schema, every fault named at once, a frozen result that holds no secret. */
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { envSchema } from 'env-schema'
 import Type, { type Static } from 'typebox'
 import { type Member, members } from './clients/schema.ts'
+import type { LedgerSettings } from './ledger/open.ts'
 import { type LogLevel, logLevels } from './logger.ts'
 import { type Region, regions } from './partner/regions.ts'
 import type { Credentials, SignatureScheme } from './partner/signature.ts'
@@ -61,6 +63,28 @@ export const Settings = Type.Object({
   PARTNER_CONNECT_TIMEOUT_MS: Ms(3000, 'One connection to FreedomPay'),
   PARTNER_TIMEOUT_MS: Ms(15_000, 'One call to FreedomPay, from start to last byte'),
   PARTNER_SETTLE_MS: Ms(2000, 'How long "no such request" must stand before it is believed', 0),
+  PARTNER_MAX_IN_FLIGHT: Type.Integer({
+    minimum: 1,
+    maximum: 100_000,
+    default: 64,
+    description: 'Creates in flight; more are refused with 503',
+  }),
+  LEDGER_URL: Type.String({
+    pattern: '^(sqlite:.+|rediss?://.+)$',
+    default: 'sqlite::memory:',
+    description: '`sqlite::memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…`',
+  }),
+  LEDGER_KEY: Type.Optional(
+    Text(
+      'Key of the body fingerprints, at least 32 bytes, the same for every replica; random per process with `sqlite::memory:`, else required',
+    ),
+  ),
+  LEDGER_RETENTION_HOURS: Type.Integer({
+    minimum: 1,
+    maximum: 87_600,
+    default: 168,
+    description: 'How long a finished request is remembered',
+  }),
   TRUST_PROXY: Text('Addresses in front whose `X-Forwarded-*` are believed, or their number of hops', {
     default: 'false',
   }),
@@ -92,6 +116,10 @@ export interface Config {
   readonly partnerConnectTimeoutMs: number
   readonly partnerTimeoutMs: number
   readonly partnerSettleMs: number
+  readonly partnerMaxInFlight: number
+  readonly ledger: LedgerSettings
+  /** Reads the key of the body fingerprints from where it stands. */
+  readonly readLedgerKey: () => string
   readonly trustProxy: false | number | string
   readonly hasDocs: boolean
   readonly shutdownDelayMs: number
@@ -211,10 +239,26 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     partnerConnectTimeoutMs: settings.PARTNER_CONNECT_TIMEOUT_MS,
     partnerTimeoutMs: settings.PARTNER_TIMEOUT_MS,
     partnerSettleMs: settings.PARTNER_SETTLE_MS,
+    partnerMaxInFlight: settings.PARTNER_MAX_IN_FLIGHT,
+    ledger: { url: settings.LEDGER_URL, retentionMs: settings.LEDGER_RETENTION_HOURS * 3_600_000 },
+    readLedgerKey: toLedgerKeyReader(settings, env, faults),
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
     hasDocs: settings.DOCS,
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,
   }
+}
+
+const minLedgerKeyBytes = 32
+
+/** A ledger that outlives the process needs a key that does, too. */
+function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string {
+  const { LEDGER_KEY: key, LEDGER_URL: url } = settings
+  if (key === undefined && url !== 'sqlite::memory:') faults.push('LEDGER_KEY is required with this LEDGER_URL')
+  if (key !== undefined && Buffer.byteLength(key) < minLedgerKeyBytes) {
+    faults.push(`LEDGER_KEY must have at least ${minLedgerKeyBytes} bytes`)
+  }
+  const random = randomBytes(minLedgerKeyBytes).toString('hex')
+  return () => readText(env, 'LEDGER_KEY') ?? random
 }
 
 function toOrigin(text: string, faults: string[]): string {

@@ -1,7 +1,9 @@
 /** Every metric of the service, on a registry of its own. No label ever holds a value of a caller's. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { UnresolvedStats } from './ledger/ledger.ts'
 import type { PartnerObserver } from './partner/card-api.ts'
 import { results } from './partner/outcome.ts'
+import { type CircuitStateName, circuitStates } from './partner/resilience.ts'
 import { type Operation, paths } from './partner/schema.ts'
 import type { ProblemCode } from './problems.ts'
 
@@ -46,10 +48,13 @@ export interface Metrics {
   readonly httpRequestDuration: Histogram<'method' | 'route' | 'status_code'>
   readonly clientsCreate: Counter<'outcome'>
   readonly partnerRetries: Counter<'reason'>
+  readonly idempotency: Counter<'result'>
+  readonly setCircuitState: (state: CircuitStateName) => void
   readonly partnerObserver: PartnerObserver
 }
 
-export function createMetrics(buildInfo: BuildInfo): Metrics {
+/** `unresolved` is asked at every scrape. */
+export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<UnresolvedStats>): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -97,6 +102,27 @@ export function createMetrics(buildInfo: BuildInfo): Metrics {
     partnerRetries.inc({ reason }, 0)
   }
 
+  const idempotency = new Counter({
+    name: 'idempotency_total',
+    help: 'Creates with an Idempotency-Key, by what the key led to',
+    labelNames: ['result'],
+    registers,
+  })
+  for (const result of ['new', 'joined', 'replayed', 'in_progress', 'reused']) idempotency.inc({ result }, 0)
+
+  const partnerCircuitState = new Gauge({
+    name: 'partner_circuit_state',
+    help: 'Whether creates are let through to FreedomPay: 1 for the state that holds, 0 for the others',
+    labelNames: ['state'],
+    registers,
+  })
+  const setCircuitState = (current: CircuitStateName) => {
+    for (const state of circuitStates) partnerCircuitState.set({ state }, state === current ? 1 : 0)
+  }
+  setCircuitState('closed')
+
+  registerLedgerGauges(registry, unresolved)
+
   new Gauge({
     name: 'build_info',
     help: 'What is running; always 1',
@@ -109,6 +135,8 @@ export function createMetrics(buildInfo: BuildInfo): Metrics {
     httpRequestDuration,
     clientsCreate,
     partnerRetries,
+    idempotency,
+    setCircuitState,
     partnerObserver: {
       started: () => partnerRequestsInFlight.inc(),
       ended(operation: Operation, result, seconds) {
@@ -117,4 +145,25 @@ export function createMetrics(buildInfo: BuildInfo): Metrics {
       },
     },
   }
+}
+
+/** While the ledger cannot be reached the last known numbers stand, and readiness tells why. */
+function registerLedgerGauges(registry: Registry, unresolved: () => Promise<UnresolvedStats>): void {
+  const collected = (pick: (stats: UnresolvedStats) => number) =>
+    async function collect(this: Gauge) {
+      const stats = await unresolved().catch(() => undefined)
+      if (stats !== undefined) this.set(pick(stats))
+    }
+  new Gauge({
+    name: 'ledger_unresolved',
+    help: 'Creates that nobody works on any more and whose outcome is not final',
+    registers: [registry],
+    collect: collected(({ count }) => count),
+  })
+  new Gauge({
+    name: 'ledger_oldest_unresolved_seconds',
+    help: 'How long the oldest unresolved create has been waiting to be found out',
+    registers: [registry],
+    collect: collected(({ oldestSeconds }) => oldestSeconds),
+  })
 }

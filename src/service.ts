@@ -4,16 +4,25 @@ import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
 import { buildCreateClient } from './clients/create-client.ts'
+import { buildFindOut } from './clients/find-out.ts'
+import { createFingerprint } from './clients/identity.ts'
+import { buildPursuit } from './clients/pursuit.ts'
 import { buildReadRequest } from './clients/read-request.ts'
 import { createBodyValidator } from './clients/validation.ts'
 import type { Config } from './config.ts'
 import { createInFlight, drainServer, type Lifecycle } from './drain.ts'
+import { openLedger } from './ledger/open.ts'
+import { startReconciler } from './ledger/reconciler.ts'
 import { createMetrics } from './metrics.ts'
 import { buildOps } from './ops.ts'
 import { createCardApi } from './partner/card-api.ts'
 import { createDispatcher } from './partner/dispatcher.ts'
+import { createBulkhead, withCircuitBreaker } from './partner/resilience.ts'
 import { createSigner } from './partner/signature.ts'
 import { buildSandbox, sandboxCredentials } from './sandbox/app.ts'
+
+/** Between the end of a question to the partner and the moment when another replica may ask it. */
+const leaseMarginMs = 5000
 
 export interface Service {
   /** Where the API listens, e.g. `http://127.0.0.1:3000`. */
@@ -26,7 +35,8 @@ export interface Service {
 /** Starts everything, the sandbox too where there are no credentials, and resolves once requests are taken. */
 export async function startService(config: Config, log: Logger, commit: string): Promise<Service> {
   const { version } = packageJson
-  const metrics = createMetrics({ version, commit })
+  const ledger = openLedger(config.ledger, log)
+  const metrics = createMetrics({ version, commit }, () => ledger.unresolved())
   const lifecycle: Lifecycle = { phase: 'starting' }
   const inFlight = createInFlight()
 
@@ -37,7 +47,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     connectTimeoutMs: config.partnerConnectTimeoutMs,
     callTimeoutMs: config.partnerTimeoutMs,
   })
-  const cardApi = createCardApi({
+  const signedApi = createCardApi({
     dispatcher,
     origin,
     sign: createSigner(config.signature, config.readCredentials?.() ?? sandboxCredentials),
@@ -45,18 +55,29 @@ export async function startService(config: Config, log: Logger, commit: string):
     timeoutMs: config.partnerTimeoutMs,
     observer: metrics.partnerObserver,
   })
-  const createClient = buildCreateClient({
+  const cardApi = withCircuitBreaker(signedApi, metrics.setCircuitState)
+  const pursuit = buildPursuit({
     cardApi,
+    settings: { waitMs: config.createWaitMs, settleMs: config.partnerSettleMs },
+    countRetry: (reason) => metrics.partnerRetries.inc({ reason }),
+  })
+  const createClient = buildCreateClient({
+    ledger,
+    pursuit,
+    bulkhead: createBulkhead(config.partnerMaxInFlight),
     settings: {
       defaults: { productId: config.productId, branchId: config.branchId },
       deadlineMs: config.requestDeadlineMs,
-      waitMs: config.createWaitMs,
-      settleMs: config.partnerSettleMs,
     },
-    countRetry: (reason) => metrics.partnerRetries.inc({ reason }),
+  })
+  const reconciler = startReconciler({
+    ledger,
+    findOut: buildFindOut(cardApi, { settleMs: config.partnerSettleMs, askMs: config.partnerTimeoutMs }),
+    leaseMs: config.partnerSettleMs + 2 * config.partnerTimeoutMs + leaseMarginMs,
+    log,
   })
 
-  const ops = await buildOps({ log, metrics, lifecycle })
+  const ops = await buildOps({ log, metrics, lifecycle, checks: { ledger: () => ledger.ping() } })
   const app = await buildApp({
     log,
     metrics,
@@ -67,7 +88,8 @@ export async function startService(config: Config, log: Logger, commit: string):
     trustProxy: config.trustProxy,
     deadlineMs: config.requestDeadlineMs,
     createClient: (command) => inFlight.track(createClient(command)),
-    readRequest: buildReadRequest(cardApi, config.requestDeadlineMs),
+    readRequest: buildReadRequest(ledger),
+    fingerprint: createFingerprint(config.readLedgerKey()),
     validateBody: createBodyValidator({
       region: config.region,
       defaultProductId: config.productId,
@@ -78,6 +100,8 @@ export async function startService(config: Config, log: Logger, commit: string):
   })
 
   async function closeParts(): Promise<void> {
+    await reconciler.stop()
+    await ledger.close()
     await dispatcher.destroy()
     await sandbox?.close()
     await ops.close()

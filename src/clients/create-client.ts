@@ -1,161 +1,169 @@
-/** The whole story of one create, from a valid body to the truth about what came of it. */
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { CallContext, CardApi } from '../partner/card-api.ts'
-import type { Outcome } from '../partner/outcome.ts'
-import { parseRetryAfter, pauseBeforeRetry } from '../partner/retry.ts'
-import type { AddClientRequest } from '../partner/schema.ts'
+/**
+ * The whole story of one create: claim it in the ledger, send it, find out what came of it, write that down, tell it. One
+ * intent is sent under one request_id, by whoever holds the claim; everybody else joins, waits or reads.
+ */
+import { type Change, isFinal, type Ledger, type Row } from '../ledger/ledger.ts'
+import type { Bulkhead } from '../partner/resilience.ts'
 import { Problem, retryAfter } from '../problems.ts'
-import { type AskUntil, type FollowUpSettings, type Found, followUp, type Known } from './follow-up.ts'
+import { type CreateResult, type IdempotencyStatus, type Settlement, toAnswer } from './answer.ts'
 import { type RequestDefaults, toAddClientRequest } from './mapping.ts'
 import { withoutPersonalData } from './partner-reason.ts'
+import type { Ended, Pursuit, PursuitContext } from './pursuit.ts'
 import type { CreateClient } from './schema.ts'
 
-export interface CreateClientSettings extends FollowUpSettings {
+export interface CreateClientSettings {
   readonly defaults: RequestDefaults
   /** Everything one create may take. */
   readonly deadlineMs: number
-  /** How long a create waits for a final outcome while the partner says `process`. */
-  readonly waitMs: number
 }
 
 export interface CreateClientParts {
-  readonly cardApi: CardApi
+  readonly ledger: Ledger
+  readonly pursuit: Pursuit
+  readonly bulkhead: Bulkhead
   readonly settings: CreateClientSettings
-  readonly countRetry: (reason: string) => void
+}
+
+interface CommandLog {
+  warn(fields: Record<string, unknown>, message: string): void
+  error(fields: Record<string, unknown>, message: string): void
 }
 
 export interface CreateCommand {
   /** Identifies this intent, here and at the partner. */
   readonly requestId: string
+  readonly caller: string
+  /** Of the body; empty without an idempotency key. */
+  readonly fingerprint: string
   readonly body: CreateClient
   /** The caller's own wait for a final outcome, from the arrival of the request. */
   readonly waitMs: number | undefined
-  readonly log: CallContext['log']
+  readonly log: CommandLog
 }
 
-/** What a caller is told when nothing went wrong, or nothing that is known of. */
-export interface CreateResult {
-  readonly requestId: string
-  readonly status: 'created' | 'processing' | 'unknown'
-  readonly clientId?: string
-  readonly updatedAt: string
-}
-
-/** How long until a caller should look again at a create that is not final, in seconds. */
-export const lookAgainSeconds = 5
-const unavailableSeconds = 5
-
-/** No send may take all that is left: there must be time to ask what became of it. */
-const shareOfASend = 2 / 3
-
-/** @throws Problem partner-rejected, partner-misconfigured or partner-unavailable, and only where that is certain */
+/**
+ * @throws Problem partner-rejected, partner-misconfigured, partner-unavailable (only where that is certain),
+ * request-in-progress, idempotency-key-reused, overloaded, ledger-unavailable (nothing was sent)
+ */
 export type CreateClientAtPartner = (command: CreateCommand) => Promise<CreateResult>
 
-export function buildCreateClient({ cardApi, settings, countRetry }: CreateClientParts): CreateClientAtPartner {
-  return async ({ requestId, body, waitMs, log }) => {
+interface Work {
+  readonly fingerprint: string
+  readonly settlement: Promise<Settlement>
+}
+
+const inProgressSeconds = 2
+const overloadedSeconds = 1
+const ledgerSeconds = 2
+
+export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: CreateClientParts): CreateClientAtPartner {
+  /** What this process is working on, by request_id. */
+  const works = new Map<string, Work>()
+
+  return async (command) => {
+    const { requestId, fingerprint } = command
+    const running = works.get(requestId)
+    if (running !== undefined) {
+      if (running.fingerprint !== fingerprint) throw keyReused(requestId)
+      return toAnswer(await running.settlement, 'joined')
+    }
+    const work = bulkhead(() => settle(command), tooManyInFlight)
+    works.set(requestId, { fingerprint, settlement: work })
+    try {
+      const settlement = await work
+      return toAnswer(settlement, fingerprint === '' ? undefined : settlement.how)
+    } finally {
+      works.delete(requestId)
+    }
+  }
+
+  async function settle(command: CreateCommand): Promise<Settlement> {
+    const { requestId, fingerprint, waitMs, log } = command
     const startedAt = performance.now()
-    const request = toAddClientRequest(body, requestId, settings.defaults)
-    const context = { deadlineAt: startedAt + settings.deadlineMs, log }
-    const ended = await pursue(request, context, startedAt, waitMs)
-    return toResult(requestId, body, ended)
+    const context = { startedAt, deadlineAt: startedAt + settings.deadlineMs, waitMs, log }
+
+    const { isClaimed, row } = await claim(command, context)
+    if (isClaimed) return send(command, row, context)
+    if (row.fingerprint !== fingerprint) throw keyReused(requestId)
+    if (isFinal(row.state)) return { row, how: 'replayed' }
+    if (row.state === 'sent' && !row.isOverdue) throw inProgress(requestId)
+    return findOut(command, row, context)
   }
 
-  /** Sends, finds out, and sends the same request_id once more only where the partner provably never got it. */
-  async function pursue(
-    request: AddClientRequest,
-    context: CallContext,
-    startedAt: number,
-    waitMs: number | undefined,
-  ): Promise<Ended> {
-    const find = (known: Known) => {
-      const acceptedAt = performance.now()
-      const waitUntil = waitMs === undefined ? acceptedAt + settings.waitMs : startedAt + waitMs
-      const askUntil: AskUntil = (now) =>
-        now === 'processing' ? Math.min(waitUntil, context.deadlineAt) : context.deadlineAt
-      return followUp(cardApi, request.request_id, known, askUntil, settings, context)
-    }
-
-    let outcome = await send(request, context)
-    for (let isResend = false; ; isResend = true) {
-      switch (outcome.kind) {
-        case 'rejected':
-          return { status: 'rejected', partner: outcome.partner }
-        case 'created':
-          return find('created')
-        case 'processing':
-          return find('processing')
-        case 'not-sent':
-        case 'misconfigured':
-        case 'throttled':
-          // Certain of this send alone: an earlier one of the same request may still arrive.
-          return isResend ? { status: 'unknown' } : { status: 'not-taken', outcome }
-        case 'duplicate':
-        case 'no-such-request':
-        case 'unknown': {
-          const found = await find('unknown')
-          if (found.status !== 'never-arrived' || isResend || outcome.kind !== 'unknown') return found
-          break
-        }
-        default:
-          return outcome satisfies never
-      }
-      countRetry('no_such_request')
-      outcome = await send(request, context)
+  /** Before anything is sent. Whoever is told that it is claimed is the only one. */
+  async function claim({ requestId, caller, fingerprint }: CreateCommand, { deadlineAt }: PursuitContext) {
+    const deadlineMs = Math.max(1, Math.round(deadlineAt - performance.now()))
+    try {
+      return await ledger.claim({ requestId, caller, fingerprint, deadlineMs })
+    } catch (cause) {
+      throw new Problem('ledger-unavailable', { headers: retryAfter(ledgerSeconds), cause })
     }
   }
 
-  /** One send, repeated while the partner provably did not take it and the deadline allows. */
-  async function send(request: AddClientRequest, context: CallContext): Promise<Outcome> {
-    for (let tries = 1; ; tries++) {
-      const now = performance.now()
-      const deadlineAt = now + (context.deadlineAt - now) * shareOfASend
-      const outcome = await cardApi.addClient(request, { ...context, deadlineAt })
-      const pauseMs = pauseBeforeRetry(outcome, tries)
-      if (pauseMs === undefined || performance.now() + pauseMs >= context.deadlineAt) return outcome
-      countRetry(outcome.kind === 'throttled' ? 'throttled' : outcome.result)
-      await sleep(pauseMs)
+  async function send(command: CreateCommand, row: Row, context: PursuitContext): Promise<Settlement> {
+    const request = toAddClientRequest(command.body, command.requestId, settings.defaults)
+    return conclude(command, row, await pursuit.send(request, context), 'new')
+  }
+
+  /**
+   * Nobody works on it any more and its outcome is not final: ask. Only when the partner turns out never to have had it is
+   * the key free again, and only for whoever claims it anew.
+   */
+  async function findOut(command: CreateCommand, row: Row, context: PursuitContext): Promise<Settlement> {
+    const { requestId } = command
+    const found = await pursuit.find(requestId, row.state === 'processing' ? 'processing' : 'unknown', context)
+    if (found.status !== 'never-arrived') return conclude(command, row, found, 'replayed')
+    await ledger.record(requestId, row.claims, { state: 'not-created' }).catch(() => undefined)
+    const { isClaimed, row: claimed } = await claim(command, context)
+    if (isClaimed) return send(command, claimed, context)
+    if (isFinal(claimed.state)) return { row: claimed, how: 'replayed' }
+    throw inProgress(requestId)
+  }
+
+  /** Writes the outcome down. What the ledger then says counts: somebody else may have learnt more in the meantime. */
+  async function conclude(command: CreateCommand, row: Row, ended: Ended, how: IdempotencyStatus): Promise<Settlement> {
+    const { requestId, body, log } = command
+    const change = toChange(ended, body)
+    const notTaken = ended.status === 'not-taken' ? ended.outcome : undefined
+    try {
+      const recorded = await ledger.record(requestId, row.claims, change)
+      if (recorded !== undefined) return { row: recorded, how, notTaken }
+    } catch (err) {
+      // The outcome is known all the same. The row stays as it is, and will be asked about.
+      log.error({ requestId, err }, 'the outcome could not be written to the ledger')
     }
+    return { row: { ...row, ...change, updatedAtMs: Date.now() }, how, notTaken }
   }
 }
 
-type NotTaken = Extract<Outcome, { kind: 'not-sent' | 'misconfigured' | 'throttled' }>
-type Ended = Found | { status: 'not-taken'; outcome: NotTaken }
-
-function toResult(requestId: string, body: CreateClient, ended: Ended): CreateResult {
-  const updatedAt = new Date().toISOString()
+function toChange(ended: Ended, body: CreateClient): Change {
   switch (ended.status) {
     case 'created':
-      return { requestId, status: 'created', clientId: ended.clientId, updatedAt }
+      return { state: 'created', clientId: ended.clientId }
+    case 'rejected': {
+      const { code, description } = withoutPersonalData(ended.partner, body)
+      return { state: 'rejected', partnerCode: code, partnerDescription: description }
+    }
     case 'processing':
-      return { requestId, status: 'processing', updatedAt }
+      return { state: 'processing' }
     case 'unknown':
     case 'never-arrived':
-      return { requestId, status: 'unknown', updatedAt }
-    case 'rejected':
-      throw new Problem('partner-rejected', { requestId, partner: withoutPersonalData(ended.partner, body) })
+      return { state: 'unknown' }
     case 'not-taken':
-      throw toProblem(requestId, ended.outcome)
+      return { state: 'not-created' }
     default:
       return ended satisfies never
   }
 }
 
-function toProblem(requestId: string, outcome: NotTaken): Problem {
-  switch (outcome.kind) {
-    case 'misconfigured':
-      return new Problem('partner-misconfigured', { requestId })
-    case 'throttled': {
-      const seconds = (parseRetryAfter(outcome.retryAfter) ?? unavailableSeconds * 1000) / 1000
-      const detail = 'FreedomPay takes no more requests at the moment, so it did not take this one.'
-      return new Problem('partner-unavailable', { requestId, detail, headers: retryAfter(seconds) })
-    }
-    case 'not-sent':
-      return new Problem('partner-unavailable', {
-        requestId,
-        headers: retryAfter(unavailableSeconds),
-        cause: outcome.cause,
-      })
-    default:
-      return outcome satisfies never
-  }
+function keyReused(requestId: string): Problem {
+  return new Problem('idempotency-key-reused', { requestId })
+}
+
+function inProgress(requestId: string): Problem {
+  return new Problem('request-in-progress', { requestId, headers: retryAfter(inProgressSeconds) })
+}
+
+function tooManyInFlight(): Problem {
+  return new Problem('overloaded', { headers: retryAfter(overloadedSeconds) })
 }

@@ -75,6 +75,7 @@ export async function followUp(
         break
       case 'duplicate':
       case 'not-sent':
+      case 'not-admitted':
       case 'misconfigured':
       case 'throttled':
       case 'unknown':

@@ -1,38 +1,26 @@
-/** What is known of an earlier create, as the partner tells it now. */
-import type { CallContext, CardApi } from '../partner/card-api.ts'
-import { Problem } from '../problems.ts'
+/** What is known of an earlier create. */
+import type { Ledger } from '../ledger/ledger.ts'
+import { Problem, retryAfter } from '../problems.ts'
+import { toClientRequest } from './answer.ts'
 import type { ClientRequest } from './schema.ts'
 
 export interface ReadRequestQuery {
   readonly requestId: string
-  readonly log: CallContext['log']
+  readonly caller: string
 }
 
-/** @throws Problem not-found */
+/** @throws Problem not-found, also for a request of another caller's; ledger-unavailable */
 export type ReadRequest = (query: ReadRequestQuery) => Promise<ClientRequest>
 
-export function buildReadRequest(cardApi: CardApi, deadlineMs: number): ReadRequest {
-  return async ({ requestId, log }) => {
-    const outcome = await cardApi.requestStatus(requestId, { deadlineAt: performance.now() + deadlineMs, log })
-    const updatedAt = new Date().toISOString()
-    switch (outcome.kind) {
-      case 'created':
-        return { requestId, status: 'created', clientId: outcome.clientId, updatedAt }
-      case 'processing':
-        return { requestId, status: 'processing', updatedAt }
-      case 'rejected':
-        // Without the body at hand the description cannot be freed of personal data.
-        return { requestId, status: 'rejected', partner: { code: outcome.partner.code }, updatedAt }
-      case 'no-such-request':
-        throw new Problem('not-found')
-      case 'duplicate':
-      case 'not-sent':
-      case 'misconfigured':
-      case 'throttled':
-      case 'unknown':
-        return { requestId, status: 'unknown', updatedAt }
-      default:
-        return outcome satisfies never
-    }
+const ledgerSeconds = 2
+
+export function buildReadRequest(ledger: Ledger): ReadRequest {
+  return async ({ requestId, caller }) => {
+    const row = await ledger.find(requestId).catch((cause: unknown) => {
+      const detail = 'The ledger cannot be read, so nothing can be said of this request at the moment.'
+      throw new Problem('ledger-unavailable', { detail, headers: retryAfter(ledgerSeconds), cause })
+    })
+    if (row === undefined || row.caller !== caller) throw new Problem('not-found')
+    return toClientRequest(row)
   }
 }

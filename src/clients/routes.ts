@@ -3,10 +3,12 @@ import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { validate as isUuid } from 'uuid'
-import { type Metrics, outcomeOfProblem } from '../metrics.ts'
+import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../metrics.ts'
 import { toProblem } from '../plugins/error-handler.ts'
 import { Problem } from '../problems.ts'
-import { type CreateClientAtPartner, lookAgainSeconds } from './create-client.ts'
+import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
+import type { CreateClientAtPartner } from './create-client.ts'
+import { type Fingerprint, readIdempotencyKey, toRequestId } from './identity.ts'
 import { parsePrefer } from './preferences.ts'
 import type { ReadRequest } from './read-request.ts'
 import { createClientSchema, readRequestSchema } from './route-schemas.ts'
@@ -17,15 +19,19 @@ export interface ClientRoutesOptions {
   readonly createClient: CreateClientAtPartner
   readonly readRequest: ReadRequest
   readonly validateBody: ValidateBody
+  readonly fingerprint: Fingerprint
   readonly deadlineMs: number
   readonly metrics: Metrics
 }
+
+/** Who calls where nobody is asked who they are. */
+const anonymousCaller = 'anonymous'
 
 /** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
 const bodyLimitBytes = 3 * 1024 * 1024
 
 export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
-  const { createClient, readRequest, validateBody, deadlineMs, metrics } = options
+  const { createClient, readRequest, validateBody, fingerprint, deadlineMs, metrics } = options
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
@@ -38,7 +44,8 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
 
   /**
    * Creates one client at FreedomPay. All personal data of the body goes there and nowhere else: it is neither logged nor
-   * kept. Answers 201 (created), 202 (not final yet) or a problem.
+   * kept; the ledger holds a keyed fingerprint of it, and only where there is an Idempotency-Key. Answers 201 (created), 202
+   * (not final yet) or a problem.
    */
   app.post<{ Body: CreateClient }>('/clients', {
     schema: createClientSchema,
@@ -48,21 +55,30 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       ({ httpPart }) =>
       (value) => ({ value: httpPart === 'body' ? validateBody(value) : value }),
     onRequest: async (request) => requirePlainJson(request),
-    onError: async (_request, _reply, error) => {
-      const outcome = outcomeOfProblem[toProblem(error).code]
-      if (outcome !== undefined) metrics.clientsCreate.inc({ outcome })
-    },
+    onError: async (_request, _reply, error) => countProblem(metrics, toProblem(error)),
     handler: async (request, reply) => {
+      const { body } = request
       const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
-      const requestId = randomUUID()
+      const key = readIdempotencyKey(request.raw)
+      const requestId = key === undefined ? randomUUID() : toRequestId(anonymousCaller, key)
       // Every further line of this HTTP request names the create it is about.
-      ;(request.log as Logger).setBindings({ requestId })
-      const result = await createClient({ requestId, body: request.body, waitMs, log: request.log })
-      metrics.clientsCreate.inc({ outcome: result.status })
+      const log = request.log as Logger
+      log.setBindings({ requestId })
+
+      const { representation, idempotencyStatus } = await createClient({
+        requestId,
+        caller: anonymousCaller,
+        fingerprint: key === undefined ? '' : fingerprint(body),
+        body,
+        waitMs,
+        log,
+      })
+      countResult(metrics, representation.status, idempotencyStatus)
+      if (idempotencyStatus !== undefined) reply.header('idempotency-status', idempotencyStatus)
       if (applied !== '') reply.header('preference-applied', applied)
-      if (result.status !== 'created') reply.header('retry-after', lookAgainSeconds)
-      reply.header('location', `/clients/requests/${result.requestId}`)
-      return reply.code(result.status === 'created' ? 201 : 202).send(result)
+      if (representation.status !== 'created') reply.header('retry-after', lookAgainSeconds)
+      reply.header('location', `/clients/requests/${requestId}`)
+      return reply.code(representation.status === 'created' ? 201 : 202).send(representation)
     },
   })
 
@@ -70,8 +86,22 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
   app.get<{ Params: { requestId: string } }>('/clients/requests/:requestId', {
     schema: readRequestSchema,
     validatorCompiler: () => requireUuid,
-    handler: async (request) => readRequest({ requestId: request.params.requestId.toLowerCase(), log: request.log }),
+    handler: async (request) =>
+      readRequest({ requestId: request.params.requestId.toLowerCase(), caller: anonymousCaller }),
   })
+}
+
+function countResult(metrics: Metrics, outcome: CreateOutcome, status: IdempotencyStatus | undefined): void {
+  if (status !== undefined) metrics.idempotency.inc({ result: status })
+  metrics.clientsCreate.inc({ outcome: status === undefined || status === 'new' ? outcome : 'replayed' })
+}
+
+function countProblem(metrics: Metrics, { code, headers }: Problem): void {
+  const outcome = outcomeOfProblem[code]
+  if (outcome !== undefined)
+    countResult(metrics, outcome, headers['idempotency-status'] as IdempotencyStatus | undefined)
+  if (code === 'request-in-progress') metrics.idempotency.inc({ result: 'in_progress' })
+  if (code === 'idempotency-key-reused') metrics.idempotency.inc({ result: 'reused' })
 }
 
 function requireUuid(params: { requestId: string }): { value: unknown } {

@@ -1,6 +1,6 @@
 /** FreedomPay's Card API: serialise once, sign those bytes, send them, judge the answer. It knows no retries and no story. */
 import type { Dispatcher } from 'undici'
-import { exchange } from './exchange.ts'
+import { type Exchange, exchange } from './exchange.ts'
 import { classify, type Outcome, type PartnerCodes, type Result } from './outcome.ts'
 import { type AddClientRequest, type Operation, paths, type StatusRequest } from './schema.ts'
 import type { Sign } from './signature.ts'
@@ -34,6 +34,13 @@ export interface CardApi {
   requestStatus(requestId: string, context: CallContext): Promise<Outcome>
 }
 
+const tooLate: Exchange = {
+  kind: 'failed',
+  sent: false,
+  reason: 'timeout',
+  cause: new Error('the deadline was over before anything was sent'),
+}
+
 export function createCardApi({ dispatcher, origin, sign, codes, timeoutMs, observer }: CardApiParts): CardApi {
   async function call(
     operation: Operation,
@@ -45,14 +52,9 @@ export function createCardApi({ dispatcher, origin, sign, codes, timeoutMs, obse
     observer.started(operation)
     const body = Buffer.from(JSON.stringify(request))
     const headers = { 'content-type': 'application/json', accept: 'application/json', ...sign(path, body) }
-    const remainingMs = Math.max(0, context.deadlineAt - performance.now())
-    const ended = await exchange(dispatcher, {
-      origin,
-      path,
-      headers,
-      body,
-      timeoutMs: Math.min(timeoutMs, remainingMs),
-    })
+    const leftMs = Math.min(timeoutMs, context.deadlineAt - performance.now())
+    // Whoever comes late, because the process stood still for a while, must not send any more.
+    const ended = leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, timeoutMs: leftMs }) : tooLate
     const outcome = classify(operation, ended, codes)
     observer.ended(operation, outcome.result, (performance.now() - startedAt) / 1000)
     logFailure(operation, request.request_id, outcome, context)

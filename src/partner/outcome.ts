@@ -39,6 +39,7 @@ export type Outcome = { result: Result } & (
   | { kind: 'duplicate' }
   | { kind: 'no-such-request' }
   | { kind: 'not-sent'; cause: unknown }
+  | { kind: 'not-admitted' }
   | { kind: 'misconfigured'; statusCode: number }
   | { kind: 'throttled'; retryAfter: string | undefined }
   | { kind: 'unknown'; statusCode?: number; cause?: unknown; drift?: string }

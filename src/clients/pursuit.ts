@@ -1,0 +1,99 @@
+/** From a request to the partner to what came of it: send, find out, and send again only what provably never arrived. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { CallContext, CardApi } from '../partner/card-api.ts'
+import type { Outcome } from '../partner/outcome.ts'
+import { pauseBeforeRetry } from '../partner/retry.ts'
+import type { AddClientRequest } from '../partner/schema.ts'
+import { type AskUntil, type Found, followUp, type Known } from './follow-up.ts'
+
+export interface PursuitSettings {
+  /** How long to wait for a final outcome while the partner says `process`. */
+  readonly waitMs: number
+  /** How long "no such request" must stand before it is believed. */
+  readonly settleMs: number
+}
+
+export interface PursuitParts {
+  readonly cardApi: CardApi
+  readonly settings: PursuitSettings
+  readonly countRetry: (reason: string) => void
+}
+
+export interface PursuitContext extends CallContext {
+  /** On the clock of `performance.now()`. */
+  readonly startedAt: number
+  /** The caller's own wait for a final outcome, from `startedAt`. */
+  readonly waitMs: number | undefined
+}
+
+/** An outcome by which the partner certainly does not have the request. */
+export type NotTaken = Extract<Outcome, { kind: 'not-sent' | 'not-admitted' | 'misconfigured' | 'throttled' }>
+
+export type Ended = Found | { status: 'not-taken'; outcome: NotTaken }
+
+export interface Pursuit {
+  /** Sends a create and pursues it until its outcome is final or the time is up. */
+  send(request: AddClientRequest, context: PursuitContext): Promise<Ended>
+  /** Pursues a create that somebody else may have sent. Sends nothing. */
+  find(requestId: string, known: Known, context: PursuitContext): Promise<Found>
+}
+
+/** No send may take all that is left: there must be time to ask what became of it. */
+const shareOfASend = 2 / 3
+
+export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): Pursuit {
+  function find(requestId: string, known: Known, context: PursuitContext): Promise<Found> {
+    const { startedAt, waitMs, deadlineAt } = context
+    const waitUntil = waitMs === undefined ? performance.now() + settings.waitMs : startedAt + waitMs
+    const askUntil: AskUntil = (now) => (now === 'processing' ? Math.min(waitUntil, deadlineAt) : deadlineAt)
+    return followUp(cardApi, requestId, known, askUntil, settings, context)
+  }
+
+  async function send(request: AddClientRequest, context: PursuitContext): Promise<Ended> {
+    let outcome = await sendUntilTaken(request, context)
+    for (let isResend = false; ; isResend = true) {
+      switch (outcome.kind) {
+        case 'rejected':
+          return { status: 'rejected', partner: outcome.partner }
+        case 'created':
+          return find(request.request_id, 'created', context)
+        case 'processing':
+          return find(request.request_id, 'processing', context)
+        case 'not-sent':
+        case 'not-admitted':
+        case 'misconfigured':
+        case 'throttled':
+          // Certain of this send alone: an earlier one of the same request may still arrive.
+          return isResend ? { status: 'unknown' } : { status: 'not-taken', outcome }
+        case 'duplicate':
+        case 'no-such-request':
+        case 'unknown': {
+          const found = await find(request.request_id, 'unknown', context)
+          if (found.status !== 'never-arrived') return found
+          // After a second try, or against the partner's word that it has had the request, its silence proves nothing.
+          if (isResend || outcome.kind !== 'unknown') return { status: 'unknown' }
+          break
+        }
+        default:
+          return outcome satisfies never
+      }
+      countRetry('no_such_request')
+      outcome = await sendUntilTaken(request, context)
+    }
+  }
+
+  /** One send, repeated while the partner provably did not take it and the deadline allows. */
+  async function sendUntilTaken(request: AddClientRequest, context: PursuitContext): Promise<Outcome> {
+    for (let tries = 1; ; tries++) {
+      const now = performance.now()
+      const deadlineAt = now + (context.deadlineAt - now) * shareOfASend
+      const outcome = await cardApi.addClient(request, { deadlineAt, log: context.log })
+      const pauseMs = pauseBeforeRetry(outcome, tries)
+      if (pauseMs === undefined || performance.now() + pauseMs >= context.deadlineAt) return outcome
+      countRetry(outcome.kind === 'throttled' ? 'throttled' : outcome.result)
+      await sleep(pauseMs)
+    }
+  }
+
+  return { send, find }
+}

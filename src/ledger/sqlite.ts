@@ -1,0 +1,174 @@
+/** The embedded ledger: one process, in memory or in a file that survives its death. */
+import { DatabaseSync } from 'node:sqlite'
+import {
+  type Change,
+  type Claim,
+  firstAskMs,
+  graceMs,
+  isFinal,
+  isOwnConclusion,
+  type Ledger,
+  predecessors,
+  type Recordable,
+  type Row,
+  type State,
+} from './ledger.ts'
+
+export interface SqliteLedgerSettings {
+  /** A file, or `:memory:`. */
+  readonly path: string
+  readonly retentionMs: number
+}
+
+/**
+ * next_ask_at is null where there is nothing to ask. deadline_at is when whoever claimed the row stops, or stopped, working
+ * on it. All times are milliseconds since the epoch.
+ */
+const schema = `
+CREATE TABLE IF NOT EXISTS request (
+  request_id TEXT PRIMARY KEY,
+  caller TEXT NOT NULL,
+  fingerprint TEXT NOT NULL,
+  state TEXT NOT NULL,
+  client_id TEXT,
+  partner_code TEXT,
+  partner_description TEXT,
+  claims INTEGER NOT NULL,
+  asks INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL,
+  deadline_at INTEGER NOT NULL,
+  next_ask_at INTEGER
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS request_to_ask ON request (next_ask_at) WHERE next_ask_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS request_by_age ON request (updated_at) WHERE next_ask_at IS NULL;
+`
+
+/**
+ * WAL with NORMAL loses nothing when the process dies. When the machine dies it may lose the last rows, which is still safe:
+ * the same key gives the same request_id, which the partner takes only once.
+ */
+const pragmas = 'PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 2000;'
+
+interface StoredRow {
+  request_id: string
+  caller: string
+  fingerprint: string
+  state: State
+  client_id: string | null
+  partner_code: string | null
+  partner_description: string | null
+  claims: number
+  asks: number
+  updated_at: number
+  deadline_at: number
+}
+
+export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): Ledger {
+  const database = new DatabaseSync(path)
+  database.exec(pragmas)
+  database.exec(schema)
+
+  const insert = database.prepare(`
+    INSERT INTO request (request_id, caller, fingerprint, state, claims, asks, updated_at, deadline_at, next_ask_at)
+    VALUES (:requestId, :caller, :fingerprint, 'sent', 1, 0, :now, :deadlineAt, :nextAskAt)
+    ON CONFLICT DO UPDATE SET state = 'sent', claims = claims + 1, asks = 0, client_id = NULL, partner_code = NULL,
+      partner_description = NULL, updated_at = :now, deadline_at = :deadlineAt, next_ask_at = :nextAskAt
+    WHERE state = 'not-created' AND fingerprint = :fingerprint
+    RETURNING *`)
+  const select = database.prepare('SELECT * FROM request WHERE request_id = ?')
+  const updates = Object.fromEntries(
+    Object.entries(predecessors).map(([state, from]) => [state, database.prepare(toUpdate(state as Recordable, from))]),
+  ) as Record<Recordable, ReturnType<typeof database.prepare>>
+  const take = database.prepare(`
+    UPDATE request SET asks = asks + 1, next_ask_at = :leasedUntil
+    WHERE request_id = (SELECT request_id FROM request WHERE next_ask_at <= :now ORDER BY next_ask_at LIMIT 1)
+    RETURNING *`)
+  const delay = database.prepare(
+    'UPDATE request SET next_ask_at = :nextAskAt WHERE request_id = :requestId AND next_ask_at IS NOT NULL',
+  )
+  const forget = database.prepare('DELETE FROM request WHERE next_ask_at IS NULL AND updated_at < ?')
+  const count = database.prepare(`
+    SELECT count(*) AS count, min(deadline_at) AS oldest FROM request
+    WHERE next_ask_at IS NOT NULL AND deadline_at <= ? AND state IN ('sent', 'unknown', 'processing')`)
+
+  return {
+    async claim({ requestId, caller, fingerprint, deadlineMs }: Claim) {
+      const now = Date.now()
+      const deadlineAt = now + deadlineMs
+      const nextAskAt = deadlineAt + graceMs
+      const claimed = insert.get({ requestId, caller, fingerprint, now, deadlineAt, nextAskAt })
+      return { isClaimed: claimed !== undefined, row: toRow(claimed ?? select.get(requestId), now) }
+    },
+    async record(requestId, claims, change: Change) {
+      const now = Date.now()
+      const { state, clientId = null, partnerCode = null, partnerDescription = null } = change
+      const nextAskAt = isFinal(state) && !(state === 'created' && clientId === null) ? null : now + firstAskMs
+      const changed = updates[state].get({
+        requestId,
+        claims: isOwnConclusion(state) ? claims : null,
+        clientId,
+        partnerCode,
+        partnerDescription,
+        now,
+        nextAskAt,
+      })
+      const stored = changed ?? select.get(requestId)
+      return stored && toRow(stored, now)
+    },
+    async find(requestId) {
+      const stored = select.get(requestId)
+      return stored && toRow(stored, Date.now())
+    },
+    async takeDue(leaseMs) {
+      const now = Date.now()
+      const stored = take.get({ now, leasedUntil: now + leaseMs })
+      return stored && toRow(stored, now)
+    },
+    async postpone(requestId, pauseMs) {
+      delay.run({ requestId, nextAskAt: Date.now() + pauseMs })
+    },
+    async forgetOld() {
+      forget.run(Date.now() - retentionMs)
+    },
+    async unresolved() {
+      const now = Date.now()
+      const stats = count.get(now) as { count: number; oldest: number | null }
+      return { count: stats.count, oldestSeconds: stats.oldest === null ? 0 : (now - stats.oldest) / 1000 }
+    },
+    async ping() {
+      database.exec('SELECT 1')
+    },
+    async close() {
+      database.close()
+    },
+  }
+}
+
+/** A created client may still get its id; everything else is decided by the table of predecessors. */
+function toUpdate(state: Recordable, from: readonly State[]): string {
+  const isForward = `state IN (${from.map((name) => `'${name}'`).join(', ')})`
+  const isIdLearnt = state === 'created' ? "OR (state = 'created' AND client_id IS NULL AND :clientId IS NOT NULL)" : ''
+  return `
+    UPDATE request SET state = '${state}', client_id = :clientId, partner_code = :partnerCode,
+      partner_description = :partnerDescription, updated_at = :now, deadline_at = min(deadline_at, :now),
+      next_ask_at = :nextAskAt
+    WHERE request_id = :requestId AND (:claims IS NULL OR claims = :claims) AND (${isForward} ${isIdLearnt})
+    RETURNING *`
+}
+
+function toRow(stored: unknown, now: number): Row {
+  const row = stored as StoredRow
+  return {
+    requestId: row.request_id,
+    caller: row.caller,
+    fingerprint: row.fingerprint,
+    state: row.state,
+    clientId: row.client_id ?? undefined,
+    partnerCode: row.partner_code ?? undefined,
+    partnerDescription: row.partner_description ?? undefined,
+    claims: row.claims,
+    asks: row.asks,
+    updatedAtMs: row.updated_at,
+    isOverdue: row.deadline_at <= now,
+  }
+}
