@@ -1,7 +1,7 @@
 /** Stopping without cutting anything: what is in flight gets its real answer, and nothing new begins. */
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Server } from 'node:http'
 import { Server as NetServer } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { Problem, retryAfter } from './problems.ts'
 
@@ -35,18 +35,38 @@ export function createInFlight(): InFlight {
 /** How long kept-alive connections get to bring one more request, which is then told to go elsewhere instead of being cut. */
 const lingerMs = 500
 
+/** How long, after the last create has ended, a request may take to arrive completely or an answer to leave. */
+const lastBytesMs = 2000
+
 /**
  * Stops accepting, answers what is in flight, and closes. Node's own `server.close()` ends idle connections at once, and with
  * them the request that a caller is just writing to one; so they get a moment in which every answer says `Connection: close`.
+ * It also stops watching over half-sent requests, which would then hold the process for ever; so those are cut in the end.
  */
 export async function drainServer(app: FastifyInstance, lifecycle: Lifecycle, inFlight: InFlight): Promise<void> {
   lifecycle.phase = 'closing'
+  await acceptWaitingConnections(app.server)
   NetServer.prototype.close.call(app.server)
   await Promise.all([inFlight.idle(), lingerUntilNoConnections(app.server)])
+  const cutting = setTimeout(() => app.server.closeAllConnections(), lastBytesMs)
   await app.close()
+  clearTimeout(cutting)
 }
 
-async function lingerUntilNoConnections(server: Server<typeof IncomingMessage, typeof ServerResponse>): Promise<void> {
+/** Node accepts one connection in a turn of its event loop; closing the listening socket resets those that still wait. */
+async function acceptWaitingConnections(server: Server): Promise<void> {
+  let turnsWithout = 0
+  const restart = () => {
+    turnsWithout = 0
+  }
+  server.on('connection', restart)
+  for (const until = performance.now() + lingerMs; turnsWithout < 3 && performance.now() < until; turnsWithout++) {
+    await nextTurn()
+  }
+  server.off('connection', restart)
+}
+
+async function lingerUntilNoConnections(server: Server): Promise<void> {
   const until = performance.now() + lingerMs
   while (performance.now() < until && (await countConnections(server)) > 0) await sleep(20)
 }
@@ -55,12 +75,20 @@ function countConnections(server: Server): Promise<number> {
   return new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count)))
 }
 
-/** While closing: every answer ends its connection, and what would begin something new is refused. */
+/**
+ * While closing: every answer ends its connection, and what would begin something new is refused. Only once its body has
+ * been read: a connection that is closed with bytes left in it is reset, and that may overtake the answer.
+ */
 export function addDrainHooks(app: FastifyInstance, lifecycle: Lifecycle): void {
-  app.addHook('onRequest', (_request, reply, done) => {
-    if (lifecycle.phase !== 'closing') return done()
-    reply.header('connection', 'close')
-    done(new Problem('overloaded', { detail: 'This instance is shutting down.', headers: retryAfter(1) }))
+  async function refuse(): Promise<never> {
+    // Told any earlier, a caller would come back at once and wait to be accepted again.
+    while (app.server.listening) await nextTurn()
+    throw new Problem('overloaded', { detail: 'This instance is shutting down.', headers: retryAfter(1) })
+  }
+
+  app.addHook('preValidation', (_request, _reply, done) => {
+    if (lifecycle.phase === 'closing') refuse().catch(done)
+    else done()
   })
   app.addHook('onSend', (_request, reply, _payload, done) => {
     if (lifecycle.phase === 'closing') reply.header('connection', 'close')

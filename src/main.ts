@@ -22,17 +22,31 @@ function loadConfigOrExit(): Config {
 
 const config = loadConfigOrExit()
 const log = createLogger(config.logLevel)
+const starting = startService(config, log, process.env.COMMIT || 'unknown')
+
+/** That the time is up, that a second signal came, or why stopping failed. */
+function logFault(fault: unknown): void {
+  if (typeof fault === 'string') log.error(fault)
+  else log.error({ err: fault }, 'cannot stop')
+}
+
+// From here on, as process 1 of a container ignores the signals that it does not handle.
+closeWithGrace(
+  {
+    delay: config.shutdownDelayMs + config.requestDeadlineMs + closingMarginMs,
+    logger: { error: logFault },
+  },
+  async ({ signal, err }) => {
+    if (err === undefined) log.info({ signal }, 'stopping')
+    else log.fatal({ err }, 'a fault that nobody caught; stopping')
+    const service = await starting
+    await service.stop()
+    log.info('stopped')
+  },
+)
+
 try {
-  const service = await startService(config, log, process.env.COMMIT || 'unknown')
-  closeWithGrace(
-    { delay: config.shutdownDelayMs + config.requestDeadlineMs + closingMarginMs, logger: false },
-    async ({ signal, err }) => {
-      if (err === undefined) log.info({ signal }, 'stopping')
-      else log.fatal({ err }, 'a fault that nobody caught; stopping')
-      await service.stop()
-      log.info('stopped')
-    },
-  )
+  await starting
 } catch (error) {
   log.fatal({ err: error }, 'cannot start')
   process.exit(1)

@@ -1,4 +1,5 @@
 /** The operations listener: metrics and probes. Never routed through the gateway. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Lifecycle } from './drain.ts'
@@ -9,12 +10,19 @@ export interface OpsParts {
   readonly log: Logger
   readonly metrics: Metrics
   readonly lifecycle: Lifecycle
+  /** What must be there for requests to be taken, by its name in /readyz; rejects where it is not. */
+  readonly checks?: Readonly<Record<string, () => Promise<unknown>>>
 }
 
-export async function buildOps({ log, metrics, lifecycle }: OpsParts): Promise<FastifyInstance> {
+/** Shorter than the time-out of common probes, so that they get the answer and not only its absence. */
+const checkTimeoutMs = 800
+
+export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsParts): Promise<FastifyInstance> {
   const ops = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
+    // It closes last, and a probe that stands still must not hold the process.
+    forceCloseConnections: true,
   }) as unknown as FastifyInstance
   await ops.register(errorHandler)
 
@@ -27,9 +35,29 @@ export async function buildOps({ log, metrics, lifecycle }: OpsParts): Promise<F
   ops.get('/livez', async () => ({ status: 'ok' }))
 
   ops.get('/readyz', async (_request, reply) => {
-    const checks = { lifecycle: lifecycle.phase }
-    const isReady = lifecycle.phase === 'ready'
-    return reply.code(isReady ? 200 : 503).send({ status: isReady ? 'ok' : 'unavailable', checks })
+    const states = await Promise.all(Object.values(checks).map(run))
+    const isReady = lifecycle.phase === 'ready' && states.every((state) => state === 'ok')
+    return reply.code(isReady ? 200 : 503).send({
+      status: isReady ? 'ok' : 'unavailable',
+      checks: {
+        lifecycle: lifecycle.phase,
+        ...Object.fromEntries(Object.keys(checks).map((name, i) => [name, states[i]])),
+      },
+    })
   })
   return ops
+}
+
+async function run(check: () => Promise<unknown>): Promise<'ok' | 'unreachable'> {
+  const timeout = new AbortController()
+  try {
+    return await Promise.race([
+      check().then(() => 'ok' as const),
+      sleep(checkTimeoutMs, 'unreachable' as const, { signal: timeout.signal }),
+    ])
+  } catch {
+    return 'unreachable'
+  } finally {
+    timeout.abort()
+  }
 }

@@ -1,27 +1,30 @@
 /** The pages that `type` of a problem leads to: HTML for people, JSON for programs. */
+import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { Problem, ProblemBody, type ProblemCode, problemCodes, problems, SafeToRetry } from './problems.ts'
 
-const ProblemPage = Type.Object({
-  type: Type.String(),
-  code: Type.String(),
-  title: Type.String(),
-  status: Type.Integer(),
-  safeToRetry: SafeToRetry,
-  happened: Type.String({ description: 'What happened' }),
-  retry: Type.String({ description: 'Whether and how to try again' }),
-})
+const ProblemPage = Type.Object(
+  {
+    type: Type.String({ description: 'Address of the page', format: 'uri-reference' }),
+    code: ProblemBody.properties.code,
+    title: ProblemBody.properties.title,
+    status: ProblemBody.properties.status,
+    safeToRetry: SafeToRetry,
+    happened: Type.String({ description: 'What happened' }),
+    retry: Type.String({ description: 'Whether and how to try again' }),
+  },
+  { title: 'ProblemPage', description: 'What a problem means' },
+)
+const Catalogue = Type.Object(
+  { problems: Type.Array(ProblemPage) },
+  { title: 'ProblemCatalogue', description: 'Every problem that this API knows' },
+)
 
 const html = { 'text/html': { schema: Type.String() } }
-const notFound = {
-  description: 'No such problem',
-  content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
-}
 
 export async function registerProblemPages(app: FastifyInstance): Promise<void> {
-  app.addSchema({ $id: 'Problem', ...ProblemBody })
-
+  /** Holds nothing of anybody's. */
   app.get('/problems', {
     schema: {
       operationId: 'listProblems',
@@ -29,19 +32,16 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
       tags: ['problems'],
       response: {
         200: {
-          description: 'The catalogue; JSON where Accept prefers it',
-          content: { 'application/json': { schema: Type.Object({ problems: Type.Array(ProblemPage) }) }, ...html },
+          description: 'The catalogue: HTML, or JSON where `Accept` prefers it',
+          content: { 'application/json': { schema: Catalogue }, ...html },
         },
-        400: {
-          description: 'The request breaks the contract',
-          content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
-        },
+        400: problemAnswer('invalid-request'),
       },
     },
-    handler: async (request, reply) =>
-      answer(request, reply, { problems: problemCodes.map(toPage) }, () => renderCatalogue()),
+    handler: async (request, reply) => answer(request, reply, { problems: problemCodes.map(toPage) }, renderCatalogue),
   })
 
+  /** What `type` of every problem leads to. Holds nothing of anybody's. */
   app.get<{ Params: { code: string } }>('/problems/:code', {
     schema: {
       operationId: 'readProblem',
@@ -52,10 +52,10 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
       }),
       response: {
         200: {
-          description: 'The explanation; JSON where Accept prefers it',
+          description: 'The explanation: HTML, or JSON where `Accept` prefers it',
           content: { 'application/json': { schema: ProblemPage }, ...html },
         },
-        404: notFound,
+        404: problemAnswer('not-found'),
       },
     },
     handler: async (request, reply) => {
@@ -64,6 +64,10 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
       return answer(request, reply, toPage(code), () => renderPage(code))
     },
   })
+}
+
+function problemAnswer(code: ProblemCode) {
+  return { description: problems[code].title, content: { 'application/problem+json': { schema: ProblemBody } } }
 }
 
 function isProblemCode(code: string): code is ProblemCode {
@@ -75,20 +79,25 @@ function toPage(code: ProblemCode) {
 }
 
 function answer(request: FastifyRequest, reply: FastifyReply, json: object, renderHtml: () => string) {
+  const { accept } = request.headers
   reply.header('vary', 'accept')
-  if (qualityOf('application/json', request.headers.accept) > qualityOf('text/html', request.headers.accept)) {
+  if (qualityOf('application/json', accept) > qualityOf('text/html', accept)) {
     return reply.type('application/json').send(json)
   }
+  reply.header('content-security-policy', contentSecurityPolicy)
   return reply.type('text/html; charset=utf-8').serializer(String).send(renderHtml())
 }
 
-/** The weight of a media type in an `Accept` header (RFC 9110, section 12.5.1), without its wildcards. */
-function qualityOf(mediaType: string, accept = ''): number {
-  for (const range of accept.split(',')) {
-    const [type, ...parameters] = range.split(';').map((part) => part.trim().toLowerCase())
-    if (type === mediaType) return Number(parameters.find((part) => part.startsWith('q='))?.slice(2) ?? 1)
+/** The weight of a media type in an `Accept` header (RFC 9110, section 12.5.1): its most specific range counts. */
+function qualityOf(mediaType: string, accept = '*/*'): number {
+  const weights = new Map<string, number>()
+  for (const range of accept.toLowerCase().split(',')) {
+    const [type = '', ...parameters] = range.split(';').map((part) => part.trim())
+    const weight = parameters.find((part) => part.startsWith('q='))
+    weights.set(type, weight === undefined ? 1 : Number(weight.slice(2)))
   }
-  return 0
+  const [group] = mediaType.split('/')
+  return weights.get(mediaType) ?? weights.get(`${group}/*`) ?? weights.get('*/*') ?? 0
 }
 
 function renderCatalogue(): string {
@@ -97,7 +106,7 @@ function renderCatalogue(): string {
     return `<tr><td>${status}</td><td><a href="/problems/${code}">${code}</a></td><td>${title}</td><td>${safeToRetry}</td></tr>`
   })
   const head = '<tr><th>Status</th><th>Code</th><th>What happened</th><th>Safe to retry</th></tr>'
-  return renderHtml('Problems', `<table>${head}${rows.join('')}</table>`)
+  return renderHtml('Problems', `<div class="wide"><table>${head}${rows.join('')}</table></div>`)
 }
 
 function renderPage(code: ProblemCode): string {
@@ -113,11 +122,24 @@ function renderCode(text: string): string {
   return text.replace(/`([^`]+)`/g, '<code>$1</code>')
 }
 
-function renderHtml(title: string, body: string): string {
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<title>${title}</title><style>
+const style = `
 :root { color-scheme: light dark }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
+.wide { overflow-x: auto }
 table { border-collapse: collapse } th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #8886 }
-</style><h1>${title}</h1>${body}</html>`
+`
+
+/** Nothing but the page's own style; its icon is empty, so that browsers do not ask for one. */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+  'img-src data:',
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+function renderHtml(title: string, body: string): string {
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<link rel="icon" href="data:,"><title>${title}</title><style>${style}</style><h1>${title}</h1>${body}</html>`
 }

@@ -4,8 +4,11 @@
  */
 import Type, { type Static } from 'typebox'
 
-/** yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm. */
-export const SafeToRetry = Type.Enum(['yes', 'same-key-only', 'no'])
+export const SafeToRetry = Type.Enum(['yes', 'same-key-only', 'no'], {
+  type: 'string',
+  description:
+    'yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm',
+})
 export type SafeToRetry = Static<typeof SafeToRetry>
 
 interface ProblemDefinition {
@@ -24,7 +27,7 @@ export const problems = {
     title: 'The request breaks the contract',
     safeToRetry: 'no',
     happened:
-      'The body, a header or a parameter is not what the contract asks for, or the JSON cannot be read. `errors` names every place. Nothing was sent to FreedomPay.',
+      'The body, a header or a parameter is not what the contract asks for, or the request cannot be read at all. `errors` names every place that is known. Nothing was sent to FreedomPay.',
     retry: 'Correct the places that `errors` names, then send it again.',
   },
   'invalid-idempotency-key': {
@@ -105,7 +108,8 @@ export const problems = {
     status: 500,
     title: 'A fault in this service',
     safeToRetry: 'same-key-only',
-    happened: 'This service failed in a way that it should not. The fault is in its log under the request id.',
+    happened:
+      'This service failed in a way that it should not. Its log has the fault under the `X-Request-Id` of this answer.',
     retry: 'Send the same body with the same Idempotency-Key. Without a key, find out first whether the client exists.',
   },
   'partner-misconfigured': {
@@ -132,9 +136,10 @@ export const problems = {
   },
   'ledger-unavailable': {
     status: 503,
-    title: 'The ledger cannot be written',
+    title: 'The ledger is not available',
     safeToRetry: 'yes',
-    happened: 'What is asked of FreedomPay is written down first, and that failed. Nothing was sent to FreedomPay.',
+    happened:
+      'What is asked of FreedomPay is written down in the ledger first, and that failed, or the ledger could not be read. Nothing was sent to FreedomPay.',
     retry: 'Wait as long as `Retry-After` says, then send it again.',
   },
 } as const satisfies Record<string, ProblemDefinition>
@@ -142,29 +147,39 @@ export const problems = {
 export type ProblemCode = keyof typeof problems
 export const problemCodes = Object.keys(problems) as ProblemCode[]
 
-export const InputError = Type.Object({
-  pointer: Type.String({ description: 'JSON Pointer (RFC 6901) into the body, or the name of a header or parameter' }),
-  message: Type.String({ description: 'What is expected there; never the value that came' }),
-})
+export const InputError = Type.Object(
+  {
+    pointer: Type.String({
+      description: 'JSON Pointer (RFC 6901) into the body, or the name of a header or parameter',
+    }),
+    message: Type.String({ description: 'What is expected there; never the value that came' }),
+  },
+  { title: 'InputError' },
+)
 export type InputError = Static<typeof InputError>
 
 export const PartnerReason = Type.Object(
   { code: Type.Optional(Type.String()), description: Type.Optional(Type.String()) },
-  { description: 'Why FreedomPay decided so, in its own words' },
+  { title: 'PartnerReason', description: 'Why FreedomPay decided so, in its own words but without personal data' },
 )
 export type PartnerReason = Static<typeof PartnerReason>
 
-export const ProblemBody = Type.Object({
-  type: Type.String({ description: 'Address of the page that explains this problem', format: 'uri-reference' }),
-  title: Type.String(),
-  status: Type.Integer(),
-  detail: Type.String(),
-  code: Type.String(),
-  safeToRetry: SafeToRetry,
-  requestId: Type.Optional(Type.String({ format: 'uuid', description: 'The create this is about, where one exists' })),
-  errors: Type.Optional(Type.Array(InputError)),
-  partner: Type.Optional(PartnerReason),
-})
+export const ProblemBody = Type.Object(
+  {
+    type: Type.String({ description: 'Address of the page that explains this problem', format: 'uri-reference' }),
+    title: Type.String({ description: 'The problem in one line; the same for every problem of this code' }),
+    status: Type.Integer({ description: 'The HTTP status', minimum: 400, maximum: 599 }),
+    detail: Type.String({ description: 'What happened' }),
+    code: Type.Enum(problemCodes, { type: 'string', description: 'The problem, for programs' }),
+    safeToRetry: SafeToRetry,
+    requestId: Type.Optional(
+      Type.String({ format: 'uuid', description: 'The create that this is about, where one exists' }),
+    ),
+    errors: Type.Optional(Type.Array(InputError, { description: 'Every place that breaks the contract' })),
+    partner: Type.Optional(PartnerReason),
+  },
+  { title: 'Problem', description: 'Problem details (RFC 9457)' },
+)
 export type ProblemBody = Static<typeof ProblemBody>
 
 export interface ProblemOptions {

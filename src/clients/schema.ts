@@ -20,8 +20,9 @@ function refine<T extends TSchema>(schema: T, isValid: (value: Static<T>) => boo
   ) as unknown as T
 }
 
+/** Half a surrogate pair is no text: it cannot be written in UTF-8. */
 function Text(maxLength: number, description: string, examples: string[]) {
-  const pattern = `^[^\\p{Cc}]{1,${maxLength}}$`
+  const pattern = `^[^\\p{Cc}\\p{Cs}]{1,${maxLength}}$`
   const message = `must be a text of 1 to ${maxLength} characters without control characters`
   const check = new RegExp(pattern, 'u')
   return refine(Type.String({ description, examples, minLength: 1, maxLength }), (value) => check.test(value), message)
@@ -72,18 +73,24 @@ function isPastDate(text: string): boolean {
   return isRealDate(text) && text <= new Date(Date.now() + latestOffsetMs).toISOString().slice(0, 10)
 }
 
-/** RFC 3339 date-time: the offset is mandatory, the day must exist. */
+const instant =
+  /^(\d{4}-\d{2}-\d{2})[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d{1,9})?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/
+
+const minutesOfDay = 24 * 60
+
+/** RFC 3339 date-time: the offset is mandatory, the day must exist, a leap second is the last one of a day in UTC. */
 function isInstant(text: string): boolean {
-  const match = /^(\d{4}-\d{2}-\d{2})[Tt](\d{2}):(\d{2}):(\d{2})(?:\.\d{1,9})?(?:[Zz]|[+-](\d{2}):(\d{2}))$/.exec(text)
+  const match = instant.exec(text)
   if (match === null) return false
-  const [, date = '', hours, minutes, seconds, offsetHours = '00', offsetMinutes = '00'] = match
-  const isTime = Number(hours) <= 23 && Number(minutes) <= 59 && Number(seconds) <= 60
-  return isTime && Number(offsetHours) <= 23 && Number(offsetMinutes) <= 59 && isRealDate(date)
+  const [, date = '', hours, minutes, seconds, sign, offsetHours = '0', offsetMinutes = '0'] = match
+  const offset = Number(`${sign ?? ''}1`) * (Number(offsetHours) * 60 + Number(offsetMinutes))
+  const minuteInUtc = (Number(hours) * 60 + Number(minutes) - offset + minutesOfDay) % minutesOfDay
+  return isRealDate(date) && (seconds !== '60' || minuteInUtc === minutesOfDay - 1)
 }
 
 /** An address of RFC 5321's usual form; whether it receives mail only a mail can tell. */
 const email =
-  /^(?=.{3,254}$)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63}$/i
+  /^(?=.{3,254}$)(?=[^@]{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/i
 
 const phonePattern = '^\\+[1-9][0-9]{6,14}$'
 const phone = new RegExp(phonePattern)
@@ -211,7 +218,7 @@ export const ClientRequest = Type.Object({
   requestId,
   status: Type.Enum([...requestStates], {
     description:
-      'created, rejected and not-created are final. not-created: FreedomPay never got the request, so there is no client',
+      'created, rejected and not-created are final. not-created: FreedomPay did not take the request, so there is no client',
   }),
   clientId: Type.Optional(clientId),
   partner: Type.Optional(

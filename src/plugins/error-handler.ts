@@ -1,6 +1,6 @@
 /** Everything thrown becomes one problem (RFC 9457) and, where it is a failure of ours or the partner's, one log line. */
 import { randomUUID } from 'node:crypto'
-import { STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -11,11 +11,14 @@ export const problemMediaType = 'application/problem+json'
 export default fp(
   async function errorHandler(app: FastifyInstance) {
     const allowedMethods = collectAllowedMethods(app)
+    leaveHeadersToUs(app)
 
-    app.setErrorHandler((error, request, reply) => sendProblem(toProblem(error), request, reply))
+    app.setErrorHandler((error, request, reply) => answerWith(toProblem(error), request, reply))
 
     // Before the body is read: an unknown address is unknown whatever comes with it.
-    app.addHook('onRequest', (request, _reply, done) => {
+    app.addHook('onRequest', (request, reply, done) => {
+      exchanges.set(request.raw.socket, { request, reply })
+      requireReadableHeaders(request.raw)
       if (request.is404) throw toNoRoute(request, allowedMethods)
       done()
     })
@@ -26,7 +29,14 @@ export default fp(
   { name: 'error-handler' },
 )
 
+/** For what the router itself refuses, such as an address that cannot be decoded: no hook runs for it. */
 export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' })
+  request.log.info({ method: request.method, route: 'unmatched', statusCode: problem.status }, 'request')
+  return answerWith(problem, request, reply)
+}
+
+function answerWith(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (problem.status >= 500) {
     const level = problem.code === 'internal' ? 'error' : 'warn'
     request.log[level]({ code: problem.code, requestId: problem.body.requestId, err: problem }, problem.message)
@@ -47,6 +57,8 @@ export function toProblem(error: unknown): Problem {
       return invalidRequest('content-length', 'must be the length of the body', { cause: error })
     case 'FST_ERR_BAD_URL':
       return invalidRequest('', 'the address cannot be decoded', { cause: error })
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return invalidRequest('', 'the address is too long', { status: statusCode, cause: error })
     default:
       // The rest of Fastify's 4xx; a caller that hangs up in the middle of its body is one of them.
       return statusCode !== undefined && statusCode >= 400 && statusCode < 500
@@ -55,7 +67,7 @@ export function toProblem(error: unknown): Problem {
   }
 }
 
-function invalidRequest(pointer: string, message: string, options: { cause?: unknown } = {}): Problem {
+function invalidRequest(pointer: string, message: string, options: { status?: number; cause?: unknown }): Problem {
   return new Problem('invalid-request', { errors: [{ pointer, message }], ...options })
 }
 
@@ -88,22 +100,63 @@ function toNoRoute(request: FastifyRequest, allowedMethods: AllowedMethods): Pro
     : new Problem('method-not-allowed', { headers: { allow: allow.join(', ') } })
 }
 
+/** Node would answer these faults by itself, without a word. */
+function leaveHeadersToUs({ server }: FastifyInstance): void {
+  Object.assign(server, { requireHostHeader: false })
+  server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => server.emit('request', req, res))
+}
+
+/** @throws Problem invalid-request */
+function requireReadableHeaders({ httpVersion, headers }: IncomingMessage): void {
+  if (httpVersion === '1.1' && headers.host === undefined) throw invalidRequest('host', 'is required', {})
+  if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') {
+    throw invalidRequest('expect', 'must be 100-continue, or absent', { status: 417 })
+  }
+}
+
 const clientErrors: Record<string, { status: number; message: string }> = {
   HPE_HEADER_OVERFLOW: { status: 431, message: 'the header lines are too long together' },
   ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'the request did not arrive completely in time' },
 }
 
-/** What HTTP itself could not read never reaches a route, so the answer is written to the socket by hand. */
+interface HttpExchange {
+  readonly request: FastifyRequest
+  readonly reply: FastifyReply
+}
+
+/** The latest on each connection. */
+const exchanges = new WeakMap<Socket, HttpExchange>()
+
+/** The status of each answer that was written to the socket past its response. */
+const statusesByHand = new WeakMap<ServerResponse, number>()
+
+export function statusByHand(response: ServerResponse): number | undefined {
+  return statusesByHand.get(response)
+}
+
+/** What HTTP itself could not read never reaches a handler, so the answer is written to the socket by hand. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket, log: FastifyBaseLogger): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  const exchange = findOpenExchange(socket)
+  if (exchange?.request.raw.complete && error.code !== 'ECONNRESET') {
+    // What comes behind it cannot be read. It is being worked on all the same, and has its own answer to get first.
+    exchange.reply.raw.once('close', () => socket.destroy())
+    return
+  }
+  if (error.code === 'ECONNRESET' || !socket.writable || exchange?.reply.raw.headersSent) {
     socket.destroy()
     return
   }
   const { status, message } = clientErrors[error.code ?? ''] ?? { status: 400, message: 'this is not readable as HTTP' }
-  const { body } = new Problem('invalid-request', { status, errors: [{ pointer: '', message }] })
-  const reqId = randomUUID()
-  log.info({ reqId, route: 'unmatched', statusCode: status, err: error }, 'request')
+  const { body } = invalidRequest('', message, { status })
+  const reqId = exchange?.request.id ?? randomUUID()
+  if (exchange === undefined) log.info({ reqId, route: 'unmatched', statusCode: status, err: error }, 'request')
+  else statusesByHand.set(exchange.reply.raw, status)
   socket.end(renderRawAnswer(body, reqId), () => socket.destroy())
+}
+
+function findOpenExchange(socket: Socket): HttpExchange | undefined {
+  const exchange = exchanges.get(socket)
+  return exchange?.reply.raw.writableFinished ? undefined : exchange
 }
 
 function renderRawAnswer(body: ProblemBody, requestId: string): string {

@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Metrics } from '../metrics.ts'
+import { statusByHand } from './error-handler.ts'
 import { parseTraceId } from './request-id.ts'
 
 export interface HttpMetricsOptions {
@@ -15,8 +16,8 @@ export default fp(
   async function httpMetrics(app: FastifyInstance, { metrics }: HttpMetricsOptions) {
     function record(request: FastifyRequest, reply: FastifyReply): void {
       const { method } = request
-      const isAnswered = reply.raw.writableFinished
-      const statusCode = isAnswered ? reply.statusCode : hungUpStatusCode
+      const answeredWith = statusByHand(reply.raw) ?? (reply.raw.writableFinished ? reply.statusCode : undefined)
+      const statusCode = answeredWith ?? hungUpStatusCode
       const route = request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched')
       metrics.httpRequestDuration.observe({ method, route, status_code: statusCode }, reply.elapsedTime / 1000)
       request.log.info(
@@ -27,7 +28,7 @@ export default fp(
           durationMs: Math.round(reply.elapsedTime * 10) / 10,
           traceId: parseTraceId(request.headers.traceparent),
         },
-        isAnswered ? 'request' : 'caller hung up',
+        answeredWith === undefined ? 'caller hung up' : 'request',
       )
     }
 

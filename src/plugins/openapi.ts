@@ -3,6 +3,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import { finishDocument, type OpenApiDocument } from './openapi-document.ts'
 
 export interface OpenApiOptions {
   readonly version: string
@@ -10,8 +11,25 @@ export interface OpenApiOptions {
   readonly hasDocs: boolean
 }
 
-const description = `Creates card clients at FreedomPay and never lies about an outcome: a problem is answered only where it is
-certain that no client was created, and everything else is 201 or 202. Each problem's \`type\` leads to a page that explains it.`
+const description = `Creates card clients at FreedomPay and never lies about an outcome.
+
+201 means that the client exists, 202 that the outcome is not final yet. With a problem this request has created nothing,
+unless it says \`safeToRetry: same-key-only\`: then that is not certain. Each problem's \`type\` leads to a page that explains it.`
+
+/**
+ * The page loads nothing from elsewhere. The plugin's own policy would let it, and would also upgrade its parts to HTTPS,
+ * which leaves a blank page wherever the service is reached over HTTP by another name than localhost.
+ */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
 
 export default fp(
   async function openapi(app: FastifyInstance, { version, hasDocs }: OpenApiOptions) {
@@ -29,9 +47,12 @@ export default fp(
           { name: 'clients', description: 'Creating clients and learning what came of it' },
           { name: 'problems', description: 'What each error code means' },
         ],
-        security: [],
+        // Said outright: no credential is needed.
+        security: [{}],
       },
-      refResolver: { buildLocalReference: (json, _baseUri, _fragment, i) => String(json.$id ?? `def-${i}`) },
+      convertConstToEnum: false,
+      transformObject: (result) =>
+        finishDocument(('openapiObject' in result ? result.openapiObject : {}) as OpenApiDocument) as never,
     })
 
     app.get('/openapi.json', { schema: { hide: true }, handler: async () => app.swagger() })
@@ -39,8 +60,16 @@ export default fp(
     if (hasDocs) {
       await app.register(swaggerUi, {
         routePrefix: '/docs',
-        uiConfig: { tryItOutEnabled: true, docExpansion: 'list', displayRequestDuration: true, validatorUrl: null },
-        staticCSP: true,
+        theme: { title: 'freedompay-clients' },
+        uiConfig: {
+          // Without the bar that would load any other document.
+          layout: 'BaseLayout',
+          tryItOutEnabled: true,
+          docExpansion: 'list',
+          displayRequestDuration: true,
+          validatorUrl: null,
+        },
+        staticCSP: contentSecurityPolicy,
       })
     }
   },

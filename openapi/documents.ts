@@ -1,0 +1,72 @@
+/** What is generated from the source: our OpenAPI document, and the README's tables. */
+import { loadConfig, Settings } from '../src/config.ts'
+import { createLogger } from '../src/logger.ts'
+import { problemCodes, problems } from '../src/problems.ts'
+import { startService } from '../src/service.ts'
+
+export const openApiFile = new URL('clients.json', import.meta.url)
+export const readmeFile = new URL('../README.md', import.meta.url)
+
+/** Of a service that really runs, with its sandbox, on free ports. */
+export async function renderOpenApi(): Promise<string> {
+  const service = await startService(loadConfig({ PORT: '0', OPS_PORT: '0' }), createLogger('error'), 'generate')
+  try {
+    const answer = await fetch(`${service.url}/openapi.json`, { headers: { connection: 'close' } })
+    return formatJson(await answer.json())
+  } finally {
+    await service.stop()
+  }
+}
+
+export function formatJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`
+}
+
+/** The README with its tables made anew. @throws Error where a table's markers are missing */
+export function refreshReadme(readme: string): string {
+  return fillIn(fillIn(readme, 'problems', renderProblems()), 'settings', renderSettings())
+}
+
+function fillIn(readme: string, name: string, table: string): string {
+  const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
+  const [before, rest, ...more] = readme.split(start)
+  const after = rest?.split(end)[1]
+  if (after === undefined || more.length > 0) throw new Error(`README.md must hold ${start} and ${end} once`)
+  return `${before}${start}\n${table}\n${end}${after}`
+}
+
+function renderProblems(): string {
+  const rows = problemCodes.map((code) => {
+    const { status, title, safeToRetry } = problems[code]
+    return [String(status), `\`${code}\``, title, safeToRetry]
+  })
+  return renderTable(['Status', 'Code', 'What happened', 'Safe to retry'], rows)
+}
+
+interface Setting {
+  readonly description?: string
+  readonly default?: string | number | boolean
+  readonly enum?: readonly string[]
+}
+
+function renderSettings(): string {
+  const rows = Object.entries(Settings.properties as Record<string, Setting>).map(([name, setting]) => [
+    `\`${name}\``,
+    setting.default === undefined || setting.default === '' ? '' : `\`${setting.default}\``,
+    describe(setting),
+  ])
+  return renderTable(['Name', 'Default', 'Meaning'], rows)
+}
+
+/** Names the values that are allowed, where the description does not. */
+function describe({ description = '', enum: values = [] }: Setting): string {
+  const isComplete = values.every((value) => description.includes(`\`${value}\``))
+  return isComplete ? description : `${description}: ${values.map((value) => `\`${value}\``).join(' · ')}`
+}
+
+function renderTable(head: string[], rows: string[][]): string {
+  const rules = head.map(() => '---')
+  return [head, rules, ...rows]
+    .map((cells) => `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`)
+    .join('\n')
+}

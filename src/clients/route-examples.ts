@@ -1,0 +1,108 @@
+/** The named examples of OpenAPI: what Swagger UI fills in and shows. */
+import { type ProblemCode, problems } from '../problems.ts'
+import type { ClientRequest, CreateClient, CreatedClient, PendingClient } from './schema.ts'
+
+interface Example<T> {
+  readonly summary: string
+  readonly value: T
+}
+type Examples<T> = Record<string, Example<T>>
+
+export const exampleRequestId = '0b9f5c1e-6d0c-5f0e-9d86-1c6a3f4b2a10'
+const requestId = exampleRequestId
+const clientId = '7d1f0a52-3c9e-4b8a-9f61-2e5d8c7b4a90'
+const updatedAt = '2026-01-31T04:30:00.000Z'
+const partner = { code: '1001', description: 'The client was refused (sandbox)' }
+
+/** One for each scenario of the sandbox, with the status that it ends in; the durations are those of the default settings. */
+const scenarios: Record<string, [phone: string, summary: string]> = {
+  created: ['+998901234567', '201: created at once'],
+  processing: ['+998901234001', '201: processing, created after 2 s'],
+  rejected: ['+998901234002', '422: rejected'],
+  connectionCut: ['+998901234003', '201: created, then the connection is cut'],
+  createdSilently: ['+998901234004', '201: created, but never answered (15 s)'],
+  neverAnswered: ['+998901234005', '202: never answered, not created (25 s)'],
+  serverError: ['+998901234006', '202: HTTP 500, not created (5 s)'],
+  html: ['+998901234007', '201: created, answered with HTML'],
+  slowAnswer: ['+998901234008', '201: created, answered one byte at a time (15 s)'],
+  throttled: ['+998901234009', '201: HTTP 429 once, then created'],
+  processingForEver: ['+998901234010', '202: processing for ever (5 s)'],
+  credentialRefused: ['+998901234011', '502: the credential is refused'],
+  unknownWord: ['+998901234012', '202: an undocumented word for the outcome (25 s)'],
+  failsLater: ['+998901234013', '422: processing, then rejected'],
+}
+
+const everyMember: CreateClient = {
+  phone: '+998901234567',
+  type: 'individual',
+  resident: true,
+  firstName: 'Alisher',
+  lastName: 'Navoiy',
+  middleName: 'Gʻiyosiddin',
+  birthDate: '1990-02-28',
+  email: 'alisher@example.com',
+  country: 'UZB',
+  personId: '12345678901234',
+  language: 'uz',
+  document: 'JVBERi0xLjQKJSVFT0YK',
+  externalUserId: 'user-42',
+  registrationAddress: {
+    country: 'UZB',
+    postalCode: '100000',
+    city: 'Tashkent',
+    street: 'Amir Temur',
+    building: '12-34',
+  },
+  residentialAddress: { country: 'UZB', postalCode: '100000' },
+  identification: { identifiedAt: '2026-01-31T09:30:00+05:00', identifiedBy: 'operator-7' },
+}
+
+/** The first is what Swagger UI fills in. */
+export const bodyExamples: Examples<CreateClient> = {
+  ...Object.fromEntries(
+    Object.entries(scenarios).map(([name, [phone, summary]]) => [
+      name,
+      { summary, value: { phone, firstName: 'Alisher', lastName: 'Navoiy' } },
+    ]),
+  ),
+  everyMember: { summary: '201: every member, but for the product and the branch', value: everyMember },
+}
+
+export const createdExamples = {
+  created: { summary: 'Created', value: { requestId, status: 'created', clientId, updatedAt } },
+  createdWithoutId: {
+    summary: 'Created, but its id could not be learnt in time',
+    value: { requestId, status: 'created', updatedAt },
+  },
+} as const satisfies Examples<CreatedClient>
+
+export const pendingExamples = {
+  processing: { summary: 'FreedomPay is at work', value: { requestId, status: 'processing', updatedAt } },
+  unknown: {
+    summary: 'Not known: FreedomPay may or may not have created the client',
+    value: { requestId, status: 'unknown', updatedAt },
+  },
+} as const satisfies Examples<PendingClient>
+
+export const requestExamples: Examples<ClientRequest> = {
+  ...createdExamples,
+  ...pendingExamples,
+  rejected: { summary: 'Rejected by FreedomPay', value: { requestId, status: 'rejected', partner, updatedAt } },
+  notCreated: { summary: 'FreedomPay did not take it', value: { requestId, status: 'not-created', updatedAt } },
+}
+
+/** The members that a problem has besides those of the catalogue. */
+export const problemMembers: Partial<Record<ProblemCode, object>> = {
+  'invalid-request': { errors: [{ pointer: '/phone', message: 'is required' }] },
+  'request-in-progress': { requestId },
+  'idempotency-key-reused': { requestId },
+  'partner-rejected': { requestId, partner },
+  'partner-misconfigured': { requestId },
+  'partner-unavailable': { requestId },
+}
+
+export function toProblemExample(code: ProblemCode, members: object = {}): Example<object> {
+  const { status, title, safeToRetry, happened } = problems[code]
+  const value = { type: `/problems/${code}`, title, status, detail: happened, code, safeToRetry, ...members }
+  return { summary: title, value }
+}

@@ -1,0 +1,98 @@
+import t, { type Test } from 'tap'
+import { createCheck, loadOpenApi } from './fixtures/openapi.ts'
+import { type Answer, call, phoneFor, startTestService } from './fixtures/service.ts'
+
+const openApi = loadOpenApi()
+const check = createCheck(openApi)
+
+/** Judges an answer by what the document says of that status: the schema of the body, the media type, the headers. */
+function judge(t: Test, { statusCode, headers, body }: Answer, status: number, path = '/clients', method = 'post') {
+  t.equal(statusCode, status)
+  const described = openApi.paths[path]?.[method]?.responses[status]
+  const mediaType = String(headers['content-type']).split(';')[0] ?? ''
+  const schema = described?.content[mediaType]?.schema ?? {}
+  t.ok(schema.$ref, `${status} ${mediaType} is described`)
+  const { components } = openApi
+  const { properties } = components.schemas[String(schema.$ref).split('/').at(-1) ?? ''] ?? {}
+  t.strictSame(
+    Object.keys(body).filter((member) => !Object.hasOwn(properties as object, member)),
+    [],
+    'no other members',
+  )
+  for (const name of ['location', 'retry-after', 'preference-applied', 'idempotency-status']) {
+    const isDescribed = Object.keys(described?.headers ?? {}).some((header) => header.toLowerCase() === name)
+    if (headers[name] !== undefined) t.ok(isDescribed, `${name} is described for ${status}`)
+  }
+}
+
+t.test('the answers of a running service are what the document says', async (t) => {
+  const service = await startTestService(t, { settings: { CREATE_WAIT_MS: '200' } })
+  const post = (body: string | Buffer, headers: Record<string, string> = {}) =>
+    call(`${service.url}/clients`, 'POST', { 'content-type': 'application/json', ...headers }, body)
+
+  const created = await service.create({ phone: phoneFor('567') }, { prefer: 'wait=2' })
+  judge(t, created, 201)
+  const key = { 'idempotency-key': 'k-1' }
+  judge(t, await service.create({ phone: phoneFor('567') }, key), 201)
+  const replayed = await service.create({ phone: phoneFor('567') }, key)
+  judge(t, replayed, 201)
+  t.equal(replayed.headers['idempotency-status'], 'replayed')
+  judge(t, await service.create({ phone: phoneFor('568') }, key), 422)
+  judge(t, await service.create({ phone: phoneFor('002') }, { 'idempotency-key': 'k-2' }), 422)
+  judge(t, await service.create({ phone: phoneFor('567') }, { 'idempotency-key': 'k 3' }), 400)
+  const pending = await service.create({ phone: phoneFor('010') })
+  judge(t, pending, 202)
+  judge(t, await service.create({ phone: 998901234567, x: 1 }), 400)
+  judge(t, await post('{"phone":'), 400)
+  judge(t, await post(Buffer.alloc(3 * 1024 * 1024 + 1, ' ')), 413)
+  judge(t, await post('{}', { 'content-type': 'text/plain' }), 415)
+  const rejected = await service.create({ phone: phoneFor('002') })
+  judge(t, rejected, 422)
+  judge(t, await service.create({ phone: phoneFor('011') }), 502)
+
+  const read = '/clients/requests/{requestId}'
+  for (const { body } of [created, pending, rejected]) {
+    judge(t, await service.get(`/clients/requests/${body.requestId}`), 200, read, 'get')
+  }
+  judge(t, await service.get('/clients/requests/7d1f0a52-3c9e-4b8a-9f61-2e5d8c7b4a90'), 404, read, 'get')
+  judge(t, await service.get('/clients/requests/no-uuid'), 400, read, 'get')
+  judge(t, await service.get('/problems', { accept: 'application/json' }), 200, '/problems', 'get')
+  const page = await service.get('/problems/internal', { accept: 'application/json' })
+  judge(t, page, 200, '/problems/{code}', 'get')
+  judge(t, await service.get('/problems/nonsense'), 404, '/problems/{code}', 'get')
+
+  const otherMethod = await call(`${service.url}/clients`, 'PUT', {})
+  t.equal(otherMethod.statusCode, 405)
+  t.equal(otherMethod.headers.allow, 'POST')
+  t.strictSame(check({ $ref: '#/components/schemas/Problem' }, otherMethod.body), [])
+})
+
+t.test('the answer while FreedomPay cannot be reached is what the document says', async (t) => {
+  const service = await startTestService(t, { settings: { FREEDOMPAY_BASE_URL: 'http://127.0.0.1:1' } })
+  judge(t, await service.create({ phone: phoneFor('567') }, { 'idempotency-key': 'k-1' }), 503)
+})
+
+t.test('every example ends as its summary says', async (t) => {
+  const service = await startTestService(t, { settings: { REQUEST_DEADLINE_MS: '4000', CREATE_WAIT_MS: '1000' } })
+  const examples = openApi.paths['/clients']?.post?.requestBody?.content['application/json']?.examples ?? {}
+  await Promise.all(
+    Object.values(examples).map(async ({ summary = '', value }) => {
+      const { statusCode } = await service.create(value)
+      t.equal(String(statusCode), summary.slice(0, 3), summary)
+    }),
+  )
+})
+
+t.test('/openapi.json is the committed document, and /docs shows it unless DOCS is off', async (t) => {
+  const service = await startTestService(t)
+  t.strictSame((await service.get('/openapi.json')).body, openApi)
+  const docs = await service.get('/docs')
+  t.equal(docs.statusCode, 200)
+  const policy = String(docs.headers['content-security-policy'])
+  t.match(policy, /^default-src 'none'; script-src 'self';/)
+  t.notMatch(policy, /https?:|upgrade-insecure-requests/, 'works over plain HTTP, and from here alone')
+
+  const bare = await startTestService(t, { settings: { DOCS: 'false' } })
+  t.equal((await bare.get('/docs')).statusCode, 404)
+  t.strictSame((await bare.get('/openapi.json')).body, openApi)
+})
