@@ -3,95 +3,12 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { envSchema } from 'env-schema'
-import Type, { type Static } from 'typebox'
 import { type Member, members } from './clients/schema.ts'
 import type { LedgerSettings } from './ledger/open.ts'
-import { type LogLevel, logLevels } from './logger.ts'
+import type { LogLevel } from './logger.ts'
 import { type Region, regions } from './partner/regions.ts'
 import type { Credentials, SignatureScheme } from './partner/signature.ts'
-
-const maxTimerMs = 2 ** 31 - 1
-const Port = (fallback: number, description: string) =>
-  Type.Integer({ minimum: 0, maximum: 65535, default: fallback, description })
-const Ms = (fallback: number, description: string, minimum = 1) =>
-  Type.Integer({ minimum, maximum: maxTimerMs, default: fallback, description })
-const Text = (description: string, options: { default?: string } = {}) => Type.String({ description, ...options })
-
-/** Every setting by its name in the environment; the README's table is made from this. */
-export const Settings = Type.Object({
-  HOST: Text('Address that both listeners bind to; the image sets `0.0.0.0`', { default: '127.0.0.1' }),
-  PORT: Port(3000, 'Port of the API'),
-  OPS_PORT: Port(3001, 'Port of `/metrics`, `/livez` and `/readyz`'),
-  LOG_LEVEL: Type.Enum([...logLevels], { default: 'info', description: 'pino level' }),
-  FREEDOMPAY_REGION: Type.Enum(Object.keys(regions) as Region[], {
-    default: 'uz',
-    description: '`uz` · `kz` · `kg`: host, signature and required members',
-  }),
-  FREEDOMPAY_BASE_URL: Type.Optional(Text('Another host than the region’s, e.g. the test host or a sandbox')),
-  FREEDOMPAY_SIGNATURE: Type.Optional(
-    Type.Enum(['jws', 'sign'], {
-      description: '`jws` · `sign`; the region’s by default: `sign` in kg, `jws` elsewhere',
-    }),
-  ),
-  FREEDOMPAY_AUTH_ID: Type.Optional(Text('Credential: our identifier at FreedomPay')),
-  FREEDOMPAY_SECRET_KEY: Type.Optional(Text('Credential: the key that signs')),
-  FREEDOMPAY_PRODUCT_ID: Type.Optional(
-    Type.Integer({ description: 'The product that is injected; required, but for the sandbox' }),
-  ),
-  FREEDOMPAY_BRANCH_ID: Type.Optional(Text('The branch that is injected; FreedomPay has a default of its own')),
-  FREEDOMPAY_ALLOWED_PRODUCT_IDS: Type.Optional(
-    Text('Comma-separated: what a caller may ask for instead; the default alone where unset'),
-  ),
-  FREEDOMPAY_ALLOWED_BRANCH_IDS: Type.Optional(
-    Text('Comma-separated: what a caller may ask for instead; the default alone where unset'),
-  ),
-  FREEDOMPAY_REQUIRED: Text('Comma-separated members of our body that are required as well, e.g. `personId,document`', {
-    default: '',
-  }),
-  FREEDOMPAY_DUPLICATE_CODES: Text('Comma-separated codes by which FreedomPay says that a request_id is not unique', {
-    default: '1002',
-  }),
-  FREEDOMPAY_NOT_FOUND_CODES: Text('Comma-separated codes by which FreedomPay says that it has no such request', {
-    default: '1006',
-  }),
-  REQUEST_DEADLINE_MS: Ms(25_000, 'Everything one `POST /clients` may take'),
-  CREATE_WAIT_MS: Ms(
-    5000,
-    'How long a create waits for a final outcome while FreedomPay says `process`, unless `Prefer` says otherwise',
-    0,
-  ),
-  PARTNER_CONNECT_TIMEOUT_MS: Ms(3000, 'One connection to FreedomPay'),
-  PARTNER_TIMEOUT_MS: Ms(15_000, 'One call to FreedomPay, from start to last byte'),
-  PARTNER_SETTLE_MS: Ms(2000, 'How long "no such request" must stand before it is believed', 0),
-  PARTNER_MAX_IN_FLIGHT: Type.Integer({
-    minimum: 1,
-    maximum: 100_000,
-    default: 64,
-    description: 'Creates in flight; more are refused with 503',
-  }),
-  LEDGER_URL: Type.String({
-    pattern: '^(sqlite:.+|rediss?://.+)$',
-    default: 'sqlite::memory:',
-    description: '`sqlite::memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…`',
-  }),
-  LEDGER_KEY: Type.Optional(
-    Text(
-      'Key of the body fingerprints, at least 32 bytes, the same for every replica; random per process with `sqlite::memory:`, else required',
-    ),
-  ),
-  LEDGER_RETENTION_HOURS: Type.Integer({
-    minimum: 1,
-    maximum: 87_600,
-    default: 168,
-    description: 'How long a finished request is remembered',
-  }),
-  TRUST_PROXY: Text('Addresses in front whose `X-Forwarded-*` are believed, or their number of hops', {
-    default: 'false',
-  }),
-  DOCS: Type.Boolean({ default: true, description: 'Swagger UI on or off' }),
-  SHUTDOWN_DELAY_MS: Ms(0, 'Pause between "not ready" and closing, for load balancers', 0),
-})
-type Settings = Static<typeof Settings>
+import { Settings } from './settings.ts'
 
 export interface Config {
   readonly host: string
@@ -117,7 +34,8 @@ export interface Config {
   readonly partnerTimeoutMs: number
   readonly partnerSettleMs: number
   readonly partnerMaxInFlight: number
-  readonly ledger: LedgerSettings
+  /** A function, as a `redis://` address may hold a password. */
+  readonly readLedger: () => LedgerSettings
   /** Reads the key of the body fingerprints from where it stands. */
   readonly readLedgerKey: () => string
   readonly trustProxy: false | number | string
@@ -153,12 +71,12 @@ export function loadConfig(env: Environment): Config {
     texts.FREEDOMPAY_AUTH_ID === undefined &&
     texts.FREEDOMPAY_SECRET_KEY === undefined
   if (!isSandbox) faults.push(...findAbsent(texts))
-  const config = settings && toConfig(settings, isSandbox, env, faults)
+  const config = toConfig(settings, isSandbox, env, faults)
   if (env.AUTH !== undefined && env.AUTH !== '' && env.AUTH !== 'none') {
     // Better no service than one that is believed to check who calls.
     faults.push('AUTH must be none: other kinds are not supported yet')
   }
-  if (config === undefined || faults.length > 0) throw new ConfigError(faults)
+  if (faults.length > 0) throw new ConfigError(faults)
   return Object.freeze(config)
 }
 
@@ -189,17 +107,27 @@ function readText(env: Environment, name: string): string | undefined {
   }
 }
 
-function parse(texts: Record<string, string | undefined>, faults: string[]): Settings | undefined {
+/** What is faulty is named and left out, so that the rest can be checked further. */
+function parse(texts: Record<string, string | undefined>, faults: string[]): Settings {
+  const data = { ...texts }
+  for (const [name, { type }] of Object.entries(Settings.properties) as [string, { type?: string }][]) {
+    // JSON Schema's coercion would take "0x10", and a blank for 0.
+    if (type !== 'integer' || data[name] === undefined || /^-?\d{1,15}$/.test(data[name])) continue
+    faults.push(`${name} must be integer`)
+    delete data[name]
+  }
   try {
-    return envSchema<Settings>({ schema: structuredClone(Settings), data: texts, env: false })
+    return envSchema<Settings>({ schema: structuredClone(Settings), data, env: false })
   } catch (error) {
     const { errors } = error as { errors?: { instancePath: string; message?: string; params: object }[] }
     if (errors === undefined) throw error
     for (const { instancePath, message, params } of errors) {
+      const name = instancePath.slice(1)
       const allowed = 'allowedValues' in params ? `: ${(params.allowedValues as string[]).join(', ')}` : ''
-      faults.push(`${instancePath.slice(1)} ${message}${allowed}`)
+      faults.push(`${name} ${message}${allowed}`)
+      delete data[name]
     }
-    return undefined
+    return parse(data, faults)
   }
 }
 
@@ -240,7 +168,7 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     partnerTimeoutMs: settings.PARTNER_TIMEOUT_MS,
     partnerSettleMs: settings.PARTNER_SETTLE_MS,
     partnerMaxInFlight: settings.PARTNER_MAX_IN_FLIGHT,
-    ledger: { url: settings.LEDGER_URL, retentionMs: settings.LEDGER_RETENTION_HOURS * 3_600_000 },
+    readLedger: () => ({ url: settings.LEDGER_URL, retentionMs: settings.LEDGER_RETENTION_HOURS * 3_600_000 }),
     readLedgerKey: toLedgerKeyReader(settings, env, faults),
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
     hasDocs: settings.DOCS,
@@ -299,11 +227,14 @@ function toTrustProxy(text: string, faults: string[]): false | number | string {
   if (text === 'false') return false
   if (/^\d{1,3}$/.test(text)) return Number(text)
   const isNetwork = (item: string) => {
-    const [address = '', prefix] = item.split('/')
-    return isIP(address) !== 0 && (prefix === undefined || /^\d{1,3}$/.test(prefix))
+    const [address = '', prefix, ...rest] = item.split('/')
+    const bits = isIP(address) === 4 ? 32 : 128
+    const isPrefix = prefix === undefined || (/^[1-9]\d{0,2}$/.test(prefix) && Number(prefix) <= bits)
+    return isIP(address) !== 0 && isPrefix && rest.length === 0
   }
-  if (!toList(text).every((item) => namedNetworks.includes(item) || isNetwork(item))) {
+  const items = toList(text)
+  if (items.length === 0 || !items.every((item) => namedNetworks.includes(item) || isNetwork(item))) {
     faults.push('TRUST_PROXY must be false, a number of hops, or comma-separated addresses or networks')
   }
-  return text
+  return items.join(',')
 }

@@ -22,7 +22,16 @@ const neverLogged = [
   'secretKey',
 ]
 
-export function createLogger(level: LogLevel, destination: DestinationStream = pino.destination(1)): Logger {
+/** A line is written within this, or with others as soon as they fill a page: a system call for each would cost more than the line. */
+const flushEveryMs = 100
+const pageBytes = 4096
+
+/** Standard output, written in the background. What is still held is written when the process exits by itself. */
+function openStdout(): DestinationStream {
+  return pino.destination({ dest: 1, sync: false, minLength: pageBytes, periodicFlush: flushEveryMs })
+}
+
+export function createLogger(level: LogLevel, destination: DestinationStream = openStdout()): Logger {
   return pino(
     {
       level,
@@ -36,6 +45,9 @@ export function createLogger(level: LogLevel, destination: DestinationStream = p
   )
 }
 
+/** More than any error of this service has below it; causes may go round in a circle. */
+const maxCauses = 5
+
 const ownFields = ['code', 'syscall', 'address', 'port', 'statusCode'] as const
 
 /**
@@ -43,14 +55,28 @@ const ownFields = ['code', 'syscall', 'address', 'port', 'statusCode'] as const
  * type, the code and where it happened tell enough.
  */
 export function describeError(error: unknown): Record<string, unknown> {
+  return describe(error, maxCauses)
+}
+
+function describe(error: unknown, causesLeft: number): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error }
   const fields: Record<string, unknown> = { type: error.name }
   for (const name of ownFields) {
     const value = (error as unknown as Record<string, unknown>)[name]
     if (typeof value === 'string' || typeof value === 'number') fields[name] = value
   }
-  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line))
-  if (frames !== undefined && frames.length > 0) fields.stack = frames.map((line) => line.trim()).join(' | ')
-  if (error.cause !== undefined) fields.cause = describeError(error.cause)
+  const frames = findFrames(error)
+  if (frames.length > 0) fields.stack = frames.map((line) => line.trim()).join(' | ')
+  if (error.cause !== undefined && causesLeft > 0) fields.cause = describe(error.cause, causesLeft - 1)
   return fields
+}
+
+/** A stack begins with the message, which may have lines of its own that look like frames. */
+function findFrames({ message, stack = '' }: Error): string[] {
+  const start = stack.indexOf(message)
+  if (start < 0) return []
+  return stack
+    .slice(start + message.length)
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
 }

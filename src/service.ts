@@ -35,7 +35,7 @@ export interface Service {
 /** Starts everything, the sandbox too where there are no credentials, and resolves once requests are taken. */
 export async function startService(config: Config, log: Logger, commit: string): Promise<Service> {
   const { version } = packageJson
-  const ledger = openLedger(config.ledger, log)
+  const ledger = await openLedger(config.readLedger(), log)
   const metrics = createMetrics({ version, commit }, () => ledger.unresolved())
   const lifecycle: Lifecycle = { phase: 'starting' }
   const inFlight = createInFlight()

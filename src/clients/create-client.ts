@@ -6,6 +6,7 @@ import { type Change, isFinal, type Ledger, type Row } from '../ledger/ledger.ts
 import type { Bulkhead } from '../partner/resilience.ts'
 import { Problem, retryAfter } from '../problems.ts'
 import { type CreateResult, type IdempotencyStatus, type Settlement, toAnswer } from './answer.ts'
+import { duplicateMark, mayBeAbsent } from './find-out.ts'
 import { type RequestDefaults, toAddClientRequest } from './mapping.ts'
 import { withoutPersonalData } from './partner-reason.ts'
 import type { Ended, Pursuit, PursuitContext } from './pursuit.ts'
@@ -112,7 +113,7 @@ export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: Creat
   async function findOut(command: CreateCommand, row: Row, context: PursuitContext): Promise<Settlement> {
     const { requestId } = command
     const found = await pursuit.find(requestId, row.state === 'processing' ? 'processing' : 'unknown', context)
-    if (found.status !== 'never-arrived') return conclude(command, row, found, 'replayed')
+    if (found.status !== 'never-arrived' || !mayBeAbsent(row)) return conclude(command, row, found, 'replayed')
     await ledger.record(requestId, row.claims, { state: 'not-created' }).catch(() => undefined)
     const { isClaimed, row: claimed } = await claim(command, context)
     if (isClaimed) return send(command, claimed, context)
@@ -147,6 +148,7 @@ function toChange(ended: Ended, body: CreateClient): Change {
     case 'processing':
       return { state: 'processing' }
     case 'unknown':
+      return { state: 'unknown', partnerCode: ended.isDuplicate ? duplicateMark : undefined }
     case 'never-arrived':
       return { state: 'unknown' }
     case 'not-taken':

@@ -13,14 +13,22 @@ export interface FindOutSettings {
 /** What was learnt about a row, or undefined. Never sends a create. */
 export type FindOut = (row: Row, log: CallContext['log'], signal: AbortSignal) => Promise<Change | undefined>
 
+/** What an unknown row has as its partner code where the partner said that it has had the request. */
+export const duplicateMark = 'duplicate'
+
+/** Whether "no such request" can be true: not of a partner that has once said that it has it. */
+export function mayBeAbsent({ state, partnerCode }: Pick<Row, 'state' | 'partnerCode'>): boolean {
+  return (state === 'sent' || state === 'unknown') && partnerCode !== duplicateMark
+}
+
 export function buildFindOut(cardApi: CardApi, { settleMs, askMs }: FindOutSettings): FindOut {
-  return async ({ requestId, state }, log, signal) => {
-    const ask = () => cardApi.requestStatus(requestId, { deadlineAt: performance.now() + askMs, log })
-    // A partner that has once said "process" or "success" cannot be lacking the request.
-    const mayBeAbsent = state === 'sent' || state === 'unknown'
+  return async (row, log, signal) => {
+    const { requestId } = row
+    const ask = () =>
+      unlessAborted(signal, cardApi.requestStatus(requestId, { deadlineAt: performance.now() + askMs, log }))
 
     let outcome = await ask()
-    if (outcome.kind === 'no-such-request' && mayBeAbsent) {
+    if (outcome.kind === 'no-such-request' && mayBeAbsent(row)) {
       await sleep(settleMs, undefined, { signal })
       outcome = await ask()
     }
@@ -33,7 +41,7 @@ export function buildFindOut(cardApi: CardApi, { settleMs, askMs }: FindOutSetti
         // Without the body at hand the description cannot be freed of personal data.
         return { state: 'rejected', partnerCode: outcome.partner.code }
       case 'no-such-request':
-        return mayBeAbsent ? { state: 'not-created' } : undefined
+        return mayBeAbsent(row) ? { state: 'not-created' } : undefined
       case 'duplicate':
       case 'not-sent':
       case 'not-admitted':
@@ -44,5 +52,17 @@ export function buildFindOut(cardApi: CardApi, { settleMs, askMs }: FindOutSetti
       default:
         return outcome satisfies never
     }
+  }
+}
+
+/** An answer that nobody waits for any more must not hold up a process that stops. */
+async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const abort = () => reject(signal.reason)
+  signal.addEventListener('abort', abort)
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal.removeEventListener('abort', abort)
   }
 }

@@ -10,7 +10,8 @@ export type Found =
   | { status: 'created'; clientId: string | undefined }
   | { status: 'rejected'; partner: PartnerReason }
   | { status: 'processing' }
-  | { status: 'unknown' }
+  /** isDuplicate: the partner said that it has had the request, so that "no such request" is not to be believed any more. */
+  | { status: 'unknown'; isDuplicate?: boolean }
   /** The partner said "no such request", and still did after the settling pause. */
   | { status: 'never-arrived' }
 
@@ -49,8 +50,9 @@ export async function followUp(
     const leftMs = askUntil(known) - performance.now() - shortestAskMs
     if (leftMs <= 0) return upTo(known)
     if (shouldPause) {
+      // Just when "no such request" has stood long enough; once that moment is over it says nothing about pauses any more.
       const settledInMs = absentSince === undefined ? Infinity : absentSince + settleMs - performance.now()
-      await sleep(Math.min(pauseMs, leftMs, Math.max(0, settledInMs)))
+      await sleep(Math.min(pauseMs, leftMs, settledInMs > 0 ? settledInMs : Infinity))
       pauseMs = Math.min(pauseMs * pauseGrowth, longestPauseMs)
     }
     shouldPause = true

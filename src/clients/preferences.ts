@@ -15,14 +15,15 @@ const none: Preference = { waitMs: undefined, applied: '' }
  */
 export function parsePrefer(header: string | undefined, deadlineMs: number): Preference {
   if (header === undefined) return none
-  let waitSeconds: number | undefined
-  let respondAsync = false
-  for (const preference of header.split(',')) {
-    const [token = '', value] = (preference.split(';')[0] ?? '').split('=', 2).map((part) => part.trim())
-    const name = token.toLowerCase()
-    if (name === 'respond-async' && value === undefined) respondAsync = true
-    if (name === 'wait') waitSeconds ??= parseSeconds(value)
+  const preferences = new Map<string, string>()
+  for (const preference of unquote(header).split(',')) {
+    const [withoutParameters = ''] = preference.split(';')
+    const [token = '', ...value] = withoutParameters.split('=')
+    const name = token.trim().toLowerCase()
+    if (!preferences.has(name)) preferences.set(name, value.join('=').trim())
   }
+  const respondAsync = preferences.get('respond-async') === ''
+  const waitSeconds = parseSeconds(preferences.get('wait'))
   // Together they mean: wait that long, then answer asynchronously (section 4.3).
   const applied = respondAsync ? ['respond-async'] : []
   if (waitSeconds === undefined) return respondAsync ? { waitMs: 0, applied: 'respond-async' } : none
@@ -30,7 +31,11 @@ export function parsePrefer(header: string | undefined, deadlineMs: number): Pre
   return { waitMs: seconds * 1000, applied: [...applied, `wait=${seconds}`].join(', ') }
 }
 
-function parseSeconds(value: string | undefined): number | undefined {
-  const digits = /^(?:(\d{1,9})|"(\d{1,9})")$/.exec(value ?? '')
-  return digits === null ? undefined : Number(digits[1] ?? digits[2])
+/** A quoted string is worth its text where that can matter here; any other might hold a separator that separates nothing. */
+function unquote(header: string): string {
+  return header.replace(/"([^"]*)"/g, (_quoted, text: string) => (/^\d*$/.test(text) ? text : '?'))
+}
+
+function parseSeconds(value = ''): number | undefined {
+  return /^\d{1,9}$/.test(value) ? Number(value) : undefined
 }

@@ -69,9 +69,10 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
         case 'no-such-request':
         case 'unknown': {
           const found = await find(request.request_id, 'unknown', context)
-          if (found.status !== 'never-arrived') return found
+          if (found.status !== 'unknown' && found.status !== 'never-arrived') return found
           // After a second try, or against the partner's word that it has had the request, its silence proves nothing.
-          if (isResend || outcome.kind !== 'unknown') return { status: 'unknown' }
+          if (outcome.kind === 'duplicate') return { status: 'unknown', isDuplicate: true }
+          if (isResend || found.status === 'unknown') return { status: 'unknown' }
           break
         }
         default:

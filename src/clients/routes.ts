@@ -54,12 +54,18 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
     validatorCompiler:
       ({ httpPart }) =>
       (value) => ({ value: httpPart === 'body' ? validateBody(value) : value }),
-    onRequest: async (request) => requirePlainJson(request),
-    onError: async (_request, _reply, error) => countProblem(metrics, toProblem(error)),
+    onRequest(request, _reply, done) {
+      requirePlainJson(request)
+      done()
+    },
+    onError(_request, _reply, error, done) {
+      countProblem(metrics, toProblem(error))
+      done()
+    },
     handler: async (request, reply) => {
       const { body } = request
       const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
-      const key = readIdempotencyKey(request.raw)
+      const key = request.headers['idempotency-key'] === undefined ? undefined : readIdempotencyKey(request.raw)
       const requestId = key === undefined ? randomUUID() : toRequestId(anonymousCaller, key)
       // Every further line of this HTTP request names the create it is about.
       const log = request.log as Logger
@@ -74,8 +80,12 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
         log,
       })
       countResult(metrics, representation.status, idempotencyStatus)
+      log.setBindings({ outcome: representation.status })
+      // The line of the HTTP request was written when the caller left; this one tells what nobody was there to hear.
+      if (reply.raw.destroyed) log.info('the create that nobody waits for has ended')
       if (idempotencyStatus !== undefined) reply.header('idempotency-status', idempotencyStatus)
-      if (applied !== '') reply.header('preference-applied', applied)
+      // Whoever joins waits as the first request does.
+      if (applied !== '' && idempotencyStatus !== 'joined') reply.header('preference-applied', applied)
       if (representation.status !== 'created') reply.header('retry-after', lookAgainSeconds)
       reply.header('location', `/clients/requests/${requestId}`)
       return reply.code(representation.status === 'created' ? 201 : 202).send(representation)
@@ -109,14 +119,19 @@ function requireUuid(params: { requestId: string }): { value: unknown } {
   throw new Problem('invalid-request', { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] })
 }
 
+const contentType = 'content-type'
 const plainJson = /^application\/json(?: *; *charset=(?:utf-8|"utf-8"))?$/i
 
 /** Before the body is read. Stricter than RFC 9110's white space, so that no two parsers can disagree about the type. */
 function requirePlainJson({ raw }: FastifyRequest): void {
-  if (raw.headersDistinct['content-type'] !== undefined && raw.headersDistinct['content-type'].length > 1) {
-    throw new Problem('invalid-request', { errors: [{ pointer: 'content-type', message: 'must be sent once' }] })
+  const { rawHeaders } = raw
+  let lines = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    if (rawHeaders[i]?.length === contentType.length && rawHeaders[i]?.toLowerCase() === contentType) lines++
   }
-  const isPlain = plainJson.test(raw.headers['content-type'] ?? '') && raw.headers['content-encoding'] === undefined
+  if (lines > 1)
+    throw new Problem('invalid-request', { errors: [{ pointer: contentType, message: 'must be sent once' }] })
+  const isPlain = plainJson.test(raw.headers[contentType] ?? '') && raw.headers['content-encoding'] === undefined
   if (!isPlain) throw new Problem('unsupported-media-type')
 }
 

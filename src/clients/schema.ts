@@ -62,15 +62,29 @@ function Address(description: string) {
   )
 }
 
+const daysInMonth = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
+
 /** Whether a text is a calendar date (RFC 3339 full-date) that exists. */
 function isRealDate(text: string): boolean {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(text)) return false
-  const time = Date.parse(`${text}T00:00:00Z`)
-  return !Number.isNaN(time) && new Date(time).toISOString().startsWith(text)
+  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
+  if (match === null) return false
+  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
+  const isLeapDay = month === 2 && day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
+  return isLeapDay || (day >= 1 && day <= (daysInMonth[month - 1] ?? 0))
+}
+
+const dayMs = 24 * 60 * 60 * 1000
+let today = { day: 0, date: '' }
+
+/** Today's date where it is latest, remembered for the day. */
+function todayAtTheLatest(): string {
+  const day = Math.floor((Date.now() + latestOffsetMs) / dayMs)
+  if (day !== today.day) today = { day, date: new Date(day * dayMs).toISOString().slice(0, 10) }
+  return today.date
 }
 
 function isPastDate(text: string): boolean {
-  return isRealDate(text) && text <= new Date(Date.now() + latestOffsetMs).toISOString().slice(0, 10)
+  return isRealDate(text) && text <= todayAtTheLatest()
 }
 
 const instant =
@@ -136,7 +150,7 @@ const documentDescription =
 const Document = Type.Refine(
   Type.String({ description: documentDescription, contentEncoding: 'base64', contentMediaType: 'application/pdf' }),
   (value) => findDocumentFault(value as string) === undefined,
-  (value) => findDocumentFault(value as string) ?? '',
+  (value) => String(findDocumentFault(value as string)),
 ) as unknown as ReturnType<typeof Type.String>
 
 const Identification = Type.Object(

@@ -18,7 +18,7 @@ export type ValidateBody = (body: unknown) => CreateClient
 export function createBodyValidator(requirements: Requirements): ValidateBody {
   return (body) => {
     const isValid = contract.Check(body)
-    const errors = isValid ? [] : toInputErrors(contract.Errors(body))
+    const errors = isValid ? [] : contract.Errors(body).flatMap(toInputErrors)
     if (isObject(body)) {
       const known = new Set(errors.map(({ pointer }) => pointer))
       errors.push(...findUnmetRequirements(body, requirements).filter(({ pointer }) => !known.has(pointer)))
@@ -32,38 +32,37 @@ function isObject(body: unknown): body is Record<string, unknown> {
   return typeof body === 'object' && body !== null && !Array.isArray(body)
 }
 
-/** One message a place: the type comes before our own sentence, and that before JSON Schema's. */
-function toInputErrors(errors: TLocalizedValidationError[]): InputError[] {
-  const byPointer = new Map<string, InputError & { rank: number }>()
-  for (const error of errors) {
-    for (const candidate of describe(error)) {
-      const known = byPointer.get(candidate.pointer)
-      if (known === undefined || candidate.rank < known.rank) byPointer.set(candidate.pointer, candidate)
-    }
-  }
-  return [...byPointer.values()].map(({ pointer, message }) => ({ pointer, message }))
-}
-
-function describe(error: TLocalizedValidationError): (InputError & { rank: number })[] {
+function toInputErrors(error: TLocalizedValidationError): InputError[] {
   const { instancePath: pointer } = error
   switch (error.keyword) {
+    case '~refine':
+      return [{ pointer, message: error.message }]
     case 'required':
       return error.params.requiredProperties.map((member) => ({
         pointer: `${pointer}/${member}`,
         message: 'is required',
-        rank: 0,
       }))
     case 'type':
-      return [{ pointer, message: `must be of type ${error.params.type}`, rank: 0 }]
-    case '~refine':
-      return [{ pointer, message: error.message, rank: 1 }]
+      return [{ pointer, message: `must be of type ${error.params.type}` }]
     case 'enum':
-      return [{ pointer, message: `must be one of: ${error.params.allowedValues.join(', ')}`, rank: 1 }]
+      return [{ pointer, message: `must be one of: ${error.params.allowedValues.join(', ')}` }]
     case 'boolean':
-      return [{ pointer, message: 'is not a member of this contract; remove it', rank: 1 }]
+      return [{ pointer, message: 'is not a member of this contract; remove it' }]
     case 'additionalProperties':
+      // Of the object; each member that is too many has an error of its own.
       return []
     default:
-      return [{ pointer, message: error.message, rank: 2 }]
+      return [{ pointer, message: findOwnSentence(error.schemaPath) ?? error.message }]
   }
+}
+
+interface Refined {
+  '~refine'?: { error: (value: unknown) => string }[]
+}
+
+/** JSON Schema's rules are looked at first, so its message on a length or a pattern would hide the sentence of our own. */
+function findOwnSentence(schemaPath: string): string | undefined {
+  let schema: unknown = CreateClient
+  for (const name of schemaPath.split('/').slice(1)) schema = (schema as Record<string, unknown>)[name]
+  return (schema as Refined)['~refine']?.[0]?.error(undefined)
 }

@@ -7,22 +7,22 @@
  * sent: claimed, and since then perhaps sent. unknown, processing: not final. created, rejected, not-created: final.
  * A state only moves forward, and the table below is the only place that says what forward is.
  */
-export const states = ['sent', 'unknown', 'processing', 'not-created', 'rejected', 'created'] as const
+export const states = ['sent', 'unknown', 'not-created', 'processing', 'rejected', 'created'] as const
 export type State = (typeof states)[number]
 
 /** A state that can be recorded; `sent` comes from a claim alone. */
 export type Recordable = Exclude<State, 'sent'>
 
 /**
- * From which states each may be reached. What the partner said outweighs what was concluded from its silence: so `created`
- * may correct `not-created`, and `not-created` never follows a `processing` of the partner's.
+ * From which states each may be reached: the ones before it. What the partner said outweighs what was concluded from its
+ * silence, so it may correct `not-created`; and that a client exists outweighs everything.
  */
 export const predecessors = {
   unknown: ['sent'],
-  processing: ['sent', 'unknown'],
   'not-created': ['sent', 'unknown'],
-  rejected: ['sent', 'unknown', 'processing'],
-  created: ['sent', 'unknown', 'processing', 'not-created'],
+  processing: ['sent', 'unknown', 'not-created'],
+  rejected: ['sent', 'unknown', 'not-created', 'processing'],
+  created: ['sent', 'unknown', 'not-created', 'processing', 'rejected'],
 } as const satisfies Record<Recordable, readonly State[]>
 
 /** Conclusions of this service's own, which hold only for the claim they were drawn under; the rest is the partner's word. */
@@ -74,6 +74,12 @@ export interface Change {
   readonly partnerDescription?: string | undefined
 }
 
+/** What a row says after a change. */
+export type Recorded = Pick<
+  Row,
+  'requestId' | 'state' | 'clientId' | 'partnerCode' | 'partnerDescription' | 'updatedAtMs'
+>
+
 export interface UnresolvedStats {
   readonly count: number
   /** How long the oldest has been nobody's work without being final. */
@@ -85,16 +91,16 @@ export interface Ledger {
   /** One atomic step: of any number of claims of one request_id at one time, one is told that it is claimed. */
   claim(claim: Claim): Promise<ClaimResult>
   /**
-   * Moves the row forward and returns it as it then stands; a change that would move it back changes nothing.
+   * Moves the row forward and returns what it then says; a change that would move it back changes nothing.
    * `claims` names the claim that the change was learnt under.
    */
-  record(requestId: string, claims: number, change: Change): Promise<Row | undefined>
+  record(requestId: string, claims: number, change: Change): Promise<Recorded | undefined>
   find(requestId: string): Promise<Row | undefined>
   /** The next row to ask the partner about, which nobody else is given for `leaseMs`. */
   takeDue(leaseMs: number): Promise<Row | undefined>
-  /** When to ask about it next, where it still has to be. */
-  postpone(requestId: string, pauseMs: number): Promise<void>
-  /** Forgets what has been final for longer than the retention. */
+  /** When to ask about it next, where it still has to be; nothing where it has been claimed anew since `claims`. */
+  postpone(requestId: string, claims: number, pauseMs: number): Promise<void>
+  /** Forgets what has been final for longer than the retention, whether or not a created client's id was learnt. */
   forgetOld(): Promise<void>
   unresolved(): Promise<UnresolvedStats>
   /** Rejects where the ledger cannot be reached. */

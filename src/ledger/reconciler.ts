@@ -50,7 +50,7 @@ export function startReconciler({ ledger, findOut, leaseMs, log }: ReconcilerPar
         const recorded = await ledger.record(requestId, claims, change)
         if (isFinal(change.state)) log.info({ requestId, state: recorded?.state, asks }, 'outcome found out')
       }
-      await ledger.postpone(requestId, pauseAfter(asks))
+      await ledger.postpone(requestId, claims, pauseAfter(asks))
     } catch (err) {
       // The lease runs out, and the row is asked about again.
       if (!signal.aborted) log.warn({ requestId, err }, 'asking what became of a create failed')

@@ -62,7 +62,7 @@ if rule.final and not (ARGV[3] == 'created' and ARGV[4] == '') then
 else
   redis.call('ZADD', KEYS[2], now + ${firstAskMs}, ARGV[1])
 end
-if rule.final then redis.call('PEXPIRE', KEYS[1], ARGV[7]) end
+if rule.final then redis.call('PEXPIRE', KEYS[1], ARGV[7]) else redis.call('PERSIST', KEYS[1]) end
 return row(1)
 `
 
@@ -82,9 +82,10 @@ while true do
 end
 `
 
-/** ARGV: request_id, pauseMs */
+/** ARGV: request_id, claims, pauseMs */
 export const postponeScript = `${clock}
-return redis.call('ZADD', KEYS[2], 'XX', now + tonumber(ARGV[2]), ARGV[1])
+if redis.call('HGET', KEYS[1], 'claims') ~= ARGV[2] then return 0 end
+return redis.call('ZADD', KEYS[2], 'XX', now + tonumber(ARGV[3]), ARGV[1])
 `
 
 export const unresolvedScript = `${clock}

@@ -22,6 +22,8 @@ const unresolvedKey = `${prefix}unresolved`
 /** A ledger that takes longer is as good as unreachable. */
 const commandTimeoutMs = 2000
 const longestReconnectPauseMs = 1000
+/** Nothing at all on a connection, not even the questions of the reconciler, which come all the time: it is dead. */
+const longestSilenceMs = 30_000
 
 /** What a script returns: whether it did something, the server's clock, the row as a flat list of fields and values. */
 type ScriptReply = [done: number, now: string, fields: string[]]
@@ -55,53 +57,80 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
     commandOptions: { timeout: commandTimeoutMs },
     socket: {
       connectTimeout: commandTimeoutMs,
+      socketTimeout: longestSilenceMs,
       reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, longestReconnectPauseMs),
     },
   })
   let isDown = false
-  client.on('error', (err) => {
+  let isClosed = false
+  const noteDown = (err: unknown) => {
     if (!isDown) log.error({ err }, 'the ledger cannot be reached')
     isDown = true
-  })
+  }
+  client.on('error', noteDown)
   client.on('ready', () => {
     if (isDown) log.info('the ledger can be reached again')
     isDown = false
   })
-  // Goes on trying in the background; until it succeeds every command fails and readiness says so.
-  void client.connect().catch(() => undefined)
 
+  /** Goes on trying in the background; until it succeeds every command fails and readiness says so. */
+  function connect(): void {
+    void client.connect().catch(() => undefined)
+  }
+
+  /** The client's own time-out ends with the writing of a command; a server that stands still would be waited for without end. */
+  async function answered<T>(reply: Promise<T>): Promise<T> {
+    const { promise: tooLate, reject } = Promise.withResolvers<never>()
+    const timer = setTimeout(() => {
+      const error = new Error(`no answer from the ledger within ${commandTimeoutMs} ms`)
+      reject(error)
+      if (isClosed || !client.isReady) return
+      // Nothing says that this connection will ever come back to life.
+      noteDown(error)
+      client.destroy()
+      connect()
+    }, commandTimeoutMs)
+    try {
+      return await Promise.race([reply, tooLate])
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  connect()
   return {
     async claim({ requestId, caller, fingerprint, deadlineMs }: Claim) {
-      const reply = await client.claim(requestId, requestId, caller, fingerprint, String(deadlineMs))
+      const reply = await answered(client.claim(requestId, requestId, caller, fingerprint, String(deadlineMs)))
       return { isClaimed: (reply as ScriptReply)[0] === 1, row: toRow(reply) as Row }
     },
     async record(requestId, claims, change: Change) {
       const { state, clientId = '', partnerCode = '', partnerDescription = '' } = change
       const args = [requestId, String(claims), state, clientId, partnerCode, partnerDescription, String(retentionMs)]
-      return toRow(await client.record(requestId, ...args))
+      return toRow(await answered(client.record(requestId, ...args)))
     },
     async find(requestId) {
-      const fields = await client.hGetAll(rowPrefix + requestId)
+      const fields = await answered(client.hGetAll(rowPrefix + requestId))
       return toRow([0, String(Date.now()), Object.entries(fields).flat()])
     },
     async takeDue(leaseMs) {
-      return toRow(await client.takeDue('', String(leaseMs), rowPrefix))
+      return toRow(await answered(client.takeDue('', String(leaseMs), rowPrefix)))
     },
-    async postpone(requestId, pauseMs) {
-      await client.postpone(requestId, requestId, String(pauseMs))
+    async postpone(requestId, claims, pauseMs) {
+      await answered(client.postpone(requestId, requestId, String(claims), String(pauseMs)))
     },
     // Redis forgets by itself: a row gets its expiry with its final state.
     async forgetOld() {},
     async unresolved() {
-      const [count, oldestMs] = (await client.unresolved('')) as [number, string]
+      const [count, oldestMs] = (await answered(client.unresolved(''))) as [number, string]
       return { count, oldestSeconds: Number(oldestMs) / 1000 }
     },
     async ping() {
-      await client.ping()
+      await answered(client.ping())
     },
     async close() {
-      if (client.isReady) await client.close()
-      else client.destroy()
+      isClosed = true
+      if (client.isReady) await answered(client.close()).catch(() => undefined)
+      client.destroy()
     },
   }
 }

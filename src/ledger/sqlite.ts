@@ -68,12 +68,14 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
   database.exec(pragmas)
   database.exec(schema)
 
+  // The usual path binds by position and returns nothing: names and RETURNING would cost twice the CPU.
   const insert = database.prepare(`
     INSERT INTO request (request_id, caller, fingerprint, state, claims, asks, updated_at, deadline_at, next_ask_at)
-    VALUES (:requestId, :caller, :fingerprint, 'sent', 1, 0, :now, :deadlineAt, :nextAskAt)
-    ON CONFLICT DO UPDATE SET state = 'sent', claims = claims + 1, asks = 0, client_id = NULL, partner_code = NULL,
-      partner_description = NULL, updated_at = :now, deadline_at = :deadlineAt, next_ask_at = :nextAskAt
-    WHERE state = 'not-created' AND fingerprint = :fingerprint
+    VALUES (?1, ?2, ?3, 'sent', 1, 0, ?4, ?5, ?6) ON CONFLICT DO NOTHING`)
+  const reclaim = database.prepare(`
+    UPDATE request SET state = 'sent', claims = claims + 1, asks = 0, client_id = NULL, partner_code = NULL,
+      partner_description = NULL, updated_at = ?3, deadline_at = ?4, next_ask_at = ?5
+    WHERE request_id = ?1 AND fingerprint = ?2 AND state = 'not-created'
     RETURNING *`)
   const select = database.prepare('SELECT * FROM request WHERE request_id = ?')
   const updates = Object.fromEntries(
@@ -83,10 +85,13 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
     UPDATE request SET asks = asks + 1, next_ask_at = :leasedUntil
     WHERE request_id = (SELECT request_id FROM request WHERE next_ask_at <= :now ORDER BY next_ask_at LIMIT 1)
     RETURNING *`)
-  const delay = database.prepare(
-    'UPDATE request SET next_ask_at = :nextAskAt WHERE request_id = :requestId AND next_ask_at IS NOT NULL',
-  )
+  const delay = database.prepare(`
+    UPDATE request SET next_ask_at = :nextAskAt
+    WHERE request_id = :requestId AND claims = :claims AND next_ask_at IS NOT NULL`)
+  // Two statements, as each has an index of its own.
   const forget = database.prepare('DELETE FROM request WHERE next_ask_at IS NULL AND updated_at < ?')
+  const forgetWithoutId = database.prepare(`
+    DELETE FROM request WHERE next_ask_at IS NOT NULL AND state = 'created' AND updated_at < ?`)
   const count = database.prepare(`
     SELECT count(*) AS count, min(deadline_at) AS oldest FROM request
     WHERE next_ask_at IS NOT NULL AND deadline_at <= ? AND state IN ('sent', 'unknown', 'processing')`)
@@ -96,23 +101,26 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
       const now = Date.now()
       const deadlineAt = now + deadlineMs
       const nextAskAt = deadlineAt + graceMs
-      const claimed = insert.get({ requestId, caller, fingerprint, now, deadlineAt, nextAskAt })
-      return { isClaimed: claimed !== undefined, row: toRow(claimed ?? select.get(requestId), now) }
+      const { changes } = insert.run(requestId, caller, fingerprint, now, deadlineAt, nextAskAt)
+      if (changes === 1) return { isClaimed: true, row: newRow(requestId, caller, fingerprint, now) }
+      const reclaimed = reclaim.get(requestId, fingerprint, now, deadlineAt, nextAskAt)
+      return { isClaimed: reclaimed !== undefined, row: toRow(reclaimed ?? select.get(requestId), now) }
     },
     async record(requestId, claims, change: Change) {
       const now = Date.now()
-      const { state, clientId = null, partnerCode = null, partnerDescription = null } = change
-      const nextAskAt = isFinal(state) && !(state === 'created' && clientId === null) ? null : now + firstAskMs
-      const changed = updates[state].get({
+      const { state, clientId, partnerCode, partnerDescription } = change
+      const nextAskAt = isFinal(state) && !(state === 'created' && clientId === undefined) ? null : now + firstAskMs
+      const { changes } = updates[state].run(
         requestId,
-        claims: isOwnConclusion(state) ? claims : null,
-        clientId,
-        partnerCode,
-        partnerDescription,
+        isOwnConclusion(state) ? claims : null,
+        clientId ?? null,
+        partnerCode ?? null,
+        partnerDescription ?? null,
         now,
         nextAskAt,
-      })
-      const stored = changed ?? select.get(requestId)
+      )
+      if (changes === 1) return { requestId, state, clientId, partnerCode, partnerDescription, updatedAtMs: now }
+      const stored = select.get(requestId)
       return stored && toRow(stored, now)
     },
     async find(requestId) {
@@ -124,11 +132,13 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
       const stored = take.get({ now, leasedUntil: now + leaseMs })
       return stored && toRow(stored, now)
     },
-    async postpone(requestId, pauseMs) {
-      delay.run({ requestId, nextAskAt: Date.now() + pauseMs })
+    async postpone(requestId, claims, pauseMs) {
+      delay.run({ requestId, claims, nextAskAt: Date.now() + pauseMs })
     },
     async forgetOld() {
-      forget.run(Date.now() - retentionMs)
+      const before = Date.now() - retentionMs
+      forget.run(before)
+      forgetWithoutId.run(before)
     },
     async unresolved() {
       const now = Date.now()
@@ -139,7 +149,7 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
       database.exec('SELECT 1')
     },
     async close() {
-      database.close()
+      if (database.isOpen) database.close()
     },
   }
 }
@@ -147,13 +157,27 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
 /** A created client may still get its id; everything else is decided by the table of predecessors. */
 function toUpdate(state: Recordable, from: readonly State[]): string {
   const isForward = `state IN (${from.map((name) => `'${name}'`).join(', ')})`
-  const isIdLearnt = state === 'created' ? "OR (state = 'created' AND client_id IS NULL AND :clientId IS NOT NULL)" : ''
+  const isIdLearnt = state === 'created' ? "OR (state = 'created' AND client_id IS NULL AND ?3 IS NOT NULL)" : ''
   return `
-    UPDATE request SET state = '${state}', client_id = :clientId, partner_code = :partnerCode,
-      partner_description = :partnerDescription, updated_at = :now, deadline_at = min(deadline_at, :now),
-      next_ask_at = :nextAskAt
-    WHERE request_id = :requestId AND (:claims IS NULL OR claims = :claims) AND (${isForward} ${isIdLearnt})
-    RETURNING *`
+    UPDATE request SET state = '${state}', client_id = ?3, partner_code = ?4, partner_description = ?5, updated_at = ?6,
+      deadline_at = min(deadline_at, ?6), next_ask_at = ?7
+    WHERE request_id = ?1 AND (?2 IS NULL OR claims = ?2) AND (${isForward} ${isIdLearnt})`
+}
+
+function newRow(requestId: string, caller: string, fingerprint: string, now: number): Row {
+  return {
+    requestId,
+    caller,
+    fingerprint,
+    state: 'sent',
+    clientId: undefined,
+    partnerCode: undefined,
+    partnerDescription: undefined,
+    claims: 1,
+    asks: 0,
+    updatedAtMs: now,
+    isOverdue: false,
+  }
 }
 
 function toRow(stored: unknown, now: number): Row {

@@ -3,7 +3,7 @@
  * process. Undici calls `onRequestStart` before it writes the first byte of a request to a socket, so a failure without it
  * is proof that nothing was sent; guessing that from error codes would not be (ECONNRESET happens in a TLS handshake, too).
  */
-import type { Dispatcher } from 'undici'
+import { type Dispatcher, errors } from 'undici'
 
 export type ExchangeFailure = 'timeout' | 'reset' | 'refused' | 'dns' | 'tls' | 'bad_body'
 
@@ -101,5 +101,5 @@ function reasonBeforeSending(error: Error): ExchangeFailure {
 function reasonAfterSending(error: Error): ExchangeFailure {
   const code = codeOf(error)
   if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout'
-  return code.startsWith('HPE_') || code === 'UND_ERR_HEADERS_OVERFLOW' ? 'bad_body' : 'reset'
+  return error instanceof errors.HTTPParserError || code === 'UND_ERR_HEADERS_OVERFLOW' ? 'bad_body' : 'reset'
 }

@@ -95,7 +95,8 @@ function classifyBody(operation: Operation, body: string, codes: PartnerCodes): 
 function classifyAccepted(operation: Operation, answer: PartnerAnswer): Outcome {
   switch (answer.request_status) {
     case 'success':
-      return { kind: 'created', result: 'ok', clientId: answer.client_id }
+      // An empty id is none.
+      return { kind: 'created', result: 'ok', clientId: answer.client_id || undefined }
     case 'process':
       return { kind: 'processing', result: 'ok' }
     case 'error':
@@ -115,23 +116,22 @@ function classifyError(operation: Operation, answer: PartnerAnswer, codes: Partn
   }
   const partner = reasonOf(answer)
   const code = partner.code ?? ''
-  switch (operation) {
-    case 'add':
-      if (codes.duplicate.has(code)) return { kind: 'duplicate', result: 'rejected' }
-      return { kind: 'rejected', result: 'rejected', partner }
-    case 'status':
-      if (codes.notFound.has(code)) return { kind: 'no-such-request', result: 'rejected' }
-      // Without its own request_status this may be about the asking alone.
-      return requestStatus === 'error'
-        ? { kind: 'rejected', result: 'rejected', partner }
-        : drift('status "error" without request_status')
-    default:
-      return operation satisfies never
+  // Of a question, too, this says that an earlier request has the id, and never that it failed.
+  if (codes.duplicate.has(code)) return { kind: 'duplicate', result: 'rejected' }
+  if (operation === 'status') {
+    if (codes.notFound.has(code)) return { kind: 'no-such-request', result: 'rejected' }
+    // Without its own request_status this may be about the asking alone.
+    if (requestStatus === undefined) return drift('status "error" without request_status')
   }
+  return { kind: 'rejected', result: 'rejected', partner }
 }
 
+/** Documented codes have four digits. What is longer than a code is cut, as it goes to callers and logs. */
+const maxCodeLength = 64
+
 function reasonOf({ error_code: code, error_description: description }: PartnerAnswer): PartnerReason {
-  return { code: code === undefined ? undefined : String(code), description }
+  const shortCode = code === undefined || code === null ? undefined : String(code).slice(0, maxCodeLength)
+  return { code: shortCode, description: description ?? undefined }
 }
 
 function drift(what: string): Outcome {

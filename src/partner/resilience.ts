@@ -21,6 +21,8 @@ const consecutiveFailures = 5
 /** Short, because what is risked then is one question and no create. */
 const halfOpenAfterMs = 1000
 
+const notAdmitted: Outcome = { kind: 'not-admitted', result: 'refused' }
+
 /** Opens after a run of transport failures. A question for a status is the probe; a create never is. */
 export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitStateName) => void): CardApi {
   const breaker = circuitBreaker(
@@ -33,10 +35,12 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
   })
 
   async function admit(call: () => Promise<Outcome>): Promise<Outcome> {
+    // Somebody else's probe is under way. To wait for it could take longer than whoever calls has time.
+    if (breaker.state === CircuitState.HalfOpen) return notAdmitted
     try {
       return await breaker.execute(call)
     } catch (error) {
-      if (error instanceof BrokenCircuitError) return { kind: 'not-admitted', result: 'refused' }
+      if (error instanceof BrokenCircuitError) return notAdmitted
       throw error
     }
   }
@@ -48,7 +52,7 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
     requestStatus,
     async addClient(request, context) {
       if (breaker.state !== CircuitState.Closed) await requestStatus(request.request_id, context)
-      if (breaker.state !== CircuitState.Closed) return { kind: 'not-admitted', result: 'refused' }
+      if (breaker.state !== CircuitState.Closed) return notAdmitted
       return admit(() => cardApi.addClient(request, context))
     },
   }

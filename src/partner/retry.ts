@@ -26,6 +26,9 @@ export function pauseBeforeRetry(outcome: Outcome, tries: number, random = Math.
 export function parseRetryAfter(value: string | undefined, now = Date.now()): number | undefined {
   if (value === undefined) return undefined
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000
-  const at = Date.parse(value)
+  // JavaScript would read a date into nearly anything that holds a digit.
+  if (!/^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6},? /.test(value)) return undefined
+  // The oldest of the three forms does not say that it is GMT.
+  const at = Date.parse(value.endsWith(' GMT') ? value : `${value} GMT`)
   return Number.isNaN(at) ? undefined : Math.max(0, at - now)
 }

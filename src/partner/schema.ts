@@ -2,7 +2,7 @@
  * FreedomPay's Card API, as its documentation has it (docs.freedompay.uz/api-13679535, docs.freedompay.kz/api-12074751,
  * docs.freedompay.kg/api-13677899). Members that the documentation marks optional are optional here; nothing else is assumed.
  */
-import Type, { type Static } from 'typebox'
+import Type, { type Static, type TSchema } from 'typebox'
 
 /** The calls this service makes. Every Card API call is a POST with a JSON body. */
 export const paths = {
@@ -63,6 +63,9 @@ export const StatusRequest = Type.Object(
 )
 export type StatusRequest = Static<typeof StatusRequest>
 
+/** A member that the documentation requires where it cannot have a value yet may well come as null. */
+const orAbsent = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]))
+
 /**
  * What both calls answer, read generously: the error body and the moment `client_id` appears are undocumented, and words
  * that we do not know are judged in outcome.ts, so only the types are fixed here. Unknown members are allowed.
@@ -70,10 +73,10 @@ export type StatusRequest = Static<typeof StatusRequest>
 export const PartnerAnswer = Type.Object({
   status: Type.String(),
   request_status: Type.Optional(Type.String()),
-  dt: Type.Optional(Type.String()),
-  client_id: Type.Optional(Type.String()),
-  cards: Type.Optional(Type.Array(Type.Object({ card_id: Type.String() }))),
-  error_code: Type.Optional(Type.Union([Type.String(), Type.Integer()])),
-  error_description: Type.Optional(Type.String()),
+  dt: orAbsent(Type.String()),
+  client_id: orAbsent(Type.String()),
+  cards: orAbsent(Type.Array(Type.Object({ card_id: Type.String() }))),
+  error_code: orAbsent(Type.Union([Type.String(), Type.Integer()])),
+  error_description: orAbsent(Type.String()),
 })
 export type PartnerAnswer = Static<typeof PartnerAnswer>

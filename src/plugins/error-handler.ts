@@ -22,9 +22,6 @@ export default fp(
       if (request.is404) throw toNoRoute(request, allowedMethods)
       done()
     })
-    app.setNotFoundHandler((request) => {
-      throw toNoRoute(request, allowedMethods)
-    })
   },
   { name: 'error-handler' },
 )
@@ -94,7 +91,8 @@ function toPattern(url: string): RegExp {
 }
 
 function toNoRoute(request: FastifyRequest, allowedMethods: AllowedMethods): Problem {
-  const allow = allowedMethods(request.url.split('?', 1)[0] ?? '')
+  const [path = ''] = request.url.split('?', 1)
+  const allow = allowedMethods(path)
   return allow.length === 0 || allow.includes(request.method)
     ? new Problem('not-found')
     : new Problem('method-not-allowed', { headers: { allow: allow.join(', ') } })
@@ -122,6 +120,8 @@ const clientErrors: Record<string, { status: number; message: string }> = {
 interface HttpExchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
+  /** The connection ends with it. */
+  isLast?: boolean
 }
 
 /** The latest on each connection. */
@@ -136,27 +136,27 @@ export function statusByHand(response: ServerResponse): number | undefined {
 
 /** What HTTP itself could not read never reaches a handler, so the answer is written to the socket by hand. */
 export function answerClientError(error: Error & { code?: string }, socket: Socket, log: FastifyBaseLogger): void {
-  const exchange = findOpenExchange(socket)
-  if (exchange?.request.raw.complete && error.code !== 'ECONNRESET') {
-    // What comes behind it cannot be read. It is being worked on all the same, and has its own answer to get first.
-    exchange.reply.raw.once('close', () => socket.destroy())
-    return
-  }
-  if (error.code === 'ECONNRESET' || !socket.writable || exchange?.reply.raw.headersSent) {
+  const exchange = exchanges.get(socket)
+  const unfinished = exchange?.request.raw.complete ? undefined : exchange
+  if (error.code === 'ECONNRESET' || !socket.writable || unfinished?.reply.raw.headersSent) {
     socket.destroy()
     return
   }
-  const { status, message } = clientErrors[error.code ?? ''] ?? { status: 400, message: 'this is not readable as HTTP' }
+  if (unfinished === undefined && exchange?.reply.raw.writableFinished === false) {
+    // Only what comes behind it cannot be read. It is being worked on, and has its own answer to get first.
+    if (!exchange.isLast) exchange.reply.raw.once('close', () => socket.destroy())
+    exchange.isLast = true
+    return
+  }
+  const { status, message } = clientErrors[String(error.code)] ?? {
+    status: 400,
+    message: 'this is not readable as HTTP',
+  }
   const { body } = invalidRequest('', message, { status })
-  const reqId = exchange?.request.id ?? randomUUID()
-  if (exchange === undefined) log.info({ reqId, route: 'unmatched', statusCode: status, err: error }, 'request')
-  else statusesByHand.set(exchange.reply.raw, status)
+  const reqId = unfinished?.request.id ?? randomUUID()
+  if (unfinished === undefined) log.info({ reqId, route: 'unmatched', statusCode: status, err: error }, 'request')
+  else statusesByHand.set(unfinished.reply.raw, status)
   socket.end(renderRawAnswer(body, reqId), () => socket.destroy())
-}
-
-function findOpenExchange(socket: Socket): HttpExchange | undefined {
-  const exchange = exchanges.get(socket)
-  return exchange?.reply.raw.writableFinished ? undefined : exchange
 }
 
 function renderRawAnswer(body: ProblemBody, requestId: string): string {

@@ -1,0 +1,115 @@
+import t from 'tap'
+import { createLogger, describeError } from '../src/logger.ts'
+
+const personal = 'phone +998901234567'
+
+function logging(level: Parameters<typeof createLogger>[0] = 'info') {
+  const lines: string[] = []
+  return { lines, log: createLogger(level, { write: (line: string) => void lines.push(line) }) }
+}
+
+class TransportError extends Error {
+  code = 'ECONNREFUSED'
+  syscall = 'connect'
+  address = '127.0.0.1'
+  port = 3000
+  statusCode = 502
+  body = personal
+}
+
+t.test('of an error it tells the type, the fields that are known to be harmless, and where it happened', async (t) => {
+  const error = Object.assign(new TransportError(personal), { name: 'TransportError' })
+  const { stack, ...fields } = describeError(error)
+  t.strictSame(fields, {
+    type: 'TransportError',
+    code: 'ECONNREFUSED',
+    syscall: 'connect',
+    address: '127.0.0.1',
+    port: 3000,
+    statusCode: 502,
+  })
+  t.match(stack, /^at .*logger\.test\.ts/)
+})
+
+const withStack = (message: string, stack: string | undefined) => Object.assign(new Error(message), { stack })
+
+for (const [name, error] of Object.entries({
+  'of one line': new Error(personal),
+  'of several lines': new Error(`cannot read\n${personal}`),
+  'that looks like a place in the code': new Error(`cannot read {\n    at ${personal}\n}`),
+  'in a cause': new Error('outer', { cause: new Error(personal) }),
+  'in a cause of a cause': new Error('outer', { cause: new Error('inner', { cause: new SyntaxError(personal) }) }),
+  'of an error without a stack': withStack(personal, undefined),
+  'of an error with an odd stack': withStack(personal, personal),
+  'that is no error at all': personal,
+  'in a plain object': { message: personal },
+})) {
+  t.test(`a message ${name} is not told`, async (t) => {
+    const { lines, log } = logging()
+    log.error({ err: error }, 'failed')
+    t.equal(lines.length, 1)
+    t.notMatch(lines[0], '998901234567')
+    t.match(JSON.parse(lines[0] ?? ''), { level: 'error', msg: 'failed' })
+  })
+}
+
+t.test('a parser that quotes the body is not quoted', async (t) => {
+  try {
+    JSON.parse(`{"phone":\n    at +998901234567`)
+  } catch (error) {
+    t.match((error as Error).message, /99890/, 'this is what it is about')
+    t.notMatch(JSON.stringify(describeError(error)), /99890/)
+  }
+})
+
+t.test('causes are told one below the other', async (t) => {
+  const root = Object.assign(new TypeError(personal), { code: 'ERR_ROOT' })
+  const described = describeError(new Error('outer', { cause: new RangeError('middle', { cause: root }) }))
+  t.match(described, { type: 'Error', cause: { type: 'RangeError', cause: { type: 'TypeError', code: 'ERR_ROOT' } } })
+  t.match(describeError(new Error('outer', { cause: personal })), { type: 'Error', cause: { type: 'string' } })
+})
+
+t.test('causes that go round in a circle come to an end', async (t) => {
+  const error = new Error('outer')
+  error.cause = new Error('inner', { cause: error })
+  t.match(describeError(error), { type: 'Error', cause: { type: 'Error' } })
+})
+
+for (const [thrown, type] of [
+  [undefined, 'undefined'],
+  [null, 'object'],
+  ['text', 'string'],
+  [{ code: 'E' }, 'object'],
+] as const) {
+  t.test(`${JSON.stringify(thrown)}, thrown, is told by its type alone`, async (t) => {
+    t.strictSame(describeError(thrown), { type })
+  })
+}
+
+t.test('what must never be in a log is redacted, wherever it came from', async (t) => {
+  const { lines, log } = logging()
+  const names = ['phone', 'firstName', 'lastName', 'middleName', 'birthDate', 'email', 'personId', 'document']
+  const more = ['authorization', 'secretKey', 'body', 'headers', 'req', 'res']
+  for (const name of [...names, ...more]) log.info({ [name]: personal, requestId: 'kept' }, 'line')
+  log.info({ body: { phone: personal } }, 'line')
+  log.child({ phone: personal }).info('line')
+  t.equal(lines.length, names.length + more.length + 2)
+  for (const line of lines) t.notMatch(line, '998901234567')
+  t.match(JSON.parse(lines[0] ?? ''), { phone: '[redacted]', requestId: 'kept' })
+})
+
+t.test('a line is JSON with the level by name, the time as RFC 3339, and nothing about the machine', async (t) => {
+  const { lines, log } = logging()
+  log.warn({ reqId: 'r-1' }, 'said')
+  const { time, ...line } = JSON.parse(lines[0] ?? '')
+  t.strictSame(line, { level: 'warn', reqId: 'r-1', msg: 'said' })
+  t.equal(new Date(time).toISOString(), time)
+})
+
+t.test('less than the level is not logged', async (t) => {
+  const { lines, log } = logging('error')
+  log.warn('said')
+  t.strictSame(lines, [])
+  logging('silent').log.fatal('said')
+  t.strictSame(lines, [])
+})
