@@ -20,6 +20,7 @@ import { createDispatcher } from './partner/dispatcher.ts'
 import { createBulkhead, withCircuitBreaker } from './partner/resilience.ts'
 import { createSigner } from './partner/signature.ts'
 import { buildSandbox, sandboxCredentials } from './sandbox/app.ts'
+import { createTurnstile } from './turnstile.ts'
 
 /** Between the end of a question to the partner and the moment when another replica may ask it. */
 const leaseMarginMs = 5000
@@ -39,6 +40,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   const metrics = createMetrics({ version, commit }, () => ledger.unresolved())
   const lifecycle: Lifecycle = { phase: 'starting' }
   const inFlight = createInFlight()
+  const turn = createTurnstile()
 
   const sandbox = config.partnerOrigin === undefined ? await startSandbox(log) : undefined
   const origin = sandbox?.origin ?? config.partnerOrigin ?? ''
@@ -51,6 +53,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     dispatcher,
     origin,
     sign: createSigner(config.signature, config.readCredentials?.() ?? sandboxCredentials),
+    turn,
     codes: { duplicate: config.duplicateCodes, notFound: config.notFoundCodes },
     timeoutMs: config.partnerTimeoutMs,
     observer: metrics.partnerObserver,
@@ -90,6 +93,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     createClient: (command) => inFlight.track(createClient(command)),
     readRequest: buildReadRequest(ledger),
     fingerprint: createFingerprint(config.readLedgerKey()),
+    turn,
     validateBody: createBodyValidator({
       region: config.region,
       defaultProductId: config.productId,

@@ -62,8 +62,6 @@ export function toAnswer(
       })
     case 'not-created':
       throw toProblem(requestId, notTaken, statusHeaders(idempotencyStatus))
-    default:
-      return state satisfies never
   }
 }
 
@@ -88,8 +86,6 @@ function toProblem(requestId: string, notTaken: NotTaken | undefined, ownHeaders
     case 'not-sent':
     case undefined:
       return new Problem('partner-unavailable', { requestId, headers, cause: notTaken?.cause })
-    default:
-      return notTaken satisfies never
   }
 }
 

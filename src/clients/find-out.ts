@@ -50,7 +50,8 @@ export function buildFindOut(cardApi: CardApi, { settleMs, askMs }: FindOutSetti
       case 'unknown':
         return undefined
       default:
-        return outcome satisfies never
+        outcome satisfies never
+        return undefined
     }
   }
 }

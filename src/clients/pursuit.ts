@@ -1,9 +1,8 @@
 /** From a request to the partner to what came of it: send, find out, and send again only what provably never arrived. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CallContext, CardApi } from '../partner/card-api.ts'
+import type { CallContext, CardApi, EncodedRequest } from '../partner/card-api.ts'
 import type { Outcome } from '../partner/outcome.ts'
 import { pauseBeforeRetry } from '../partner/retry.ts'
-import type { AddClientRequest } from '../partner/schema.ts'
 import { type AskUntil, type Found, followUp, type Known } from './follow-up.ts'
 
 export interface PursuitSettings {
@@ -33,7 +32,7 @@ export type Ended = Found | { status: 'not-taken'; outcome: NotTaken }
 
 export interface Pursuit {
   /** Sends a create and pursues it until its outcome is final or the time is up. */
-  send(request: AddClientRequest, context: PursuitContext): Promise<Ended>
+  send(request: EncodedRequest, context: PursuitContext): Promise<Ended>
   /** Pursues a create that somebody else may have sent. Sends nothing. */
   find(requestId: string, known: Known, context: PursuitContext): Promise<Found>
 }
@@ -49,16 +48,16 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
     return followUp(cardApi, requestId, known, askUntil, settings, context)
   }
 
-  async function send(request: AddClientRequest, context: PursuitContext): Promise<Ended> {
+  async function send(request: EncodedRequest, context: PursuitContext): Promise<Ended> {
     let outcome = await sendUntilTaken(request, context)
     for (let isResend = false; ; isResend = true) {
       switch (outcome.kind) {
         case 'rejected':
           return { status: 'rejected', partner: outcome.partner }
         case 'created':
-          return find(request.request_id, 'created', context)
+          return find(request.requestId, 'created', context)
         case 'processing':
-          return find(request.request_id, 'processing', context)
+          return find(request.requestId, 'processing', context)
         case 'not-sent':
         case 'not-admitted':
         case 'misconfigured':
@@ -68,7 +67,7 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
         case 'duplicate':
         case 'no-such-request':
         case 'unknown': {
-          const found = await find(request.request_id, 'unknown', context)
+          const found = await find(request.requestId, 'unknown', context)
           if (found.status !== 'unknown' && found.status !== 'never-arrived') return found
           // After a second try, or against the partner's word that it has had the request, its silence proves nothing.
           if (outcome.kind === 'duplicate') return { status: 'unknown', isDuplicate: true }
@@ -76,7 +75,8 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
           break
         }
         default:
-          return outcome satisfies never
+          outcome satisfies never
+          return { status: 'unknown' }
       }
       countRetry('no_such_request')
       outcome = await sendUntilTaken(request, context)
@@ -84,8 +84,10 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
   }
 
   /** One send, repeated while the partner provably did not take it and the deadline allows. */
-  async function sendUntilTaken(request: AddClientRequest, context: PursuitContext): Promise<Outcome> {
-    for (let tries = 1; ; tries++) {
+  async function sendUntilTaken(request: EncodedRequest, context: PursuitContext): Promise<Outcome> {
+    let tries = 0
+    for (;;) {
+      tries += 1
       const now = performance.now()
       const deadlineAt = now + (context.deadlineAt - now) * shareOfASend
       const outcome = await cardApi.addClient(request, { deadlineAt, log: context.log })

@@ -6,6 +6,7 @@ import { validate as isUuid } from 'uuid'
 import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../metrics.ts'
 import { toProblem } from '../plugins/error-handler.ts'
 import { Problem } from '../problems.ts'
+import { largeBodyBytes, type Turn } from '../turnstile.ts'
 import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
 import type { CreateClientAtPartner } from './create-client.ts'
 import { type Fingerprint, readIdempotencyKey, toRequestId } from './identity.ts'
@@ -20,6 +21,8 @@ export interface ClientRoutesOptions {
   readonly readRequest: ReadRequest
   readonly validateBody: ValidateBody
   readonly fingerprint: Fingerprint
+  /** Where large bodies wait between slices of work. */
+  readonly turn: Turn
   readonly deadlineMs: number
   readonly metrics: Metrics
 }
@@ -31,16 +34,17 @@ const anonymousCaller = 'anonymous'
 const bodyLimitBytes = 3 * 1024 * 1024
 
 export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
-  const { createClient, readRequest, validateBody, fingerprint, deadlineMs, metrics } = options
+  const { createClient, readRequest, validateBody, fingerprint, turn, deadlineMs, metrics } = options
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) => {
-    try {
-      done(null, parseJson(body as Buffer))
-    } catch (error) {
-      done(error as Error)
-    }
-  })
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, body: Buffer) => {
+      if (body.length >= largeBodyBytes) await turn()
+      return parseJson(body)
+    },
+  )
 
   /**
    * Creates one client at FreedomPay. All personal data of the body goes there and nowhere else: it is neither logged nor
@@ -145,7 +149,7 @@ function parseJson(body: Buffer): unknown {
     return JSON.parse(body.toString())
   } catch (error) {
     // The parser's message quotes the body; the position in it is all that may leave.
-    const position = /at position (\d+)/.exec((error as Error).message)?.[1]
+    const position = / in JSON at position (\d+)/.exec((error as Error).message)?.[1]
     throw unreadableBody(
       `must be a JSON object${position === undefined ? '' : `; unreadable at character ${position}`}`,
     )

@@ -15,10 +15,10 @@ import {
   type State,
 } from './ledger.ts'
 
-/** Times are milliseconds since the epoch; nextAskAt is undefined where there is nothing to ask. */
+/** Times are milliseconds since the epoch; nextAskAt is Infinity where there is nothing to ask. */
 type StoredRow = { -readonly [K in keyof Omit<Row, 'isOverdue'>]: Row[K] } & {
   deadlineAt: number
-  nextAskAt: number | undefined
+  nextAskAt: number
 }
 
 export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledger {
@@ -27,7 +27,7 @@ export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledg
   const toAsk = new Set<StoredRow>()
 
   function store(row: StoredRow): void {
-    if (row.nextAskAt === undefined) toAsk.delete(row)
+    if (row.nextAskAt === Infinity) toAsk.delete(row)
     else toAsk.add(row)
     rows.set(row.requestId, row)
   }
@@ -69,7 +69,7 @@ export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledg
         const isSettled = isFinal(state) && !(state === 'created' && clientId === undefined)
         Object.assign(row, { state, clientId, partnerCode, partnerDescription, updatedAtMs: now })
         row.deadlineAt = Math.min(row.deadlineAt, now)
-        row.nextAskAt = isSettled ? undefined : now + firstAskMs
+        row.nextAskAt = isSettled ? Infinity : now + firstAskMs
         store(row)
       }
       return toRow(row, Date.now())
@@ -82,8 +82,7 @@ export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledg
       const now = Date.now()
       let next: StoredRow | undefined
       for (const row of toAsk) {
-        if ((row.nextAskAt ?? 0) <= now && (next === undefined || (row.nextAskAt ?? 0) < (next.nextAskAt ?? 0)))
-          next = row
+        if (row.nextAskAt <= now && (next === undefined || row.nextAskAt < next.nextAskAt)) next = row
       }
       if (next === undefined) return undefined
       next.asks++
@@ -92,7 +91,7 @@ export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledg
     },
     async postpone(requestId, claims, pauseMs) {
       const row = rows.get(requestId)
-      if (row?.nextAskAt !== undefined && row.claims === claims) row.nextAskAt = Date.now() + pauseMs
+      if (row?.claims === claims && row.nextAskAt !== Infinity) row.nextAskAt = Date.now() + pauseMs
     },
     async forgetOld() {
       const before = Date.now() - retentionMs

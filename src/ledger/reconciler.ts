@@ -13,7 +13,7 @@ interface ReconcilerLog {
 export interface ReconcilerParts {
   readonly ledger: Ledger
   /** Asks the partner what became of a row; undefined where nothing was learnt. Rejects when `signal` says to stop. */
-  readonly findOut: (row: Row, log: ReconcilerLog, signal: AbortSignal) => Promise<Change | undefined>
+  readonly findOut: (row: Row, log: Pick<ReconcilerLog, 'warn'>, signal: AbortSignal) => Promise<Change | undefined>
   /** Longer than asking can take: until then no other replica is given the row. */
   readonly leaseMs: number
   readonly log: ReconcilerLog
@@ -45,7 +45,11 @@ export function startReconciler({ ledger, findOut, leaseMs, log }: ReconcilerPar
   async function askAbout(row: Row): Promise<void> {
     const { requestId, claims, asks } = row
     try {
-      const change = await findOut(row, log, signal)
+      const change = await findOut(
+        row,
+        { warn: (fields, message) => log.warn({ requestId, ...fields }, message) },
+        signal,
+      )
       if (change !== undefined) {
         const recorded = await ledger.record(requestId, claims, change)
         if (isFinal(change.state)) log.info({ requestId, state: recorded?.state, asks }, 'outcome found out')

@@ -1,14 +1,17 @@
 /** FreedomPay's Card API: serialise once, sign those bytes, send them, judge the answer. It knows no retries and no story. */
 import type { Dispatcher } from 'undici'
+import { largeBodyBytes, type Turn } from '../turnstile.ts'
 import { type Exchange, exchange } from './exchange.ts'
 import { classify, type Outcome, type PartnerCodes, type Result } from './outcome.ts'
-import { type AddClientRequest, type Operation, paths, type StatusRequest } from './schema.ts'
+import { type AddClientRequest, type Operation, paths } from './schema.ts'
 import type { Sign } from './signature.ts'
 
 export interface CardApiParts {
   readonly dispatcher: Dispatcher
   readonly origin: string
   readonly sign: Sign
+  /** Where large bodies wait between slices of work. */
+  readonly turn: Turn
   readonly codes: PartnerCodes
   /** The longest one call may take, from start to last byte. */
   readonly timeoutMs: number
@@ -24,12 +27,23 @@ export interface PartnerObserver {
 export interface CallContext {
   /** When the call must be over, on the clock of `performance.now()`. */
   readonly deadlineAt: number
+  /** Its lines name the create already. */
   readonly log: { warn(fields: Record<string, unknown>, message: string): void }
+}
+
+/** A create as it is sent: serialised once, so that every send of it is of the same bytes. */
+export interface EncodedRequest {
+  readonly requestId: string
+  readonly body: Buffer
+}
+
+export function encodeRequest(request: AddClientRequest): EncodedRequest {
+  return { requestId: request.request_id, body: Buffer.from(JSON.stringify(request)) }
 }
 
 export interface CardApi {
   /** POST /v5/card-api/client/add */
-  addClient(request: AddClientRequest, context: CallContext): Promise<Outcome>
+  addClient(request: EncodedRequest, context: CallContext): Promise<Outcome>
   /** POST /v5/card-api/request/status: what became of an earlier call. */
   requestStatus(requestId: string, context: CallContext): Promise<Outcome>
 }
@@ -41,39 +55,37 @@ const tooLate: Exchange = {
   cause: new Error('the deadline was over before anything was sent'),
 }
 
-export function createCardApi({ dispatcher, origin, sign, codes, timeoutMs, observer }: CardApiParts): CardApi {
-  async function call(
-    operation: Operation,
-    request: AddClientRequest | StatusRequest,
-    context: CallContext,
-  ): Promise<Outcome> {
+export function createCardApi(parts: CardApiParts): CardApi {
+  const { dispatcher, origin, sign, turn, codes, timeoutMs, observer } = parts
+
+  async function call(operation: Operation, body: Buffer, context: CallContext): Promise<Outcome> {
     const path = paths[operation]
     const startedAt = performance.now()
     observer.started(operation)
-    const body = Buffer.from(JSON.stringify(request))
-    const headers = { 'content-type': 'application/json', accept: 'application/json', ...sign(path, body) }
+    const signature = body.length < largeBodyBytes ? sign(path, body) : await sign.inTurns(path, body, turn)
+    const headers = { 'content-type': 'application/json', accept: 'application/json', ...signature }
     const leftMs = Math.min(timeoutMs, context.deadlineAt - performance.now())
     // Whoever comes late, because the process stood still for a while, must not send any more.
     const ended = leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, timeoutMs: leftMs }) : tooLate
     const outcome = classify(operation, ended, codes)
     observer.ended(operation, outcome.result, (performance.now() - startedAt) / 1000)
-    logFailure(operation, request.request_id, outcome, context)
+    logFailure(operation, outcome, context)
     return outcome
   }
 
   return {
-    addClient: (request, context) => call('add', request, context),
-    requestStatus: (requestId, context) => call('status', { request_id: requestId }, context),
+    addClient: ({ body }, context) => call('add', body, context),
+    requestStatus: (requestId, context) =>
+      call('status', Buffer.from(JSON.stringify({ request_id: requestId })), context),
   }
 }
 
-function logFailure(operation: Operation, requestId: string, outcome: Outcome, { log }: CallContext): void {
+function logFailure(operation: Operation, outcome: Outcome, { log }: CallContext): void {
   const { result, kind } = outcome
   if (result === 'ok' || result === 'rejected' || kind === 'no-such-request') return
   log.warn(
     {
       operation,
-      requestId,
       result,
       ...('statusCode' in outcome ? { partnerStatusCode: outcome.statusCode } : {}),
       ...('drift' in outcome ? { drift: outcome.drift } : {}),

@@ -51,7 +51,7 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
   return {
     requestStatus,
     async addClient(request, context) {
-      if (breaker.state !== CircuitState.Closed) await requestStatus(request.request_id, context)
+      if (breaker.state !== CircuitState.Closed) await requestStatus(request.requestId, context)
       if (breaker.state !== CircuitState.Closed) return notAdmitted
       return admit(() => cardApi.addClient(request, context))
     },

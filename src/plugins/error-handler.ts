@@ -36,7 +36,7 @@ export function sendProblem(problem: Problem, request: FastifyRequest, reply: Fa
 function answerWith(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (problem.status >= 500) {
     const level = problem.code === 'internal' ? 'error' : 'warn'
-    request.log[level]({ code: problem.code, requestId: problem.body.requestId, err: problem }, problem.message)
+    request.log[level]({ code: problem.code, err: problem }, problem.message)
   }
   return reply.code(problem.status).headers(problem.headers).type(problemMediaType).send(problem.body)
 }

@@ -15,6 +15,7 @@ const {
   notAdmitted,
   misconfigured,
   throttled,
+  unheardOf,
   unknown,
 } = outcomes
 const log = { warn: () => undefined }
@@ -57,6 +58,7 @@ t.test('what the partner says is taken as it is', async (t) => {
     [misconfigured, undefined],
     [throttled('1'), undefined],
     [unknown, undefined],
+    [unheardOf, undefined],
   ]
   for (const row of anyUnresolved) {
     for (const [outcome, change] of rows) {

@@ -13,6 +13,7 @@ const {
   notAdmitted,
   misconfigured,
   throttled,
+  unheardOf,
   unknown,
 } = outcomes
 const log = { warn: () => undefined }
@@ -65,9 +66,9 @@ const stories: Story[] = [
   { name: 'in work may end in a refusal', answers: [processing, rejected()], found: isRejected, asks: 2 },
   {
     name: 'what concerns the question alone is asked again',
-    answers: [unknown, notSent, notAdmitted, misconfigured, throttled('1'), duplicate, created('c')],
+    answers: [unknown, notSent, notAdmitted, misconfigured, throttled('1'), duplicate, unheardOf, created('c')],
     found: isCreated,
-    asks: 7,
+    asks: 8,
   },
   { name: '"no such request" that stands is believed', answers: [noSuchRequest], found: neverArrived },
   {

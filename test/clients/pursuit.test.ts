@@ -1,8 +1,7 @@
 import t from 'tap'
 import { buildPursuit, type Ended, type PursuitContext } from '../../src/clients/pursuit.ts'
-import type { CallContext } from '../../src/partner/card-api.ts'
+import type { CallContext, EncodedRequest } from '../../src/partner/card-api.ts'
 import type { Outcome } from '../../src/partner/outcome.ts'
-import type { AddClientRequest } from '../../src/partner/schema.ts'
 import { type Answer, outcomes, scriptCardApi } from '../fixtures/scripted-card-api.ts'
 
 const {
@@ -15,10 +14,11 @@ const {
   notAdmitted,
   misconfigured,
   throttled,
+  unheardOf,
   unknown,
 } = outcomes
 const log = { warn: () => undefined }
-const request = { request_id: 'a', product_id: 1, client: { phone: 1 } } satisfies AddClientRequest
+const request: EncodedRequest = { requestId: 'a', body: Buffer.from('{}') }
 
 interface Options {
   waitMs?: number
@@ -250,6 +250,12 @@ const stories: Story[] = [
     options: { deadlineMs: 10_000 },
     ended: { status: 'not-taken', outcome: { kind: 'throttled', result: 'http_4xx', retryAfter: '60' } },
     retries: [],
+  },
+  {
+    name: 'an outcome that nobody knows is neither a success nor a failure',
+    add: [unheardOf],
+    ended: isUnknown,
+    asks: 0,
   },
   {
     // Not a word that a create is ever answered with; if it were, it would prove nothing.

@@ -2,11 +2,12 @@ import { createHash, createHmac } from 'node:crypto'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { createLogger } from '../../src/logger.ts'
-import { type CardApiParts, createCardApi } from '../../src/partner/card-api.ts'
+import { type CardApiParts, createCardApi, encodeRequest } from '../../src/partner/card-api.ts'
 import { createDispatcher } from '../../src/partner/dispatcher.ts'
 import type { Outcome } from '../../src/partner/outcome.ts'
 import { type AddClientRequest, paths } from '../../src/partner/schema.ts'
 import { createSigner } from '../../src/partner/signature.ts'
+import { createTurnstile } from '../../src/turnstile.ts'
 import { httpAnswer, type PeerRequest, startPeer } from '../fixtures/peer.ts'
 
 const credentials = { authId: '123456', secretKey: 'a-secret-that-is-easy-to-find' }
@@ -46,6 +47,7 @@ async function startCardApi(
     dispatcher,
     origin,
     sign: createSigner('jws', credentials),
+    turn: createTurnstile(),
     codes,
     timeoutMs: longMs,
     observer: {
@@ -69,7 +71,7 @@ function headersOf({ head }: PeerRequest): Map<string, string> {
 
 t.test('the bytes that are sent are the bytes that are signed, by jws', async (t) => {
   const { peer, cardApi, context } = await startCardApi(t, (socket) => socket.write(success))
-  await cardApi.addClient(request, context())
+  await cardApi.addClient(encodeRequest(request), context())
   await cardApi.requestStatus(requestId, context())
   const bodies = [JSON.stringify(request), `{"request_id":"${requestId}"}`]
   for (const [i, path] of [paths.add, paths.status].entries()) {
@@ -90,7 +92,7 @@ t.test('the bytes that are sent are the bytes that are signed, by jws', async (t
 t.test('the bytes that are sent are the bytes that are signed, by sign', async (t) => {
   const sign = createSigner('sign', credentials)
   const { peer, cardApi, context } = await startCardApi(t, (socket) => socket.write(success), { sign })
-  await cardApi.addClient(request, context())
+  await cardApi.addClient(encodeRequest(request), context())
   const received = await peer.arrival(0)
   const headers = headersOf(received)
   const hash = createHash('sha256').update(received.body).update(credentials.secretKey).digest('hex')
@@ -101,8 +103,8 @@ t.test('the bytes that are sent are the bytes that are signed, by sign', async (
 
 t.test('the same request is the same bytes again', async (t) => {
   const { peer, cardApi, context } = await startCardApi(t, (socket) => socket.write(success))
-  await cardApi.addClient(request, context())
-  await cardApi.addClient(request, context())
+  await cardApi.addClient(encodeRequest(request), context())
+  await cardApi.addClient(encodeRequest(request), context())
   t.strictSame((await peer.arrival(0)).body, (await peer.arrival(1)).body)
 })
 
@@ -200,14 +202,16 @@ for (const { name, answer, add, status = add, logged } of rows) {
       logs.length = 0
       observed.length = 0
       const call =
-        operation === 'add' ? cardApi.addClient(request, context()) : cardApi.requestStatus(requestId, context())
+        operation === 'add'
+          ? cardApi.addClient(encodeRequest(request), context())
+          : cardApi.requestStatus(requestId, context())
       const outcome = await call
       t.match(outcome, operation === 'add' ? add : status)
       t.strictSame(observed, [
         ['started', operation],
         ['ended', operation, outcome.result, true],
       ])
-      const line = { level: 'warn', msg: 'partner call failed', operation, requestId, ...logged }
+      const line = { level: 'warn', msg: 'partner call failed', operation, ...logged }
       t.match(logs, logged === undefined ? [] : [line])
       t.equal(logs.length, logged === undefined ? 0 : 1)
       t.notMatch(JSON.stringify(logs), personal, 'without personal data')
@@ -220,7 +224,7 @@ t.test('an unknown request is an answer to a question and no failure, but a fail
   const { cardApi, context, logs } = await startCardApi(t, (socket) => socket.write(httpAnswer('404 Not Found', '')))
   t.match(await cardApi.requestStatus(requestId, context()), { kind: 'no-such-request', result: 'http_4xx' })
   t.strictSame(logs, [])
-  t.match(await cardApi.addClient(request, context()), { kind: 'unknown', result: 'http_4xx' })
+  t.match(await cardApi.addClient(encodeRequest(request), context()), { kind: 'unknown', result: 'http_4xx' })
   t.match(logs, [{ operation: 'add', partnerStatusCode: 404 }])
 })
 
@@ -231,7 +235,7 @@ t.test('a call ends with its own time-out, or with the deadline where that comes
     [longMs, shortMs],
   ]) {
     const { cardApi, context, logs, observed } = await startCardApi(t, () => {}, { timeoutMs: timeoutMs ?? 0 })
-    t.match(await cardApi.addClient(request, context(remainingMs)), { result: 'timeout' })
+    t.match(await cardApi.addClient(encodeRequest(request), context(remainingMs)), { result: 'timeout' })
     t.match(observed, [
       ['started', 'add'],
       ['ended', 'add', 'timeout', true],
@@ -245,7 +249,10 @@ t.test('a deadline that has passed lets nothing be sent, not even on an open con
   await cardApi.requestStatus(requestId, context())
   observed.length = 0
   for (const remainingMs of [0, -1]) {
-    t.match(await cardApi.addClient(request, context(remainingMs)), { kind: 'not-sent', result: 'timeout' })
+    t.match(await cardApi.addClient(encodeRequest(request), context(remainingMs)), {
+      kind: 'not-sent',
+      result: 'timeout',
+    })
   }
   t.match(observed.slice(2), [
     ['started', 'add'],
@@ -262,11 +269,11 @@ t.test('a partner that nobody can reach is one line and one observation', async 
   const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs, callTimeoutMs: longMs })
   t.teardown(() => dispatcher.destroy())
   const { cardApi, context, logs, observed } = await startCardApi(t, () => {}, { dispatcher, origin })
-  t.match(await cardApi.addClient(request, context()), { kind: 'not-sent', result: 'dns' })
+  t.match(await cardApi.addClient(encodeRequest(request), context()), { kind: 'not-sent', result: 'dns' })
   t.match(observed, [
     ['started', 'add'],
     ['ended', 'add', 'dns', true],
   ])
-  t.match(logs, [{ msg: 'partner call failed', result: 'dns', requestId, err: { code: /^(ENOTFOUND|EAI_AGAIN)$/ } }])
+  t.match(logs, [{ msg: 'partner call failed', result: 'dns', err: { code: /^(ENOTFOUND|EAI_AGAIN)$/ } }])
   t.notMatch(JSON.stringify(logs), personal)
 })

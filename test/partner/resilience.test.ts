@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
+import type { EncodedRequest } from '../../src/partner/card-api.ts'
 import type { Outcome, Result } from '../../src/partner/outcome.ts'
 import { results } from '../../src/partner/outcome.ts'
 import { createBulkhead, withCircuitBreaker } from '../../src/partner/resilience.ts'
-import type { AddClientRequest } from '../../src/partner/schema.ts'
 import { buildSandbox, sandboxCredentials } from '../../src/sandbox/app.ts'
 import { arrivals } from '../fixtures/arrivals.ts'
 import { makeLedgerFile, newClaim, openTestLedger } from '../fixtures/ledgers.ts'
@@ -13,7 +13,7 @@ import { phoneFor, startTestService } from '../fixtures/service.ts'
 import { createGate, replies, startStandIn } from '../fixtures/stand-in-partner.ts'
 
 const context = { deadlineAt: Infinity, log: { warn: () => undefined } }
-const request = { request_id: 'a', product_id: 1, client: { phone: 1 } } satisfies AddClientRequest
+const request: EncodedRequest = { requestId: 'a', body: Buffer.from('{}') }
 const refused = outcomes.notAdmitted
 const failure: Outcome = { kind: 'unknown', result: 'http_5xx', statusCode: 500 }
 

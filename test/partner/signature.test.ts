@@ -94,3 +94,17 @@ t.test('jws signs the path, too', async (t) => {
   const sign = createSigner('jws', credentials)
   t.notOk(isSignedBy(sign, '/v5/card-api/client/add', body, sign(path, body)))
 })
+
+t.test('a body of megabytes is signed in slices with the very same signature', async (t) => {
+  const large = Buffer.alloc(2_800_000, 'abcdefg')
+  for (const scheme of ['jws', 'sign'] as const) {
+    const sign = createSigner(scheme, credentials)
+    let turns = 0
+    const inTurns = await sign.inTurns(path, large, async () => void turns++)
+    t.ok(isSignedBy(sign, path, large, inTurns), scheme)
+    t.ok(turns > 5, 'it waited for its turn between the slices')
+  }
+  const whole = createHmac('sha512', credentials.secretKey)
+  const [header = '', , signature] = createSigner('jws', credentials)(path, large)['x-jws-signature']?.split('.') ?? []
+  t.equal(signature, whole.update(`${header}.${large.toString('base64url')}`).digest('base64url'))
+})

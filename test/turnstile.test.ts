@@ -1,0 +1,33 @@
+import t from 'tap'
+import { createTurnstile } from '../src/turnstile.ts'
+
+t.test('one waiter is let through in a turn of the event loop, in the order of their coming', async (t) => {
+  const turn = createTurnstile()
+  const turnsOfTheLoop: number[] = []
+  let loopTurns = 0
+  let isCounting = true
+  const count = () => {
+    loopTurns++
+    if (isCounting) setImmediate(count)
+  }
+  setImmediate(count)
+
+  const order: number[] = []
+  await Promise.all(
+    Array.from({ length: 5 }, async (_, i) => {
+      await turn()
+      order.push(i)
+      turnsOfTheLoop.push(loopTurns)
+    }),
+  )
+  isCounting = false
+  t.strictSame(order, [0, 1, 2, 3, 4])
+  t.equal(new Set(turnsOfTheLoop).size, 5, 'no two in one turn')
+})
+
+t.test('it is free again after everybody has gone through', async (t) => {
+  const turn = createTurnstile()
+  await turn()
+  await turn()
+  await t.resolves(turn())
+})
