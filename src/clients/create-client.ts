@@ -3,7 +3,7 @@
  * intent is sent under one request_id, by whoever holds the claim; everybody else joins, waits or reads.
  */
 import { type Change, isFinal, type Ledger, type Row } from '../ledger/ledger.ts'
-import { encodeRequest } from '../partner/card-api.ts'
+import { encodeRequest } from '../partner/encode.ts'
 import type { Bulkhead } from '../partner/resilience.ts'
 import { Problem, retryAfter } from '../problems.ts'
 import { type CreateResult, type IdempotencyStatus, type Settlement, toAnswer } from './answer.ts'

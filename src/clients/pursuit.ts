@@ -1,6 +1,7 @@
 /** From a request to the partner to what came of it: send, find out, and send again only what provably never arrived. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CallContext, CardApi, EncodedRequest } from '../partner/card-api.ts'
+import type { CallContext, CardApi } from '../partner/card-api.ts'
+import type { EncodedRequest } from '../partner/encode.ts'
 import type { Outcome } from '../partner/outcome.ts'
 import { pauseBeforeRetry } from '../partner/retry.ts'
 import { type AskUntil, type Found, followUp, type Known } from './follow-up.ts'
@@ -50,7 +51,8 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
 
   async function send(request: EncodedRequest, context: PursuitContext): Promise<Ended> {
     let outcome = await sendUntilTaken(request, context)
-    for (let isResend = false; ; isResend = true) {
+    let isResend = false
+    for (;;) {
       switch (outcome.kind) {
         case 'rejected':
           return { status: 'rejected', partner: outcome.partner }
@@ -79,6 +81,7 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
           return { status: 'unknown' }
       }
       countRetry('no_such_request')
+      isResend = true
       outcome = await sendUntilTaken(request, context)
     }
   }

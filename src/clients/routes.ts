@@ -1,4 +1,4 @@
-import { isUtf8 } from 'node:buffer'
+import { isAscii, isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
@@ -146,7 +146,8 @@ function requirePlainJson({ raw }: FastifyRequest): void {
 function parseJson(body: Buffer): unknown {
   if (!isUtf8(body)) throw unreadableBody('must be UTF-8')
   try {
-    return JSON.parse(body.toString())
+    // ASCII, which a large body always is but for some names, is decoded at half the cost.
+    return JSON.parse(isAscii(body) ? body.toString('latin1') : body.toString())
   } catch (error) {
     // The parser's message quotes the body; the position in it is all that may leave.
     const position = / in JSON at position (\d+)/.exec((error as Error).message)?.[1]

@@ -1,9 +1,10 @@
 /** FreedomPay's Card API: serialise once, sign those bytes, send them, judge the answer. It knows no retries and no story. */
 import type { Dispatcher } from 'undici'
 import { largeBodyBytes, type Turn } from '../turnstile.ts'
+import type { EncodedRequest } from './encode.ts'
 import { type Exchange, exchange } from './exchange.ts'
 import { classify, type Outcome, type PartnerCodes, type Result } from './outcome.ts'
-import { type AddClientRequest, type Operation, paths } from './schema.ts'
+import { type Operation, paths } from './schema.ts'
 import type { Sign } from './signature.ts'
 
 export interface CardApiParts {
@@ -29,16 +30,6 @@ export interface CallContext {
   readonly deadlineAt: number
   /** Its lines name the create already. */
   readonly log: { warn(fields: Record<string, unknown>, message: string): void }
-}
-
-/** A create as it is sent: serialised once, so that every send of it is of the same bytes. */
-export interface EncodedRequest {
-  readonly requestId: string
-  readonly body: Buffer
-}
-
-export function encodeRequest(request: AddClientRequest): EncodedRequest {
-  return { requestId: request.request_id, body: Buffer.from(JSON.stringify(request)) }
 }
 
 export interface CardApi {

@@ -27,11 +27,13 @@ interface Signing {
   headers(): SignatureHeaders
 }
 
-/** Divisible by 3, so that the pieces' Base64 joins without padding; some 1 ms of work, and no copy of the whole. */
-const pieceBytes = 384 * 1024
+/** Divisible by 3, so that the pieces' Base64 joins without padding; small enough for the processor's cache. */
+const pieceBytes = 48 * 1024
+/** Some 1 ms of work. */
+const sliceBytes = 8 * pieceBytes
 
-function* slice(body: Buffer): Generator<Buffer> {
-  for (let start = 0; start < body.length; start += pieceBytes) yield body.subarray(start, start + pieceBytes)
+function* cut(body: Buffer, size: number): Generator<Buffer> {
+  for (let start = 0; start < body.length; start += size) yield body.subarray(start, start + size)
 }
 
 export function createSigner(scheme: SignatureScheme, credentials: Credentials): Sign {
@@ -39,15 +41,15 @@ export function createSigner(scheme: SignatureScheme, credentials: Credentials):
 
   function sign(path: string, body: Buffer): SignatureHeaders {
     const signing = begin(path)
-    for (const piece of slice(body)) signing.update(piece)
+    for (const piece of cut(body, pieceBytes)) signing.update(piece)
     return signing.headers()
   }
 
   async function inTurns(path: string, body: Buffer, turn: Turn): Promise<SignatureHeaders> {
     const signing = begin(path)
-    for (const piece of slice(body)) {
+    for (const slice of cut(body, sliceBytes)) {
       await turn()
-      signing.update(piece)
+      for (const piece of cut(slice, pieceBytes)) signing.update(piece)
     }
     return signing.headers()
   }

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { EncodedRequest } from '../../src/partner/card-api.ts'
+import type { EncodedRequest } from '../../src/partner/encode.ts'
 import type { Outcome, Result } from '../../src/partner/outcome.ts'
 import { results } from '../../src/partner/outcome.ts'
 import { createBulkhead, withCircuitBreaker } from '../../src/partner/resilience.ts'

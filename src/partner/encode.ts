@@ -1,0 +1,33 @@
+/** A create as bytes, serialised once: what is signed is what is sent, and every send of it is the same. */
+import { largeBodyBytes } from '../turnstile.ts'
+import type { AddClientRequest } from './schema.ts'
+
+export interface EncodedRequest {
+  readonly requestId: string
+  readonly body: Buffer
+}
+
+export function encodeRequest(request: AddClientRequest): EncodedRequest {
+  const { document } = request.client
+  const isLarge = document !== undefined && document.length >= largeBodyBytes
+  const body = isLarge ? encodeAround(request, document) : Buffer.from(JSON.stringify(request))
+  return { requestId: request.request_id, body }
+}
+
+/** Stands nowhere else in the text: within a value its quotes would be escaped. */
+const emptyDocument = '"document":""'
+
+/**
+ * The same bytes as JSON.stringify gives, without turning the megabytes of a document over three times: Base64 needs no escapes
+ * and is one byte a character.
+ */
+function encodeAround(request: AddClientRequest, document: string): Buffer {
+  const text = JSON.stringify({ ...request, client: { ...request.client, document: '' } })
+  const at = text.indexOf(emptyDocument) + emptyDocument.length - 1
+  const [head, tail] = [text.slice(0, at), text.slice(at)]
+  const body = Buffer.allocUnsafe(Buffer.byteLength(head) + document.length + Buffer.byteLength(tail))
+  let offset = body.write(head)
+  offset += body.write(document, offset, 'latin1')
+  body.write(tail, offset)
+  return body
+}
