@@ -30,6 +30,9 @@ export interface ClientRoutesOptions {
 /** Who calls where nobody is asked who they are. */
 const anonymousCaller = 'anonymous'
 
+/** The line of the HTTP request was written when the caller left; this one tells what nobody was there to hear. */
+const unheard = 'the create that nobody waits for has ended'
+
 /** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
 const bodyLimitBytes = 3 * 1024 * 1024
 
@@ -62,8 +65,10 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       requirePlainJson(request)
       done()
     },
-    onError(_request, _reply, error, done) {
-      countProblem(metrics, toProblem(error))
+    onError(request, reply, error, done) {
+      const problem = toProblem(error)
+      countProblem(metrics, problem)
+      if (reply.raw.destroyed) request.log.info({ code: problem.code }, unheard)
       done()
     },
     handler: async (request, reply) => {
@@ -85,8 +90,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       })
       countResult(metrics, representation.status, idempotencyStatus)
       log.setBindings({ outcome: representation.status })
-      // The line of the HTTP request was written when the caller left; this one tells what nobody was there to hear.
-      if (reply.raw.destroyed) log.info('the create that nobody waits for has ended')
+      if (reply.raw.destroyed) log.info(unheard)
       if (idempotencyStatus !== undefined) reply.header('idempotency-status', idempotencyStatus)
       // Whoever joins waits as the first request does.
       if (applied !== '' && idempotencyStatus !== 'joined') reply.header('preference-applied', applied)

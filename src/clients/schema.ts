@@ -1,15 +1,7 @@
 /** Our contract with the callers of `POST /clients`: flat, nothing unknown, nothing coerced. */
-import codes from 'i18n-iso-countries/codes.json' with { type: 'json' }
-import iso6391 from 'iso-639-1'
 import Type, { type Static, type TSchema } from 'typebox'
 import { findDocumentFault } from './document.ts'
-
-/** XKK is user-assigned, so ISO 3166-1 does not have it. */
-const countries = new Set(codes.map(([, alpha3]) => alpha3).filter((alpha3) => alpha3 !== 'XKK'))
-const languages = new Set<string>(iso6391.getAllCodes())
-
-/** The latest calendar of FreedomPay's three countries: Kyrgyzstan keeps UTC+6. */
-const latestOffsetMs = 6 * 60 * 60 * 1000
+import { isCountry, isEmail, isInstant, isLanguage, isLatinName, isPastDate, isPhone, phonePattern } from './formats.ts'
 
 /** A rule that JSON Schema cannot say, with the sentence that the caller reads when it is broken. */
 function refine<T extends TSchema>(schema: T, isValid: (value: Static<T>) => boolean, message: string): T {
@@ -28,25 +20,15 @@ function Text(maxLength: number, description: string, examples: string[]) {
   return refine(Type.String({ description, examples, minLength: 1, maxLength }), (value) => check.test(value), message)
 }
 
-const latinName = /^(?=.*\p{L})(?:(?=\p{L})\p{Script=Latin}|[ 'ʻʼ’.-]){1,100}$/u
-
 function Name(description: string, example: string) {
   const message = 'must be 1 to 100 Latin letters, spaces, apostrophes, hyphens or full stops'
-  return refine(
-    Type.String({ description, examples: [example], minLength: 1, maxLength: 100 }),
-    (value) => latinName.test(value),
-    message,
-  )
+  return refine(Type.String({ description, examples: [example], minLength: 1, maxLength: 100 }), isLatinName, message)
 }
 
 const countryMessage = 'must be an ISO 3166-1 alpha-3 code that exists, in upper case, such as UZB'
 
 function Country(description: string) {
-  return refine(
-    Type.String({ description, examples: ['UZB'], minLength: 3, maxLength: 3 }),
-    (value) => countries.has(value),
-    countryMessage,
-  )
+  return refine(Type.String({ description, examples: ['UZB'], minLength: 3, maxLength: 3 }), isCountry, countryMessage)
 }
 
 function Address(description: string) {
@@ -62,53 +44,6 @@ function Address(description: string) {
   )
 }
 
-const daysInMonth = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
-
-/** Whether a text is a calendar date (RFC 3339 full-date) that exists. */
-function isRealDate(text: string): boolean {
-  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
-  if (match === null) return false
-  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
-  const isLeapDay = month === 2 && day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
-  return isLeapDay || (day >= 1 && day <= (daysInMonth[month - 1] ?? 0))
-}
-
-const dayMs = 24 * 60 * 60 * 1000
-let today = { day: 0, date: '' }
-
-/** Today's date where it is latest, remembered for the day. */
-function todayAtTheLatest(): string {
-  const day = Math.floor((Date.now() + latestOffsetMs) / dayMs)
-  if (day !== today.day) today = { day, date: new Date(day * dayMs).toISOString().slice(0, 10) }
-  return today.date
-}
-
-function isPastDate(text: string): boolean {
-  return isRealDate(text) && text <= todayAtTheLatest()
-}
-
-const instant =
-  /^(\d{4}-\d{2}-\d{2})[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d{1,9})?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/
-
-const minutesOfDay = 24 * 60
-
-/** RFC 3339 date-time: the offset is mandatory, the day must exist, a leap second is the last one of a day in UTC. */
-function isInstant(text: string): boolean {
-  const match = instant.exec(text)
-  if (match === null) return false
-  const [, date = '', hours, minutes, seconds, sign, offsetHours = '0', offsetMinutes = '0'] = match
-  const offset = Number(`${sign ?? ''}1`) * (Number(offsetHours) * 60 + Number(offsetMinutes))
-  const minuteInUtc = (Number(hours) * 60 + Number(minutes) - offset + minutesOfDay) % minutesOfDay
-  return isRealDate(date) && (seconds !== '60' || minuteInUtc === minutesOfDay - 1)
-}
-
-/** An address of RFC 5321's usual form; whether it receives mail only a mail can tell. */
-const email =
-  /^(?=.{3,254}$)(?=[^@]{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/i
-
-const phonePattern = '^\\+[1-9][0-9]{6,14}$'
-const phone = new RegExp(phonePattern)
-
 const phoneMessage = 'must be a phone number in E.164 form, such as +998901234567'
 const birthDateMessage = 'must be a date that exists and is not in the future, as YYYY-MM-DD'
 const emailMessage = 'must be an e-mail address of at most 254 characters'
@@ -121,7 +56,7 @@ const Phone = refine(
     examples: ['+998901234567'],
     pattern: phonePattern,
   }),
-  (value) => phone.test(value),
+  isPhone,
   phoneMessage,
 )
 
@@ -133,13 +68,13 @@ const BirthDate = refine(
 
 const Email = refine(
   Type.String({ description: 'E-mail address', examples: ['alisher@example.com'] }),
-  (value) => email.test(value),
+  isEmail,
   emailMessage,
 )
 
 const Language = refine(
   Type.String({ description: 'ISO 639-1', examples: ['uz'], minLength: 2, maxLength: 2 }),
-  (value) => languages.has(value),
+  isLanguage,
   languageMessage,
 )
 
