@@ -24,6 +24,9 @@ const {
   unknown,
 } = outcomes
 
+// They mostly wait, so they may do it together.
+t.jobs = 20
+
 interface Script {
   add?: Answer[]
   status?: Answer[]
@@ -69,7 +72,7 @@ function sayProblem({ code, headers, body }: Problem) {
   return { code, ...headers, detail: body.detail, partner: body.partner }
 }
 
-t.test('why it was certainly not taken is told', async (t) => {
+t.test('why it was certainly not taken is told', { buffered: true }, async (t) => {
   const rows = [
     { add: notSent, says: { code: 'partner-unavailable', 'retry-after': '2', detail: /did not reach/ } },
     { add: notAdmitted, says: { code: 'partner-unavailable', 'retry-after': '2', detail: /several times in a row/ } },
@@ -85,7 +88,7 @@ t.test('why it was certainly not taken is told', async (t) => {
   }
 })
 
-t.test('what the partner quotes of the body is neither kept nor told', async (t) => {
+t.test('what the partner quotes of the body is neither kept nor told', { buffered: true }, async (t) => {
   const { run, ledger, requestId } = await start(t, {
     add: [rejected({ code: '7', description: 'Navoiy is on a list' })],
     body: { lastName: 'Navoiy' },
@@ -96,13 +99,13 @@ t.test('what the partner quotes of the body is neither kept nor told', async (t)
   t.match(await run(), { code: 'partner-rejected', partner, 'idempotency-status': 'replayed' })
 })
 
-t.test('a claim that cannot be made sends nothing', async (t) => {
+t.test('a claim that cannot be made sends nothing', { buffered: true }, async (t) => {
   const { run, partner } = await start(t, { disturb: () => ({ claim: () => Promise.reject(new Error('gone')) }) })
   t.match(await run(), { code: 'ledger-unavailable', 'retry-after': '2' })
   t.strictSame(partner.calls, [])
 })
 
-t.test('what cannot be written down is told all the same', async (t) => {
+t.test('what cannot be written down is told all the same', { buffered: true }, async (t) => {
   const rows = [
     { add: created(), status: created('c'), says: { status: 'created', clientId: 'c' } },
     { add: rejected(), status: unknown, says: { code: 'partner-rejected', partner: { code: '1001' } } },
@@ -123,7 +126,7 @@ t.test('what cannot be written down is told all the same', async (t) => {
   }
 })
 
-t.test('a row that is not there any more takes nothing from the answer', async (t) => {
+t.test('a row that is not there any more takes nothing from the answer', { buffered: true }, async (t) => {
   const { run } = await start(t, {
     add: [created()],
     status: [created('c')],
@@ -132,7 +135,7 @@ t.test('a row that is not there any more takes nothing from the answer', async (
   t.match(await run(), { status: 'created', clientId: 'c' })
 })
 
-t.test('a duplicate that the partner then does not know is never sent again', async (t) => {
+t.test('a duplicate that the partner then does not know is never sent again', { buffered: true }, async (t) => {
   const { run, partner, ledger, requestId } = await start(t, { add: [duplicate], status: [noSuchRequest] })
   t.match(await run(), { status: 'unknown', idempotencyStatus: 'new' })
   t.match(await ledger.find(requestId), { state: 'unknown', partnerCode: duplicateMark })
@@ -141,14 +144,14 @@ t.test('a duplicate that the partner then does not know is never sent again', as
   t.equal(partner.count('add'), 1)
 })
 
-t.test('what was found out before it was asked for is not asked about again', async (t) => {
+t.test('what was found out before it was asked for is not asked about again', { buffered: true }, async (t) => {
   const { run, write, partner } = await start(t, {})
   await write({ state: 'created', clientId: 'c' })
   t.match(await run(), { status: 'created', clientId: 'c', idempotencyStatus: 'replayed' })
   t.strictSame(partner.calls, [])
 })
 
-t.test('an unknown create that never arrived is claimed anew and sent', async (t) => {
+t.test('an unknown create that never arrived is claimed anew and sent', { buffered: true }, async (t) => {
   const { run, write, partner, ledger, requestId } = await start(t, {
     add: [created()],
     status: [({ count }) => (count('add') > 0 ? created('c') : noSuchRequest)],
@@ -159,7 +162,7 @@ t.test('an unknown create that never arrived is claimed anew and sent', async (t
   t.equal(partner.count('add'), 1)
 })
 
-t.test('of two who find that a create never arrived one sends it', async (t) => {
+t.test('of two who find that a create never arrived one sends it', { buffered: true }, async (t) => {
   const { run, write, partner } = await start(t, {
     status: [noSuchRequest],
     // Another replica was quicker.
@@ -176,7 +179,7 @@ t.test('of two who find that a create never arrived one sends it', async (t) => 
   t.equal(partner.count('add'), 0)
 })
 
-t.test('a create that somebody else finished in the meantime is replayed', async (t) => {
+t.test('a create that somebody else finished in the meantime is replayed', { buffered: true }, async (t) => {
   for (const [change, says] of [
     [
       { state: 'created', clientId: 'c' },
@@ -197,7 +200,7 @@ t.test('a create that somebody else finished in the meantime is replayed', async
   }
 })
 
-t.test('a conclusion that cannot be written down frees nothing', async (t) => {
+t.test('a conclusion that cannot be written down frees nothing', { buffered: true }, async (t) => {
   const { run, write, partner } = await start(t, {
     status: [noSuchRequest],
     disturb: () => ({ record: () => Promise.reject(new Error('gone')) }),
@@ -238,34 +241,42 @@ function loseClaim(
 
 const claimAnew = (ledger: Ledger, requestId: string) => ledger.claim({ ...newClaim(), requestId })
 
-t.test('who has lost its claim and did not send anything leaves it to the new holder', async (t) => {
-  const { run, ledger, requestId } = await start(t, loseClaim(notAdmitted, claimAnew))
-  t.match(await run(), { code: 'request-in-progress' })
-  t.match(await ledger.find(requestId), { state: 'sent', claims: 2 })
-})
+t.test(
+  'who has lost its claim and did not send anything leaves it to the new holder',
+  { buffered: true },
+  async (t) => {
+    const { run, ledger, requestId } = await start(t, loseClaim(notAdmitted, claimAnew))
+    t.match(await run(), { code: 'request-in-progress' })
+    t.match(await ledger.find(requestId), { state: 'sent', claims: 2 })
+  },
+)
 
-t.test('who has lost its claim and knows nothing says that it is unknown', async (t) => {
+t.test('who has lost its claim and knows nothing says that it is unknown', { buffered: true }, async (t) => {
   const { run, ledger, requestId } = await start(t, loseClaim(unknown, claimAnew))
   t.match(await run(), { status: 'unknown' })
   t.match(await ledger.find(requestId), { state: 'sent', claims: 2 }, 'the new holder’s row stands')
 })
 
-t.test('the partner’s word counts, however late it comes, against a conclusion from its silence', async (t) => {
-  const rows = [
-    { add: processing, says: { status: 'processing' }, state: 'processing' },
-    { add: rejected({ code: '7' }), says: { code: 'partner-rejected', partner: { code: '7' } }, state: 'rejected' },
-    { add: created(), says: { status: 'created' }, state: 'created' },
-  ] as const
-  for (const { add, says, state } of rows) {
-    for (const then of [undefined, claimAnew]) {
-      const { run, ledger, requestId } = await start(t, loseClaim(add, then))
-      t.match(await run(), says, `${state} after ${then === undefined ? 'not-created' : 'a new claim'}`)
-      t.match(await ledger.find(requestId), { state })
+t.test(
+  'the partner’s word counts, however late it comes, against a conclusion from its silence',
+  { buffered: true },
+  async (t) => {
+    const rows = [
+      { add: processing, says: { status: 'processing' }, state: 'processing' },
+      { add: rejected({ code: '7' }), says: { code: 'partner-rejected', partner: { code: '7' } }, state: 'rejected' },
+      { add: created(), says: { status: 'created' }, state: 'created' },
+    ] as const
+    for (const { add, says, state } of rows) {
+      for (const then of [undefined, claimAnew]) {
+        const { run, ledger, requestId } = await start(t, loseClaim(add, then))
+        t.match(await run(), says, `${state} after ${then === undefined ? 'not-created' : 'a new claim'}`)
+        t.match(await ledger.find(requestId), { state })
+      }
     }
-  }
-})
+  },
+)
 
-t.test('a client that exists outweighs an earlier refusal', async (t) => {
+t.test('a client that exists outweighs an earlier refusal', { buffered: true }, async (t) => {
   const refuse = (ledger: Ledger, requestId: string) => ledger.record(requestId, 1, { state: 'rejected' })
   const { run } = await start(t, loseClaim(created(), refuse))
   t.match(await run(), { status: 'created' })

@@ -12,8 +12,8 @@ import { addBody, fast, startSandbox, until } from '../fixtures/sandbox-caller.t
 import { type Answer, call, phoneFor, startTestService } from '../fixtures/service.ts'
 import { createGate, replies, startStandIn } from '../fixtures/stand-in-partner.ts'
 
-// They mostly wait, so some may do it together.
-t.jobs = 6
+// They mostly wait, so they may do it together.
+t.jobs = 25
 
 const caller = 'anonymous'
 const ledgerKey = 'a ledger key of thirty-two bytes.'
@@ -459,7 +459,7 @@ t.test(
     const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
     const service = await startTestService(t, {
       partnerUrl: partner.url,
-      settings: settingsFor(redis.url, { REQUEST_DEADLINE_MS: '4000' }),
+      settings: settingsFor(redis.url, { REQUEST_DEADLINE_MS: '2500' }),
     })
     const readiness = () => call(`${service.opsUrl}/readyz`, 'GET', {})
     await until(readiness, ({ statusCode }) => statusCode === 200)

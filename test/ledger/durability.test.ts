@@ -16,9 +16,12 @@ import {
 import { findFreePort, skipRedis, startRedis } from '../fixtures/redis.ts'
 import { until } from '../fixtures/sandbox-caller.ts'
 
+// They mostly wait, so they may do it together.
+t.jobs = 10
+
 const writer = fileURLToPath(new URL('../fixtures/ledger-writer.ts', import.meta.url))
 
-t.test('a SQLite file has every row that was written before its process was killed', async (t) => {
+t.test('a SQLite file has every row that was written before its process was killed', { buffered: true }, async (t) => {
   const path = makeLedgerFile(t)
   const child = spawn(process.execPath, [writer, path], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
@@ -43,7 +46,7 @@ t.test('a SQLite file has every row that was written before its process was kill
   t.equal((await ledger.claim(newClaim())).isClaimed, true, 'and it goes on')
 })
 
-t.test('what a claim wrote is there for the next process on the same SQLite file', async (t) => {
+t.test('what a claim wrote is there for the next process on the same SQLite file', { buffered: true }, async (t) => {
   const path = makeLedgerFile(t)
   const claim = newClaim({ deadlineMs: 1 })
   const first = await openTestLedger(t, `sqlite:${path}`)
@@ -53,7 +56,7 @@ t.test('what a claim wrote is there for the next process on the same SQLite file
   t.match({ isClaimed, row }, { isClaimed: false, row: { state: 'sent', claims: 1 } }, 'it is not free to send')
 })
 
-t.test('a Redis that is killed and started again has kept its rows', { skip: skipRedis }, async (t) => {
+t.test('a Redis that is killed and started again has kept its rows', { buffered: true, skip: skipRedis }, async (t) => {
   const redis = await startRedis(t)
   const logs: LogLine[] = []
   const ledger = await openRedisLedger(t, redis.url, undefined, logs)
@@ -102,38 +105,42 @@ const outages = [
 ]
 
 for (const { name, begin, end } of outages) {
-  t.test(`while Redis ${name} every method rejects, and afterwards each works`, { skip: skipRedis }, async (t) => {
-    const redis = await startRedis(t)
-    const logs: LogLine[] = []
-    const ledger = await openRedisLedger(t, redis.url, undefined, logs)
-    const claim = newClaim()
-    await ledger.claim(claim)
-    await begin(redis)
-    for (const round of ['first', 'second']) {
+  t.test(
+    `while Redis ${name} every method rejects, and afterwards each works`,
+    { buffered: true, skip: skipRedis },
+    async (t) => {
+      const redis = await startRedis(t)
+      const logs: LogLine[] = []
+      const ledger = await openRedisLedger(t, redis.url, undefined, logs)
+      const claim = newClaim()
+      await ledger.claim(claim)
+      await begin(redis)
+      for (const round of ['first', 'second']) {
+        const results = await callAll(ledger)
+        t.strictSame(new Set(results.map(({ status }) => status)), new Set(['rejected']), `${round} round`)
+      }
+      await end(redis)
+      await untilReachable(ledger)
       const results = await callAll(ledger)
-      t.strictSame(new Set(results.map(({ status }) => status)), new Set(['rejected']), `${round} round`)
-    }
-    await end(redis)
-    await untilReachable(ledger)
-    const results = await callAll(ledger)
-    t.strictSame(new Set(results.map(({ status }) => status)), new Set(['fulfilled']))
-    t.match(await ledger.find(claim.requestId), { state: 'sent', claims: 1 }, 'nothing is lost')
-    await until(
-      () => logs.length,
-      (count) => count >= 2,
-    )
-    t.strictSame(
-      logs.map(({ level, msg }) => [level, msg]),
-      [
-        ['error', 'the ledger cannot be reached'],
-        ['info', 'the ledger can be reached again'],
-      ],
-      'said once each',
-    )
-  })
+      t.strictSame(new Set(results.map(({ status }) => status)), new Set(['fulfilled']))
+      t.match(await ledger.find(claim.requestId), { state: 'sent', claims: 1 }, 'nothing is lost')
+      await until(
+        () => logs.length,
+        (count) => count >= 2,
+      )
+      t.strictSame(
+        logs.map(({ level, msg }) => [level, msg]),
+        [
+          ['error', 'the ledger cannot be reached'],
+          ['info', 'the ledger can be reached again'],
+        ],
+        'said once each',
+      )
+    },
+  )
 }
 
-t.test('a ledger whose Redis stands still can be closed', { skip: skipRedis }, async (t) => {
+t.test('a ledger whose Redis stands still can be closed', { buffered: true, skip: skipRedis }, async (t) => {
   const redis = await startRedis(t)
   const ledger = await openRedisLedger(t, redis.url)
   redis.freeze()
@@ -144,17 +151,21 @@ t.test('a ledger whose Redis stands still can be closed', { skip: skipRedis }, a
   await t.rejects(ledger.ping(), 'and stays closed')
 })
 
-t.test('a ledger whose Redis was never there rejects, and can be closed', { skip: skipRedis }, async (t) => {
-  const logs: LogLine[] = []
-  const ledger = await openTestLedger(t, `redis://127.0.0.1:${await findFreePort()}`, undefined, logs)
-  await t.rejects(ledger.claim(newClaim()))
-  await until(
-    () => logs.length,
-    (count) => count > 0,
-  )
-  await ledger.close()
-  t.strictSame(
-    logs.map(({ msg }) => msg),
-    ['the ledger cannot be reached'],
-  )
-})
+t.test(
+  'a ledger whose Redis was never there rejects, and can be closed',
+  { buffered: true, skip: skipRedis },
+  async (t) => {
+    const logs: LogLine[] = []
+    const ledger = await openTestLedger(t, `redis://127.0.0.1:${await findFreePort()}`, undefined, logs)
+    await t.rejects(ledger.claim(newClaim()))
+    await until(
+      () => logs.length,
+      (count) => count > 0,
+    )
+    await ledger.close()
+    t.strictSame(
+      logs.map(({ msg }) => msg),
+      ['the ledger cannot be reached'],
+    )
+  },
+)
