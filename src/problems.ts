@@ -117,7 +117,8 @@ export const problems = {
     title: 'FreedomPay refuses this service’s credential',
     safeToRetry: 'yes',
     happened: 'FreedomPay refused the credential or the signature of this service, so it created nothing.',
-    retry: 'Whoever runs this service must correct its credential. Until then every request ends like this.',
+    retry:
+      'Whoever runs this service must correct its credential; until then every request ends like this. Then send it again, with the same Idempotency-Key if it had one.',
   },
   'partner-unavailable': {
     status: 503,
@@ -125,14 +126,16 @@ export const problems = {
     safeToRetry: 'yes',
     happened:
       'The request provably did not reach FreedomPay (its name, the connection or TLS failed), or FreedomPay refused it for now because of too many requests.',
-    retry: 'Wait as long as `Retry-After` says, then send it again.',
+    retry:
+      'Wait as long as `Retry-After` says, then send it again, with the same Idempotency-Key if it had one: an earlier try of it may have gone further.',
   },
   overloaded: {
     status: 503,
     title: 'This service takes no more work at the moment',
     safeToRetry: 'yes',
     happened: 'Too many requests are in flight, or this instance is shutting down. Nothing was sent to FreedomPay.',
-    retry: 'Wait as long as `Retry-After` says, then send it again.',
+    retry:
+      'Wait as long as `Retry-After` says, then send it again, with the same Idempotency-Key if it had one: an earlier try of it may have gone further.',
   },
   'ledger-unavailable': {
     status: 503,
@@ -140,7 +143,8 @@ export const problems = {
     safeToRetry: 'yes',
     happened:
       'What is asked of FreedomPay is written down in the ledger first, and that failed, or the ledger could not be read. Nothing was sent to FreedomPay.',
-    retry: 'Wait as long as `Retry-After` says, then send it again.',
+    retry:
+      'Wait as long as `Retry-After` says, then send it again, with the same Idempotency-Key if it had one: an earlier try of it may have gone further.',
   },
 } as const satisfies Record<string, ProblemDefinition>
 

@@ -107,7 +107,7 @@ export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: Creat
     const request = encodeRequest(toAddClientRequest(body, requestId, settings.defaults))
     // Up to 2.7 MiB that would be held twice for as long as the partner takes; what is sent is in `request`.
     body.document = undefined
-    return conclude(command, row, await pursuit.send(request, context), 'new')
+    return conclude(command, row, await pursuit.send(request, { ...context, isRepeated: row.claims > 1 }), 'new')
   }
 
   /**

@@ -24,6 +24,8 @@ export interface PursuitContext extends CallContext {
   readonly startedAt: number
   /** The caller's own wait for a final outcome, from `startedAt`. */
   readonly waitMs: number | undefined
+  /** Whether the same request was claimed, and perhaps sent, before. */
+  readonly isRepeated?: boolean
 }
 
 /** An outcome by which the partner certainly does not have the request. */
@@ -36,6 +38,10 @@ export interface Pursuit {
   send(request: EncodedRequest, context: PursuitContext): Promise<Ended>
   /** Pursues a create that somebody else may have sent. Sends nothing. */
   find(requestId: string, known: Known, context: PursuitContext): Promise<Found>
+}
+
+function outcomeOf({ partner }: Extract<Outcome, { kind: 'rejected' }>): Ended {
+  return { status: 'rejected', partner }
 }
 
 /** No send may take all that is left: there must be time to ask what became of it. */
@@ -54,8 +60,12 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
     let isResend = false
     for (;;) {
       switch (outcome.kind) {
-        case 'rejected':
-          return { status: 'rejected', partner: outcome.partner }
+        case 'rejected': {
+          if (!isResend && !context.isRepeated) return outcomeOf(outcome)
+          // It may refuse the repetition alone, in words that we do not know, of a request that arrived after all.
+          const found = await find(request.requestId, 'unknown', context)
+          return found.status === 'never-arrived' ? outcomeOf(outcome) : found
+        }
         case 'created':
           return find(request.requestId, 'created', context)
         case 'processing':

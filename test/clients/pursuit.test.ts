@@ -29,10 +29,11 @@ interface Options {
   callerWaitMs?: number
   /** How long ago the request arrived. */
   ageMs?: number
+  isRepeated?: boolean
 }
 
 function start(script: Parameters<typeof scriptCardApi>[0], options: Options = {}) {
-  const { waitMs = 60_000, settleMs = 20, deadlineMs = 60_000, callerWaitMs, ageMs = 0 } = options
+  const { waitMs = 60_000, settleMs = 20, deadlineMs = 60_000, callerWaitMs, ageMs = 0, isRepeated } = options
   const partner = scriptCardApi(script)
   const retries: string[] = []
   const pursuit = buildPursuit({
@@ -41,7 +42,13 @@ function start(script: Parameters<typeof scriptCardApi>[0], options: Options = {
     countRetry: (reason) => retries.push(reason),
   })
   const startedAt = performance.now() - ageMs
-  const context: PursuitContext = { startedAt, deadlineAt: startedAt + deadlineMs, waitMs: callerWaitMs, log }
+  const context: PursuitContext = {
+    startedAt,
+    deadlineAt: startedAt + deadlineMs,
+    waitMs: callerWaitMs,
+    isRepeated,
+    log,
+  }
   return { partner, retries, pursuit, context }
 }
 
@@ -174,6 +181,29 @@ const stories: Story[] = [
     status: [noSuchRequest],
     ended: isRejected,
     adds: 2,
+  },
+  {
+    name: 'a refusal of the second send is no refusal of the first, which arrived after all',
+    add: [unknown, rejected({ code: '7777' })],
+    status: [createdOnceResent],
+    ended: isCreated,
+    adds: 2,
+    retries: resent,
+  },
+  {
+    name: 'a refusal of what was claimed before is no refusal while the partner has it',
+    add: [rejected({ code: '7777' })],
+    status: [created('c')],
+    options: { isRepeated: true },
+    ended: isCreated,
+    asks: 1,
+  },
+  {
+    name: 'a refusal of what was claimed before stands where the partner has nothing',
+    add: [rejected()],
+    status: [noSuchRequest],
+    options: { isRepeated: true },
+    ended: isRejected,
   },
   {
     name: 'the second send may be in work',
