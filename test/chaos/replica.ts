@@ -1,0 +1,73 @@
+/** One replica of the service: the real program in a process of its own, which is killed and started again. */
+import { fileURLToPath } from 'node:url'
+import { request } from 'undici'
+import { type Child, type ChildReport, startChild } from './child.ts'
+
+const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+export interface Replica {
+  /** Where it listens; while it is dead, where it did. */
+  url(): string
+  /** Resolves while it lives, or once it does again. */
+  whenUp(): Promise<void>
+  isReady(): Promise<boolean>
+  /** `ledger_unresolved`, as its /metrics has it. */
+  unresolved(): Promise<number>
+  /** SIGKILL, and a new process in its place. */
+  killAndRestart(): Promise<void>
+  /** SIGTERM, as in a rolling update, and a new process in its place. */
+  stopAndRestart(): Promise<void>
+  stop(): Promise<void>
+}
+
+export async function startReplica(
+  name: string,
+  settings: Record<string, string>,
+  report: ChildReport,
+): Promise<Replica> {
+  let { child, url, opsUrl } = await start()
+  let up = Promise.resolve()
+
+  /** The answer says nothing of a fault; the log does. */
+  function lookForFaults(line: string): void {
+    if (/"level":"fatal"|"code":"internal"/.test(line)) report.accidents.push(`${name} wrote to its log: ${line}`)
+  }
+
+  async function start(): Promise<{ child: Child; url: string; opsUrl: string }> {
+    // Ports are the system's choice: a fixed one might be taken, here or after the restart.
+    const env = { ...settings, PORT: '0', OPS_PORT: '0', LOG_LEVEL: 'trace' }
+    const started = startChild({ name, command: process.execPath, args: [program], env, report, onLine: lookForFaults })
+    const urls = await started.firstLine((line) => {
+      if (!line.includes('"msg":"ready"')) return undefined
+      return JSON.parse(line) as { url: string; opsUrl: string }
+    })
+    return { child: started, ...urls }
+  }
+
+  async function restart(end: (old: Child) => Promise<unknown>): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    up = promise
+    await end(child)
+    ;({ child, url, opsUrl } = await start())
+    resolve()
+  }
+
+  return {
+    url: () => url,
+    whenUp: () => up,
+    async isReady() {
+      const { statusCode, body } = await request(`${opsUrl}/readyz`, { reset: true })
+      await body.dump()
+      return statusCode === 200
+    },
+    async unresolved() {
+      const { body } = await request(`${opsUrl}/metrics`, { reset: true })
+      return Number(/^ledger_unresolved (\d+)$/m.exec(await body.text())?.[1])
+    },
+    killAndRestart: () => restart((old) => old.kill()),
+    stopAndRestart: () => restart((old) => old.stop()),
+    async stop() {
+      await child.stop()
+    },
+  }
+}
