@@ -1,7 +1,8 @@
 /** The environment, read once: one schema, every fault named at once, a frozen result that holds no secret. */
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
+import { dirname } from 'node:path'
 import { envSchema } from 'env-schema'
 import { type Member, members } from './clients/schema.ts'
 import type { LedgerSettings } from './ledger/open.ts'
@@ -72,10 +73,7 @@ export function loadConfig(env: Environment): Config {
     texts.FREEDOMPAY_SECRET_KEY === undefined
   if (!isSandbox) faults.push(...findAbsent(texts))
   const config = toConfig(settings, isSandbox, env, faults)
-  if (env.AUTH !== undefined && env.AUTH !== '' && env.AUTH !== 'none') {
-    // Better no service than one that is believed to check who calls.
-    faults.push('AUTH must be none: other kinds are not supported yet')
-  }
+  faults.push(...findAuthFaults(env, isProduction))
   if (faults.length > 0) throw new ConfigError(faults)
   return Object.freeze(config)
 }
@@ -131,6 +129,16 @@ function parse(texts: Record<string, string | undefined>, faults: string[]): Set
   }
 }
 
+/** Better no service than one that is believed to check who calls. */
+function findAuthFaults(env: Environment, isProduction: boolean): string[] {
+  const unsupported = ['AUTH_FILE', 'API_KEYS_FILE', 'JWT_JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE']
+  const faults = unsupported.filter((name) => env[name]).map((name) => `${name} is not supported yet`)
+  if (env.AUTH ? env.AUTH !== 'none' : isProduction) {
+    faults.push('AUTH must be said in production, and none is the only kind that is supported yet')
+  }
+  return faults
+}
+
 function findAbsent(texts: Partial<Record<keyof Settings, string>>): string[] {
   const required = ['FREEDOMPAY_AUTH_ID', 'FREEDOMPAY_SECRET_KEY', 'FREEDOMPAY_PRODUCT_ID'] as const
   return required.filter((name) => texts[name] === undefined).map((name) => `${name} is required`)
@@ -181,6 +189,10 @@ const minLedgerKeyBytes = 32
 /** A ledger that outlives the process needs a key that does, too. */
 function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string {
   const { LEDGER_KEY: key, LEDGER_URL: url } = settings
+  if (!url.startsWith('sqlite:') && URL.parse(url) === null) faults.push('LEDGER_URL is no URL that can be read')
+  if (url.startsWith('sqlite:/') && !existsSync(dirname(url.slice('sqlite:'.length)))) {
+    faults.push('LEDGER_URL names a file in a folder that does not exist')
+  }
   if (key === undefined && url !== 'sqlite::memory:') faults.push('LEDGER_KEY is required with this LEDGER_URL')
   if (key !== undefined && Buffer.byteLength(key) < minLedgerKeyBytes) {
     faults.push(`LEDGER_KEY must have at least ${minLedgerKeyBytes} bytes`)

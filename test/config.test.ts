@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fastify } from 'fastify'
 import t from 'tap'
@@ -193,7 +194,7 @@ t.test('a file and a value for one setting, or a file that is not there, is a fa
 })
 
 t.test('a ledger that outlives the process needs a key that does, too', async (t) => {
-  const needsKey = ['sqlite:/data/ledger.db', 'redis://host', 'rediss://host:6380/1']
+  const needsKey = [`sqlite:${tmpdir()}/ledger.db`, 'redis://host', 'rediss://host:6380/1']
   for (const LEDGER_URL of needsKey) {
     t.match(faultsOf({ LEDGER_URL }), [/^LEDGER_KEY is required/], LEDGER_URL)
     t.equal(loadConfig({ LEDGER_URL, LEDGER_KEY: ledgerKey }).readLedgerKey(), ledgerKey)
@@ -203,6 +204,19 @@ t.test('a ledger that outlives the process needs a key that does, too', async (t
 t.test('a kind of AUTH that there is not is a fault, and no open door', async (t) => {
   t.strictSame(faultsOf({ AUTH: 'none' }), [])
   t.match(faultsOf({ AUTH: 'magic' }), [/^AUTH /])
+  t.ok(
+    faultsOf({ NODE_ENV: 'production' }).some((fault) => /^AUTH /.test(fault)),
+    'in production it must be said',
+  )
+  for (const name of ['AUTH_FILE', 'API_KEYS_FILE', 'JWT_JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE']) {
+    t.strictSame(faultsOf({ [name]: '/x' }), [`${name} is not supported yet`])
+  }
+})
+
+t.test('a ledger that cannot be there is named by its setting', async (t) => {
+  const key = { LEDGER_KEY: 'k'.repeat(32) }
+  t.match(faultsOf({ ...key, LEDGER_URL: 'sqlite:/nowhere/at/all/ledger.db' }), [/^LEDGER_URL /])
+  t.match(faultsOf({ ...key, LEDGER_URL: 'redis://user:password@host:99999' }), [/^LEDGER_URL /])
 })
 
 /** Everything that can be reached from a value without calling anything. */

@@ -51,7 +51,7 @@ export function toAnswer(
     case 'unknown':
       // Not taken from us, but somebody else holds the claim by now.
       if (notTaken !== undefined) {
-        throw new Problem('request-in-progress', { requestId, headers: retryAfter(inProgressSeconds) })
+        throw inProgress(requestId)
       }
       return { idempotencyStatus, representation: { requestId, status: 'unknown', updatedAt } }
     case 'rejected':
@@ -61,13 +61,16 @@ export function toAnswer(
         headers: statusHeaders(idempotencyStatus),
       })
     case 'not-created':
+      // Somebody else's conclusion. To us its fate was not known, so we cannot say that it is safe to send it again.
+      if (notTaken === undefined)
+        return { idempotencyStatus, representation: { requestId, status: 'unknown', updatedAt } }
       throw toProblem(requestId, notTaken, statusHeaders(idempotencyStatus))
   }
 }
 
-function toProblem(requestId: string, notTaken: NotTaken | undefined, ownHeaders: Record<string, string>): Problem {
+function toProblem(requestId: string, notTaken: NotTaken, ownHeaders: Record<string, string>): Problem {
   const headers = { ...ownHeaders, ...retryAfter(unavailableSeconds) }
-  switch (notTaken?.kind) {
+  switch (notTaken.kind) {
     case 'misconfigured':
       return new Problem('partner-misconfigured', { requestId, headers: ownHeaders })
     case 'throttled': {
@@ -84,9 +87,13 @@ function toProblem(requestId: string, notTaken: NotTaken | undefined, ownHeaders
       return new Problem('partner-unavailable', { requestId, detail, headers })
     }
     case 'not-sent':
-    case undefined:
-      return new Problem('partner-unavailable', { requestId, headers, cause: notTaken?.cause })
+      return new Problem('partner-unavailable', { requestId, headers, cause: notTaken.cause })
   }
+}
+
+/** This key is somebody else's work at the moment. */
+export function inProgress(requestId: string): Problem {
+  return new Problem('request-in-progress', { requestId, headers: retryAfter(inProgressSeconds) })
 }
 
 function statusHeaders(status: IdempotencyStatus | undefined): Record<string, string> {

@@ -6,7 +6,7 @@ import { type Change, isFinal, type Ledger, type Row } from '../ledger/ledger.ts
 import { encodeRequest } from '../partner/encode.ts'
 import type { Bulkhead } from '../partner/resilience.ts'
 import { Problem, retryAfter } from '../problems.ts'
-import { type CreateResult, type IdempotencyStatus, type Settlement, toAnswer } from './answer.ts'
+import { type CreateResult, type IdempotencyStatus, inProgress, type Settlement, toAnswer } from './answer.ts'
 import { duplicateMark, mayBeAbsent } from './find-out.ts'
 import { type RequestDefaults, toAddClientRequest } from './mapping.ts'
 import { withoutPersonalData } from './partner-reason.ts'
@@ -54,7 +54,6 @@ interface Work {
   readonly settlement: Promise<Settlement>
 }
 
-const inProgressSeconds = 2
 const overloadedSeconds = 1
 const ledgerSeconds = 2
 
@@ -67,6 +66,8 @@ export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: Creat
     const running = works.get(requestId)
     if (running !== undefined) {
       if (running.fingerprint !== fingerprint) throw keyReused(requestId)
+      // The first request's is being sent; this one would only be held as long.
+      command.body.document = undefined
       return toAnswer(await running.settlement, 'joined')
     }
     const work = bulkhead(() => settle(command), tooManyInFlight)
@@ -133,6 +134,7 @@ export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: Creat
     try {
       const recorded = await ledger.record(requestId, row.claims, change)
       if (recorded !== undefined) return { row: recorded, how, notTaken }
+      log.error({}, 'the row of this create is gone from the ledger, so nobody can look it up')
     } catch (err) {
       // The outcome is known all the same. The row stays as it is, and will be asked about.
       log.error({ err }, 'the outcome could not be written to the ledger')
@@ -162,10 +164,6 @@ function toChange(ended: Ended, body: CreateClient): Change {
 
 function keyReused(requestId: string): Problem {
   return new Problem('idempotency-key-reused', { requestId })
-}
-
-function inProgress(requestId: string): Problem {
-  return new Problem('request-in-progress', { requestId, headers: retryAfter(inProgressSeconds) })
 }
 
 function tooManyInFlight(): Problem {

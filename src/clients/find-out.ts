@@ -38,6 +38,7 @@ export function buildFindOut(cardApi: CardApi, { settleMs, askMs }: FindOutSetti
       case 'processing':
         return { state: 'processing' }
       case 'rejected':
+        if (outcome.mayConcernQuestion && row.state !== 'processing') return undefined
         // Without the body at hand the description cannot be freed of personal data.
         return { state: 'rejected', partnerCode: outcome.partner.code }
       case 'no-such-request':

@@ -67,8 +67,9 @@ export async function followUp(
         if (known === 'unknown') known = 'processing'
         break
       case 'rejected':
-        // After "success" it contradicts itself; the client may well exist.
-        if (known !== 'created') return { status: 'rejected', partner: outcome.partner }
+        // After "success" it contradicts itself; the client may well exist. Before "process" it may be about the question.
+        if (known === 'processing' || (known === 'unknown' && !outcome.mayConcernQuestion))
+          return { status: 'rejected', partner: outcome.partner }
         break
       case 'no-such-request':
         if (known !== 'unknown') break

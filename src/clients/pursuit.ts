@@ -40,7 +40,7 @@ export interface Pursuit {
   find(requestId: string, known: Known, context: PursuitContext): Promise<Found>
 }
 
-function outcomeOf({ partner }: Extract<Outcome, { kind: 'rejected' }>): Ended {
+function toRejected({ partner }: Extract<Outcome, { kind: 'rejected' }>): Ended {
   return { status: 'rejected', partner }
 }
 
@@ -61,10 +61,10 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
     for (;;) {
       switch (outcome.kind) {
         case 'rejected': {
-          if (!isResend && !context.isRepeated) return outcomeOf(outcome)
+          if (!isResend && !context.isRepeated) return toRejected(outcome)
           // It may refuse the repetition alone, in words that we do not know, of a request that arrived after all.
           const found = await find(request.requestId, 'unknown', context)
-          return found.status === 'never-arrived' ? outcomeOf(outcome) : found
+          return found.status === 'never-arrived' ? toRejected(outcome) : found
         }
         case 'created':
           return find(request.requestId, 'created', context)

@@ -40,14 +40,17 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
   const { createClient, readRequest, validateBody, fingerprint, turn, deadlineMs, metrics } = options
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer' },
-    async (_request: FastifyRequest, body: Buffer) => {
-      if (body.length >= largeBodyBytes) await turn()
-      return parseJson(body)
-    },
-  )
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
+    const parse = () => {
+      try {
+        done(null, parseJson(body))
+      } catch (error) {
+        done(error as Error)
+      }
+    }
+    if (body.length < largeBodyBytes) parse()
+    else void turn().then(parse)
+  })
 
   /**
    * Creates one client at FreedomPay. All personal data of the body goes there and nowhere else: it is neither logged nor
@@ -68,7 +71,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
     onError(request, reply, error, done) {
       const problem = toProblem(error)
       countProblem(metrics, problem)
-      if (reply.raw.destroyed) request.log.info({ code: problem.code }, unheard)
+      if (reply.raw.destroyed && problem.body.requestId !== undefined) request.log.info({ code: problem.code }, unheard)
       done()
     },
     handler: async (request, reply) => {
@@ -128,7 +131,7 @@ function requireUuid(params: { requestId: string }): { value: unknown } {
 }
 
 const contentType = 'content-type'
-const plainJson = /^application\/json(?: *; *charset=(?:utf-8|"utf-8"))?$/i
+const plainJson = /^application\/json(?:; ?charset=(?:utf-8|"utf-8"))?$/i
 
 /** Before the body is read. Stricter than RFC 9110's white space, so that no two parsers can disagree about the type. */
 function requirePlainJson({ raw }: FastifyRequest): void {

@@ -10,13 +10,16 @@ import { CreateClient } from './schema.ts'
 const maxErrors = 64
 Settings.Set({ maxErrors })
 
+const maxPointerLength = 128
+
 const contract = Compile(CreateClient)
 
 /** @throws Problem invalid-request, with a pointer to each fault and never a value of the caller's */
 export type ValidateBody = (body: unknown) => CreateClient
 
 export function createBodyValidator(requirements: Requirements): ValidateBody {
-  return (body) => {
+  return (received) => {
+    const body = withoutExcess(received)
     const isValid = contract.Check(body)
     const errors = isValid ? [] : contract.Errors(body).flatMap(toInputErrors)
     if (isObject(body)) {
@@ -24,12 +27,42 @@ export function createBodyValidator(requirements: Requirements): ValidateBody {
       errors.push(...findUnmetRequirements(body, requirements).filter(({ pointer }) => !known.has(pointer)))
     }
     if (isValid && errors.length === 0) return body
-    throw new Problem('invalid-request', { errors: errors.slice(0, maxErrors) })
+    throw new Problem('invalid-request', { errors: errors.slice(0, maxErrors).map(shorten) })
   }
+}
+
+/** Far more than the contract has. */
+const maxMembers = 128
+
+const ownNames = new Set([
+  ...Object.keys(CreateClient.properties),
+  ...Object.keys(CreateClient.properties.registrationAddress.properties),
+  ...Object.keys(CreateClient.properties.identification.properties),
+])
+
+/**
+ * To look at each of 100 000 unknown members would take half a second in which nobody else is served; the first of them are enough
+ * to refuse the body.
+ */
+function withoutExcess(value: unknown, levels = 2): unknown {
+  if (!isObject(value) || levels === 0) return value
+  let names = Object.keys(value)
+  if (names.length > maxMembers) {
+    const unknown = names.filter((name) => !ownNames.has(name)).slice(0, maxMembers)
+    names = [...names.filter((name) => ownNames.has(name)), ...unknown]
+    return Object.fromEntries(names.map((name) => [name, withoutExcess(value[name], levels - 1)]))
+  }
+  for (const name of names) value[name] = withoutExcess(value[name], levels - 1)
+  return value
 }
 
 function isObject(body: unknown): body is Record<string, unknown> {
   return typeof body === 'object' && body !== null && !Array.isArray(body)
+}
+
+/** A member's name is the caller's text, and may be as long as the body. */
+function shorten({ pointer, message }: InputError): InputError {
+  return { pointer: pointer.slice(0, maxPointerLength), message }
 }
 
 function toInputErrors(error: TLocalizedValidationError): InputError[] {

@@ -28,14 +28,15 @@ export interface PartnerReason {
 }
 
 /**
- * created, processing, rejected: the partner's word on the request itself. duplicate: it has had this request_id before.
+ * created, processing, rejected: the partner's word on the request itself; but an `error` to a question for a status may be about
+ * the question (mayConcernQuestion), and counts only where the partner is known to have the request. duplicate: it has had this request_id before.
  * no-such-request: it does not know the request_id, now. not-sent: provably nothing left this process. misconfigured: it
  * refuses our credential. throttled: it refuses for now. unknown: it may or may not have acted; nothing else may be concluded.
  */
 export type Outcome = { result: Result } & (
   | { kind: 'created'; clientId: string | undefined }
   | { kind: 'processing' }
-  | { kind: 'rejected'; partner: PartnerReason }
+  | { kind: 'rejected'; partner: PartnerReason; mayConcernQuestion?: boolean }
   | { kind: 'duplicate' }
   | { kind: 'no-such-request' }
   | { kind: 'not-sent'; cause: unknown }
@@ -96,7 +97,7 @@ function classifyAccepted(operation: Operation, answer: PartnerAnswer): Outcome 
   switch (answer.request_status) {
     case 'success':
       // An empty id is none.
-      return { kind: 'created', result: 'ok', clientId: answer.client_id || undefined }
+      return { kind: 'created', result: 'ok', clientId: String(answer.client_id ?? '') || undefined }
     case 'process':
       return { kind: 'processing', result: 'ok' }
     case 'error':
@@ -123,7 +124,8 @@ function classifyError(operation: Operation, answer: PartnerAnswer, codes: Partn
     // Without its own request_status this may be about the asking alone.
     if (requestStatus === undefined) return drift('status "error" without request_status')
   }
-  return { kind: 'rejected', result: 'rejected', partner }
+  const rejected: Outcome = { kind: 'rejected', result: 'rejected', partner }
+  return operation === 'status' ? { ...rejected, mayConcernQuestion: true } : rejected
 }
 
 /** Documented codes have four digits. What is longer than a code is cut, as it goes to callers and logs. */

@@ -22,7 +22,6 @@ import {
 
 /** What the sandbox expects unless it is told otherwise; well-known, as nothing but the sandbox believes them. */
 export const sandboxCredentials: Credentials = { authId: 'sandbox', secretKey: 'sandbox-secret-key' }
-export const sandboxProductId = 1000
 
 export interface SandboxOptions {
   readonly credentials: Credentials

@@ -52,7 +52,7 @@ const shares: Readonly<Record<string, number>> = {
 }
 
 const abandonedShare = 0.35
-const slowShare = 0.12
+const slowShare = 0.16
 /** How many calls lie between the first and the last one of an intent, at most. */
 const longestSpread = 160
 const abandonedSpread = 6

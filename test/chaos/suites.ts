@@ -20,7 +20,7 @@ const settings = {
 /** The word that nobody knows lasts longer than a create may take, so that only the reconciler can find out. */
 const timings = { processingMs: 400, failingMs: 300, byteIntervalMs: 10, unknownWordMs: 4000 }
 
-const full = { intents: 500, callsEach: 4, concurrency: 120, settings, timings, settleWithinMs: 90_000 }
+const full = { intents: 500, callsEach: 4, concurrency: 64, settings, timings, settleWithinMs: 90_000 }
 const short = {
   intents: 50,
   callsEach: 4,

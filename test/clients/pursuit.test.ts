@@ -72,6 +72,7 @@ interface Story {
   retries?: string[]
 }
 
+const doubtful: Outcome = { kind: 'rejected', result: 'rejected', partner: { code: '1001' }, mayConcernQuestion: true }
 const isCreated: Ended = { status: 'created', clientId: 'c' }
 const isUnknown: Ended = { status: 'unknown' }
 const isDuplicate: Ended = { status: 'unknown', isDuplicate: true }
@@ -196,6 +197,20 @@ const stories: Story[] = [
     status: [created('c')],
     options: { isRepeated: true },
     ended: isCreated,
+    asks: 1,
+  },
+  {
+    name: 'an error to a question is no refusal of a create whose fate is unknown',
+    add: [unknown],
+    status: [doubtful, created('c')],
+    ended: isCreated,
+    asks: 2,
+  },
+  {
+    name: 'an error to a question is a refusal of a create that is in work',
+    add: [processing],
+    status: [doubtful],
+    ended: isRejected,
     asks: 1,
   },
   {

@@ -29,19 +29,26 @@ const expectations: Expectation[] = [
   { scenario: '013', name: 'process, then error', statusCode: 422, code: 'partner-rejected', clients: 0 },
 ]
 
+// They mostly wait, so they may do it together.
+t.jobs = expectations.length
+
 for (const { scenario, name, statusCode, status, code, clients } of expectations) {
-  t.test(`scenario ${scenario} (${name}) is answered with ${statusCode} ${status ?? code}`, async (t) => {
-    const service = await startTestService(t)
-    const answer = await service.create({ phone: phoneFor(scenario) })
-    t.equal(answer.statusCode, statusCode)
-    t.match(answer.body, status === undefined ? { code } : { status })
-    t.equal(service.sandbox.clients().length, clients)
-    const adds = service.received.filter(({ path }) => path.endsWith('/add'))
-    t.equal(new Set(adds.map(({ body }) => body.request_id)).size, 1, 'every send is of the same request_id')
-    if (status === 'created') {
-      t.match(service.sandbox.clients(), [{ requestId: answer.body.requestId, clientId: answer.body.clientId }])
-    }
-    if (statusCode === 202) t.match(answer.headers, { 'retry-after': /^\d+$/ })
-    if (statusCode < 300) t.equal(answer.headers.location, `/clients/requests/${answer.body.requestId}`)
-  })
+  t.test(
+    `scenario ${scenario} (${name}) is answered with ${statusCode} ${status ?? code}`,
+    { buffered: true },
+    async (t) => {
+      const service = await startTestService(t)
+      const answer = await service.create({ phone: phoneFor(scenario) })
+      t.equal(answer.statusCode, statusCode)
+      t.match(answer.body, status === undefined ? { code } : { status })
+      t.equal(service.sandbox.clients().length, clients)
+      const adds = service.received.filter(({ path }) => path.endsWith('/add'))
+      t.equal(new Set(adds.map(({ body }) => body.request_id)).size, 1, 'every send is of the same request_id')
+      if (status === 'created') {
+        t.match(service.sandbox.clients(), [{ requestId: answer.body.requestId, clientId: answer.body.clientId }])
+      }
+      if (statusCode === 202) t.match(answer.headers, { 'retry-after': /^\d+$/ })
+      if (statusCode < 300) t.equal(answer.headers.location, `/clients/requests/${answer.body.requestId}`)
+    },
+  )
 }

@@ -444,6 +444,14 @@ t.test('a body full of faults gets an answer of bounded length that still names 
   t.strictSame(errors[0], { pointer: '/phone', message: 'is required' })
 })
 
+t.test('a nested object full of faults and names of megabytes get an answer of bounded length, too', async (t) => {
+  const excess = Object.fromEntries(Array.from({ length: 100_000 }, (_, i) => [`x${i}`, i]))
+  const errors = errorsOf({ phone: '+998901234567', registrationAddress: { ...excess, country: 'UZZ' } })
+  t.equal(errors.length, 64)
+  const [error] = errorsOf({ phone: '+998901234567', ['y'.repeat(1_000_000)]: 1 })
+  t.equal(error?.pointer.length, 128)
+})
+
 t.test('any JSON is either taken as it is or refused with fixed messages, one for each place', async (t) => {
   const messages = new Set([
     'is required',

@@ -27,6 +27,11 @@ function drift(what: string): Outcome {
   return { kind: 'unknown', result: 'drift', drift: what }
 }
 
+/** To a question, the same error may be about the question alone. */
+function toQuestion(outcome: Outcome): Outcome {
+  return outcome.kind === 'rejected' ? { ...outcome, mayConcernQuestion: true } : outcome
+}
+
 function rejected(code?: string, description?: string): Outcome {
   return { kind: 'rejected', result: 'rejected', partner: { code, description } }
 }
@@ -177,8 +182,17 @@ const rows: Row[] = [
     answer: answered({ status: 'ok', request_status: true }),
     add: missing,
   },
-  { name: 'an id of another type is not known', answer: answered({ ...success, client_id: 100500 }), add: missing },
-  { name: 'cards of another type are not known', answer: answered({ ...success, cards: 'none' }), add: missing },
+  { name: 'an id of another type is not known', answer: answered({ ...success, client_id: true }), add: missing },
+  {
+    name: 'a number may be an id',
+    answer: answered({ ...success, client_id: 100500 }),
+    add: { kind: 'created', result: 'ok', clientId: '100500' },
+  },
+  {
+    name: 'members that nobody uses do not hide an outcome',
+    answer: answered({ ...success, cards: 'none', dt: 5 }),
+    add: { kind: 'created', result: 'ok', clientId: undefined },
+  },
   { name: 'an empty object is not known', answer: answered({}), add: missing },
   { name: 'an array is not known', answer: answered([success]), add: missing },
   { name: 'null is not known', answer: answered('null'), add: missing },
@@ -226,7 +240,7 @@ const rows: Row[] = [
   })),
 ]
 
-for (const { name, answer, add, status = add } of rows) {
+for (const { name, answer, add, status = toQuestion(add) } of rows) {
   t.test(name, async (t) => {
     t.strictSame(classify('add', answer, codes), add, 'as the answer to a create')
     t.strictSame(classify('status', answer, codes), status, 'as the answer to a question')
