@@ -5,7 +5,8 @@ const maxBytes = 2 * 1024 * 1024
 
 /** Bytes that are no pattern, between the first of a PDF and its last. */
 function buildPdf(bytes: number): Buffer {
-  const pdf = Buffer.from({ length: bytes }, (_, i) => (i * 2_654_435_761) >>> 24)
+  const pdf = Buffer.alloc(bytes)
+  for (let i = 0; i < bytes; i++) pdf[i] = (i * 2_654_435_761) >>> 24
   pdf.write('%PDF-1.7\n')
   return pdf
 }

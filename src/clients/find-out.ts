@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Change, Row } from '../ledger/ledger.ts'
 import type { CallContext, CardApi } from '../partner/card-api.ts'
+import type { Outcome } from '../partner/outcome.ts'
 
 export interface FindOutSettings {
   /** How long "no such request" must stand before it is believed. */
@@ -21,6 +22,12 @@ export function mayBeAbsent({ state, partnerCode }: Pick<Row, 'state' | 'partner
   return (state === 'sent' || state === 'unknown') && partnerCode !== duplicateMark
 }
 
+/** What is believed only if the partner still says so after the settling pause. */
+function isDoubtful(outcome: Outcome, row: Row): boolean {
+  if (outcome.kind === 'rejected') return outcome.mayConcernQuestion === true && row.state !== 'processing'
+  return outcome.kind === 'no-such-request' && mayBeAbsent(row)
+}
+
 export function buildFindOut(cardApi: CardApi, { settleMs, askMs }: FindOutSettings): FindOut {
   return async (row, log, signal) => {
     const { requestId } = row
@@ -28,9 +35,11 @@ export function buildFindOut(cardApi: CardApi, { settleMs, askMs }: FindOutSetti
       unlessAborted(signal, cardApi.requestStatus(requestId, { deadlineAt: performance.now() + askMs, log }))
 
     let outcome = await ask()
-    if (outcome.kind === 'no-such-request' && mayBeAbsent(row)) {
+    if (isDoubtful(outcome, row)) {
+      const word = outcome.kind
       await sleep(settleMs, undefined, { signal })
       outcome = await ask()
+      if (isDoubtful(outcome, row) && outcome.kind !== word) return undefined
     }
     switch (outcome.kind) {
       case 'created':
@@ -38,7 +47,6 @@ export function buildFindOut(cardApi: CardApi, { settleMs, askMs }: FindOutSetti
       case 'processing':
         return { state: 'processing' }
       case 'rejected':
-        if (outcome.mayConcernQuestion && row.state !== 'processing') return undefined
         // Without the body at hand the description cannot be freed of personal data.
         return { state: 'rejected', partnerCode: outcome.partner.code }
       case 'no-such-request':

@@ -41,7 +41,12 @@ export async function followUp(
   { settleMs }: FollowUpSettings,
   context: CallContext,
 ): Promise<Found> {
-  let absentSince: number | undefined
+  /** What the partner said that is believed only if it still says so after the settling pause. */
+  let doubtful: { word: string; since: number } | undefined
+  const stands = (word: string) => {
+    if (doubtful?.word !== word) doubtful = { word, since: performance.now() }
+    return performance.now() - doubtful.since >= settleMs
+  }
   let pauseMs = firstPauseMs
   // A partner that has just said "process" has nothing to add yet.
   let shouldPause = known === 'processing'
@@ -50,8 +55,8 @@ export async function followUp(
     const leftMs = askUntil(known) - performance.now() - shortestAskMs
     if (leftMs <= 0) return upTo(known)
     if (shouldPause) {
-      // Just when "no such request" has stood long enough; once that moment is over it says nothing about pauses any more.
-      const settledInMs = absentSince === undefined ? Infinity : absentSince + settleMs - performance.now()
+      // Just when the doubtful word has stood long enough; once that moment is over it says nothing about pauses any more.
+      const settledInMs = doubtful === undefined ? Infinity : doubtful.since + settleMs - performance.now()
       await sleep(Math.min(pauseMs, leftMs, settledInMs > 0 ? settledInMs : Infinity))
       pauseMs = Math.min(pauseMs * pauseGrowth, longestPauseMs)
     }
@@ -68,13 +73,10 @@ export async function followUp(
         break
       case 'rejected':
         // After "success" it contradicts itself; the client may well exist. Before "process" it may be about the question.
-        if (known === 'processing' || (known === 'unknown' && !outcome.mayConcernQuestion))
-          return { status: 'rejected', partner: outcome.partner }
-        break
+        if (known === 'created' || (known === 'unknown' && outcome.mayConcernQuestion && !stands(outcome.kind))) break
+        return { status: 'rejected', partner: outcome.partner }
       case 'no-such-request':
-        if (known !== 'unknown') break
-        absentSince ??= performance.now()
-        if (performance.now() - absentSince >= settleMs) return { status: 'never-arrived' }
+        if (known === 'unknown' && stands(outcome.kind)) return { status: 'never-arrived' }
         break
       case 'duplicate':
       case 'not-sent':

@@ -72,13 +72,20 @@ t.test('the partner’s description of a refusal is not kept, as it may quote wh
   t.notMatch(JSON.stringify(change), /Navoiy/)
 })
 
-t.test('an error to the question is a refusal of the create only where the partner is known to have it', async (t) => {
-  const doubtful = { ...rejected({ code: '2004' }), mayConcernQuestion: true }
-  for (const state of ['sent', 'unknown'] as const) {
-    t.equal((await findOut(rowIn(state), [doubtful])).change, undefined, state)
-  }
-  t.match((await findOut(rowIn('processing'), [doubtful])).change, { state: 'rejected', partnerCode: '2004' })
-})
+t.test(
+  'an error to the question refuses the create if it stands, or where the partner is known to have it',
+  async (t) => {
+    const doubtful = { ...rejected({ code: '2004' }), mayConcernQuestion: true }
+    const refusal = { state: 'rejected', partnerCode: '2004' }
+    for (const state of ['sent', 'unknown'] as const) {
+      const { change, asks } = await findOut(rowIn(state), [doubtful])
+      t.strictSame([change, asks], [refusal, 2], state)
+      t.equal((await findOut(rowIn(state), [doubtful, noSuchRequest])).change, undefined, 'another doubtful word')
+      t.match((await findOut(rowIn(state), [doubtful, processing])).change, { state: 'processing' })
+    }
+    t.strictSame((await findOut(rowIn('processing'), [doubtful])).change, refusal)
+  },
+)
 
 t.test('"no such request" is believed when it still stands after the settling pause', async (t) => {
   for (const state of ['sent', 'unknown'] as const) {

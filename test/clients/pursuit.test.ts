@@ -200,7 +200,13 @@ const stories: Story[] = [
     asks: 1,
   },
   {
-    name: 'an error to a question is no refusal of a create whose fate is unknown',
+    name: 'an error to a question refuses a create whose fate is unknown if it stands',
+    add: [unknown],
+    status: [doubtful],
+    ended: isRejected,
+  },
+  {
+    name: 'an error to a question that does not stand is no refusal',
     add: [unknown],
     status: [doubtful, created('c')],
     ended: isCreated,
