@@ -1,9 +1,9 @@
 /** What makes two requests one intent: the caller, its Idempotency-Key, and the body. */
-import { createHmac } from 'node:crypto'
+import { createHmac, createSecretKey } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { v5 as uuidv5 } from 'uuid'
 import { Problem } from '../problems.ts'
-import type { CreateClient } from './schema.ts'
+import { type CreateClient, members } from './schema.ts'
 
 /** A name space of our own (RFC 9562, section 6.6): changing it would forget which request_id each key stands for. */
 const keyNamespace = '6f1f3a52-5a0e-4f0b-9f43-2f4c7f0f7c1e'
@@ -34,17 +34,25 @@ export function toRequestId(caller: string, key: string): string {
 export type Fingerprint = (body: CreateClient) => string
 
 export function createFingerprint(ledgerKey: string): Fingerprint {
-  return (body) => createHmac('sha256', ledgerKey).update(canonicalise(body)).digest('base64url')
+  const key = createSecretKey(ledgerKey, 'utf8')
+  return (body) => createHmac('sha256', key).update(canonicalise(body)).digest('base64url')
 }
 
+const sortedMembers = members.toSorted()
+
 /**
- * Members in the order of their names, at every level; JSON.stringify does the rest. White space and escapes are gone with
- * parsing, and strict Base64 has one form for the same bytes.
+ * The members that are there, in the order of their names, at every level; so a contract that grows leaves the fingerprints of
+ * earlier bodies as they are. White space and escapes are gone with parsing, and strict Base64 has one form for the same bytes.
  */
 function canonicalise(body: CreateClient): string {
-  return JSON.stringify(body, (_name, value: unknown) =>
-    typeof value === 'object' && value !== null
-      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
-      : value,
-  )
+  const parts: unknown[] = []
+  for (const name of sortedMembers) {
+    const value = body[name]
+    if (value !== undefined) parts.push(name, typeof value === 'object' ? sortMembers(value) : value)
+  }
+  return JSON.stringify(parts)
+}
+
+function sortMembers(object: object): unknown[] {
+  return Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1))
 }

@@ -96,33 +96,37 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
     SELECT count(*) AS count, min(deadline_at) AS oldest FROM request
     WHERE next_ask_at IS NOT NULL AND deadline_at <= ? AND state IN ('sent', 'unknown', 'processing')`)
 
+  const together = groupCommits(database)
+
   return {
-    async claim({ requestId, caller, fingerprint, deadlineMs }: Claim) {
-      const now = Date.now()
-      const deadlineAt = now + deadlineMs
-      const nextAskAt = deadlineAt + graceMs
-      const { changes } = insert.run(requestId, caller, fingerprint, now, deadlineAt, nextAskAt)
-      if (changes === 1) return { isClaimed: true, row: newRow(requestId, caller, fingerprint, now) }
-      const reclaimed = reclaim.get(requestId, fingerprint, now, deadlineAt, nextAskAt)
-      return { isClaimed: reclaimed !== undefined, row: toRow(reclaimed ?? select.get(requestId), now) }
-    },
-    async record(requestId, claims, change: Change) {
-      const now = Date.now()
-      const { state, clientId, partnerCode, partnerDescription } = change
-      const nextAskAt = isFinal(state) && !(state === 'created' && clientId === undefined) ? null : now + firstAskMs
-      const { changes } = updates[state].run(
-        requestId,
-        isOwnConclusion(state) ? claims : null,
-        clientId ?? null,
-        partnerCode ?? null,
-        partnerDescription ?? null,
-        now,
-        nextAskAt,
-      )
-      if (changes === 1) return { requestId, state, clientId, partnerCode, partnerDescription, updatedAtMs: now }
-      const stored = select.get(requestId)
-      return stored && toRow(stored, now)
-    },
+    claim: ({ requestId, caller, fingerprint, deadlineMs }: Claim) =>
+      together(() => {
+        const now = Date.now()
+        const deadlineAt = now + deadlineMs
+        const nextAskAt = deadlineAt + graceMs
+        const { changes } = insert.run(requestId, caller, fingerprint, now, deadlineAt, nextAskAt)
+        if (changes === 1) return { isClaimed: true, row: newRow(requestId, caller, fingerprint, now) }
+        const reclaimed = reclaim.get(requestId, fingerprint, now, deadlineAt, nextAskAt)
+        return { isClaimed: reclaimed !== undefined, row: toRow(reclaimed ?? select.get(requestId), now) }
+      }),
+    record: (requestId, claims, change: Change) =>
+      together(() => {
+        const now = Date.now()
+        const { state, clientId, partnerCode, partnerDescription } = change
+        const nextAskAt = isFinal(state) && !(state === 'created' && clientId === undefined) ? null : now + firstAskMs
+        const { changes } = updates[state].run(
+          requestId,
+          isOwnConclusion(state) ? claims : null,
+          clientId ?? null,
+          partnerCode ?? null,
+          partnerDescription ?? null,
+          now,
+          nextAskAt,
+        )
+        if (changes === 1) return { requestId, state, clientId, partnerCode, partnerDescription, updatedAtMs: now }
+        const stored = select.get(requestId)
+        return stored && toRow(stored, now)
+      }),
     async find(requestId) {
       const stored = select.get(requestId)
       return stored && toRow(stored, Date.now())
@@ -153,6 +157,40 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
       if (database.isOpen) database.close()
     },
   }
+}
+
+type Together = <T>(work: () => T) => Promise<T>
+
+/**
+ * What is written in one turn of the event loop is committed together: a commit costs several times what it commits. Nobody is told
+ * of anything before it is committed.
+ */
+function groupCommits(database: DatabaseSync): Together {
+  const begin = database.prepare('BEGIN IMMEDIATE')
+  const commit = database.prepare('COMMIT')
+  const rollback = database.prepare('ROLLBACK')
+  let waiting: { work: () => unknown; resolve: (result: never) => void; reject: (error: unknown) => void }[] = []
+
+  function commitWaiting(): void {
+    const group = waiting
+    waiting = []
+    try {
+      begin.run()
+      const results = group.map(({ work }) => work())
+      commit.run()
+      group.forEach(({ resolve }, i) => {
+        resolve(results[i] as never)
+      })
+    } catch (error) {
+      if (database.isOpen && database.isTransaction) rollback.run()
+      for (const { reject } of group) reject(error)
+    }
+  }
+
+  return (work) =>
+    new Promise((resolve, reject) => {
+      if (waiting.push({ work, resolve, reject }) === 1) setImmediate(commitWaiting)
+    })
 }
 
 /** A created client may still get its id; everything else is decided by the table of predecessors. */
