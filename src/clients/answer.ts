@@ -87,7 +87,8 @@ function toProblem(requestId: string, notTaken: NotTaken, ownHeaders: Record<str
       return new Problem('partner-unavailable', { requestId, detail, headers })
     }
     case 'not-sent':
-      return new Problem('partner-unavailable', { requestId, headers, cause: notTaken.cause })
+      // Why is in the log already, once for each try.
+      return new Problem('partner-unavailable', { requestId, headers })
   }
 }
 
