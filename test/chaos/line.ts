@@ -45,7 +45,7 @@ const lostAnswerShare = 0.02
  * A create that nobody asks about arrives late all the same: some just after its sender has stopped waiting for it, some long
  * after that.
  */
-const holdsMs = [2200, 2800, 20_000] as const
+const holdsMs = [2500, 20_000] as const
 
 export async function openLine({ seed, target, slowRequestIds, nextArrival }: LineOptions): Promise<Line> {
   const dispatcher = new Agent()
