@@ -161,7 +161,6 @@ export const PendingClient = Type.Object({
 export type PendingClient = Static<typeof PendingClient>
 
 export const requestStates = ['created', 'processing', 'unknown', 'rejected', 'not-created'] as const
-export type RequestState = (typeof requestStates)[number]
 
 export const ClientRequest = Type.Object({
   requestId,
