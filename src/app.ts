@@ -1,9 +1,10 @@
 /** The public listener, assembled. Nothing here reads a setting or listens. */
-import { type FastifyInstance, fastify, LogController } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { ClientRoutesOptions } from './clients/routes.ts'
 import { registerClientRoutes } from './clients/routes.ts'
 import { addDrainHooks, type Lifecycle } from './drain.ts'
+import { RequestLog } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 import errorHandler, { answerClientError, sendProblem, toProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
@@ -33,7 +34,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const app = fastify({
     loggerInstance: log,
     // One line a request of our own, from http-metrics.
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'reqId' }),
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (_log, { reqId }) => new RequestLog(log, reqId as string) as unknown as FastifyBaseLogger,
     requestIdHeader: false,
     genReqId: generateRequestId,
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,

@@ -12,24 +12,8 @@ export interface Lifecycle {
 
 /** Work that outlives its caller: a create goes on when the caller hangs up, and the process must not exit before it ends. */
 export interface InFlight {
-  track<T>(work: Promise<T>): Promise<T>
   /** Resolves when there is none. */
   idle(): Promise<void>
-}
-
-export function createInFlight(): InFlight {
-  const running = new Set<Promise<unknown>>()
-  return {
-    track(work) {
-      running.add(work)
-      const forget = () => running.delete(work)
-      work.then(forget, forget)
-      return work
-    },
-    async idle() {
-      while (running.size > 0) await Promise.allSettled(running)
-    },
-  }
 }
 
 /** How long kept-alive connections get to bring one more request, which is then told to go elsewhere instead of being cut. */

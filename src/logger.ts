@@ -1,5 +1,6 @@
 /** One JSON line each. Fields are allow-listed where they are logged; the redaction below is only the second net. */
 import { type DestinationStream, type Logger, pino } from 'pino'
+import { toTimestamp } from './timestamps.ts'
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -36,13 +37,69 @@ export function createLogger(level: LogLevel, destination: DestinationStream = o
     {
       level,
       base: null,
-      timestamp: pino.stdTimeFunctions.isoTime,
+      timestamp: () => `,"time":"${toTimestamp(Date.now())}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
       redact: { paths: neverLogged, censor: '[redacted]' },
     },
     destination,
   )
+}
+
+type Fields = Readonly<Record<string, unknown>>
+/** As pino and Fastify call a logger: fields and a message, a message alone, or an error alone. */
+type Told = Fields | string | Error
+
+/**
+ * The lines of one HTTP request, with what they have in common: a request has one line as a rule, so a pino child, which writes
+ * that into a text beforehand, costs more than it spares.
+ */
+export class RequestLog {
+  private readonly log: Logger
+  private readonly reqId: string
+  /** The create that the request is about, once that is known. */
+  requestId: string | undefined
+  outcome: string | undefined
+
+  constructor(log: Logger, reqId: string) {
+    this.log = log
+    this.reqId = reqId
+  }
+
+  fatal(told: Told, message?: string): void {
+    this.log.fatal(this.join(told), message)
+  }
+
+  error(told: Told, message?: string): void {
+    this.log.error(this.join(told), message)
+  }
+
+  warn(told: Told, message?: string): void {
+    this.log.warn(this.join(told), message)
+  }
+
+  info(told: Told, message?: string): void {
+    this.log.info(this.join(told), message)
+  }
+
+  debug(told: Told, message?: string): void {
+    this.log.debug(this.join(told), message)
+  }
+
+  trace(told: Told, message?: string): void {
+    this.log.trace(this.join(told), message)
+  }
+
+  child(fields: Fields): Logger {
+    return this.log.child(this.join(fields))
+  }
+
+  private join(told: Told): Fields {
+    const { reqId, requestId, outcome } = this
+    if (typeof told === 'string') return { reqId, requestId, outcome, msg: told }
+    if (told instanceof Error) return { reqId, requestId, outcome, err: told }
+    return { reqId, requestId, outcome, ...told }
+  }
 }
 
 /** More than any error of this service has below it; causes may go round in a circle. */

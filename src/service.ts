@@ -10,7 +10,7 @@ import { buildPursuit } from './clients/pursuit.ts'
 import { buildReadRequest } from './clients/read-request.ts'
 import { createBodyValidator } from './clients/validation.ts'
 import type { Config } from './config.ts'
-import { createInFlight, drainServer, type Lifecycle } from './drain.ts'
+import { drainServer, type Lifecycle } from './drain.ts'
 import { openLedger } from './ledger/open.ts'
 import { startReconciler } from './ledger/reconciler.ts'
 import { createMetrics } from './metrics.ts'
@@ -39,7 +39,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   const ledger = await openLedger(config.readLedger(), log)
   const metrics = createMetrics({ version, commit }, () => ledger.unresolved())
   const lifecycle: Lifecycle = { phase: 'starting' }
-  const inFlight = createInFlight()
+  const bulkhead = createBulkhead(config.partnerMaxInFlight)
   const turn = createTurnstile()
 
   const sandbox = config.partnerOrigin === undefined ? await startSandbox(log) : undefined
@@ -47,7 +47,6 @@ export async function startService(config: Config, log: Logger, commit: string):
   const dispatcher = createDispatcher({
     origin,
     connectTimeoutMs: config.partnerConnectTimeoutMs,
-    callTimeoutMs: config.partnerTimeoutMs,
   })
   const signedApi = createCardApi({
     dispatcher,
@@ -67,7 +66,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   const createClient = buildCreateClient({
     ledger,
     pursuit,
-    bulkhead: createBulkhead(config.partnerMaxInFlight),
+    bulkhead,
     settings: {
       defaults: { productId: config.productId, branchId: config.branchId },
       deadlineMs: config.requestDeadlineMs,
@@ -90,7 +89,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     hasDocs: config.hasDocs,
     trustProxy: config.trustProxy,
     deadlineMs: config.requestDeadlineMs,
-    createClient: (command) => inFlight.track(createClient(command)),
+    createClient,
     readRequest: buildReadRequest(ledger),
     fingerprint: createFingerprint(config.readLedgerKey()),
     turn,
@@ -122,7 +121,7 @@ export async function startService(config: Config, log: Logger, commit: string):
       async stop() {
         lifecycle.phase = 'draining'
         await sleep(config.shutdownDelayMs)
-        await drainServer(app, lifecycle, inFlight)
+        await drainServer(app, lifecycle, bulkhead)
         await closeParts()
       },
     }

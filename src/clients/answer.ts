@@ -2,6 +2,7 @@
 import type { Row } from '../ledger/ledger.ts'
 import { parseRetryAfter } from '../partner/retry.ts'
 import { Problem, retryAfter } from '../problems.ts'
+import { toTimestamp } from '../timestamps.ts'
 import type { NotTaken } from './pursuit.ts'
 import type { ClientRequest } from './schema.ts'
 
@@ -108,8 +109,4 @@ export function toClientRequest(row: Row): ClientRequest {
   // To a caller, what is being sent just now is what may or may not have arrived.
   const status = state === 'sent' ? 'unknown' : state
   return { requestId, status, clientId, partner, updatedAt: toTimestamp(row.updatedAtMs) }
-}
-
-function toTimestamp(ms: number): string {
-  return new Date(ms).toISOString()
 }

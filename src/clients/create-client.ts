@@ -62,21 +62,23 @@ export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: Creat
   const works = new Map<string, Work>()
 
   return async (command) => {
-    const { requestId, fingerprint } = command
+    const { requestId, fingerprint, body } = command
     const running = works.get(requestId)
     if (running !== undefined) {
       if (running.fingerprint !== fingerprint) throw keyReused(requestId)
       // The first request's is being sent; this one would only be held as long.
-      command.body.document = undefined
+      forgetDocument(body)
       return toAnswer(await running.settlement, 'joined')
     }
-    const work = bulkhead(() => settle(command), tooManyInFlight)
-    works.set(requestId, { fingerprint, settlement: work })
+    if (!bulkhead.enter()) throw new Problem('overloaded', { headers: retryAfter(overloadedSeconds) })
     try {
+      const work = settle(command)
+      works.set(requestId, { fingerprint, settlement: work })
       const settlement = await work
       return toAnswer(settlement, fingerprint === '' ? undefined : settlement.how)
     } finally {
       works.delete(requestId)
+      bulkhead.leave()
     }
   }
 
@@ -106,8 +108,8 @@ export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: Creat
   async function send(command: CreateCommand, row: Row, context: PursuitContext): Promise<Settlement> {
     const { body, requestId } = command
     const request = encodeRequest(toAddClientRequest(body, requestId, settings.defaults))
-    // Up to 2.7 MiB that would be held twice for as long as the partner takes; what is sent is in `request`.
-    body.document = undefined
+    // What is sent is in `request`.
+    forgetDocument(body)
     return conclude(command, row, await pursuit.send(request, { ...context, isRepeated: row.claims > 1 }), 'new')
   }
 
@@ -166,6 +168,7 @@ function keyReused(requestId: string): Problem {
   return new Problem('idempotency-key-reused', { requestId })
 }
 
-function tooManyInFlight(): Problem {
-  return new Problem('overloaded', { headers: retryAfter(overloadedSeconds) })
+/** Up to 2.7 MiB, which would otherwise be held twice for as long as the partner takes. */
+function forgetDocument(body: CreateClient): void {
+  if (body.document !== undefined) body.document = undefined
 }

@@ -44,45 +44,48 @@ export interface Requirements {
 }
 
 /** The faults of a body that may still have others: every missing member at once, and what the settings do not allow. */
-export function findUnmetRequirements(
-  body: Readonly<Record<string, unknown>>,
-  requirements: Requirements,
-): InputError[] {
-  return [...findMissing(body, requirements), ...findDisallowed(body, requirements)]
+export type FindUnmetRequirements = (body: Readonly<Record<string, unknown>>) => InputError[]
+
+export function createRequirementsCheck(requirements: Requirements): FindUnmetRequirements {
+  const { region, defaultProductId, allowedProductIds, allowedBranchIds, alsoRequired } = requirements
+
+  function collectRequired(ofProduct: readonly Pointer[]): readonly Required[] {
+    const pointers = [...byRegion[region], ...ofProduct, ...alsoRequired.map((member): Pointer => `/${member}`)]
+    return [...new Set(pointers)].map((pointer) => ({ pointer, path: pointer.slice(1).split('/') }))
+  }
+
+  const ofAnyProduct = collectRequired([])
+  const ofProduct = new Map([...byProduct[region]].map(([id, pointers]) => [id, collectRequired(pointers)]))
+
+  return (body) => {
+    const { productId, branchId } = body as Pick<CreateClient, 'productId' | 'branchId'>
+    const errors: InputError[] = []
+    const required = ofProduct.get(typeof productId === 'number' ? productId : defaultProductId) ?? ofAnyProduct
+    for (const { pointer, path } of required) {
+      if (!has(body, path)) errors.push({ pointer, message: 'is required by FreedomPay for this product and region' })
+    }
+    if (productId !== undefined && !allowedProductIds.has(productId)) {
+      errors.push({ pointer: '/productId', message: `must be one of: ${list(allowedProductIds)}` })
+    }
+    if (branchId !== undefined && !allowedBranchIds.has(branchId)) {
+      errors.push({ pointer: '/branchId', message: `must be one of: ${list(allowedBranchIds)}` })
+    }
+    return errors
+  }
 }
 
-function findMissing(body: Readonly<Record<string, unknown>>, requirements: Requirements): InputError[] {
-  const { region, defaultProductId, alsoRequired } = requirements
-  const productId = typeof body.productId === 'number' ? body.productId : defaultProductId
-  const required = new Set<Pointer>([
-    ...byRegion[region],
-    ...(byProduct[region].get(productId) ?? []),
-    ...alsoRequired.map((member): Pointer => `/${member}`),
-  ])
-  return [...required]
-    .filter((pointer) => !has(body, pointer))
-    .map((pointer) => ({ pointer, message: 'is required by FreedomPay for this product and region' }))
+interface Required {
+  readonly pointer: Pointer
+  readonly path: readonly string[]
 }
 
-function has(body: unknown, pointer: Pointer): boolean {
+function has(body: unknown, path: readonly string[]): boolean {
   let value = body
-  for (const member of pointer.slice(1).split('/')) {
+  for (const member of path) {
     if (typeof value !== 'object' || value === null) return false
     value = (value as Record<string, unknown>)[member]
   }
   return value !== undefined
-}
-
-function findDisallowed(body: Readonly<Record<string, unknown>>, requirements: Requirements): InputError[] {
-  const { productId, branchId } = body as Pick<CreateClient, 'productId' | 'branchId'>
-  const errors: InputError[] = []
-  if (productId !== undefined && !requirements.allowedProductIds.has(productId)) {
-    errors.push({ pointer: '/productId', message: `must be one of: ${list(requirements.allowedProductIds)}` })
-  }
-  if (branchId !== undefined && !requirements.allowedBranchIds.has(branchId)) {
-    errors.push({ pointer: '/branchId', message: `must be one of: ${list(requirements.allowedBranchIds)}` })
-  }
-  return errors
 }
 
 function list(allowed: ReadonlySet<string | number>): string {

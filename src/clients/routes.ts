@@ -1,8 +1,8 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Logger } from 'pino'
 import { validate as isUuid } from 'uuid'
+import type { RequestLog } from '../logger.ts'
 import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../metrics.ts'
 import { toProblem } from '../plugins/error-handler.ts'
 import { Problem } from '../problems.ts'
@@ -79,9 +79,8 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
       const key = request.headers['idempotency-key'] === undefined ? undefined : readIdempotencyKey(request.raw)
       const requestId = key === undefined ? randomUUID() : toRequestId(anonymousCaller, key)
-      // Every further line of this HTTP request names the create it is about.
-      const log = request.log as Logger
-      log.setBindings({ requestId })
+      const log = request.log as unknown as RequestLog
+      log.requestId = requestId
 
       const { representation, idempotencyStatus } = await createClient({
         requestId,
@@ -92,7 +91,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
         log,
       })
       countResult(metrics, representation.status, idempotencyStatus)
-      log.setBindings({ outcome: representation.status })
+      log.outcome = representation.status
       if (reply.raw.destroyed) log.info(unheard)
       if (idempotencyStatus !== undefined) reply.header('idempotency-status', idempotencyStatus)
       // Whoever joins waits as the first request does.
@@ -142,8 +141,9 @@ function requirePlainJson({ raw }: FastifyRequest): void {
   }
   if (lines > 1)
     throw new Problem('invalid-request', { errors: [{ pointer: contentType, message: 'must be sent once' }] })
-  const isPlain = plainJson.test(raw.headers[contentType] ?? '') && raw.headers['content-encoding'] === undefined
-  if (!isPlain) throw new Problem('unsupported-media-type')
+  const type = raw.headers[contentType]
+  const isJson = type === 'application/json' || plainJson.test(type ?? '')
+  if (!isJson || raw.headers['content-encoding'] !== undefined) throw new Problem('unsupported-media-type')
 }
 
 /**
@@ -151,10 +151,11 @@ function requirePlainJson({ raw }: FastifyRequest): void {
  * no scan for it.
  */
 function parseJson(body: Buffer): unknown {
-  if (!isUtf8(body)) throw unreadableBody('must be UTF-8')
+  // Which a large body always is but for some names. It is decoded at half the cost.
+  const isPlain = isAscii(body)
+  if (!isPlain && !isUtf8(body)) throw unreadableBody('must be UTF-8')
   try {
-    // ASCII, which a large body always is but for some names, is decoded at half the cost.
-    return JSON.parse(isAscii(body) ? body.toString('latin1') : body.toString())
+    return JSON.parse(isPlain ? body.toString('latin1') : body.toString())
   } catch (error) {
     // The parser's message quotes the body; the position in it is all that may leave.
     const position = / in JSON at position (\d+)/.exec((error as Error).message)?.[1]

@@ -3,7 +3,7 @@ import { Compile } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
 import { Settings } from 'typebox/system'
 import { type InputError, Problem } from '../problems.ts'
-import { findUnmetRequirements, type Requirements } from './requirements.ts'
+import { createRequirementsCheck, type Requirements } from './requirements.ts'
 import { CreateClient } from './schema.ts'
 
 /** Enough for every member of the body and of its objects; the default of 8 would hide some. */
@@ -18,16 +18,21 @@ const contract = Compile(CreateClient)
 export type ValidateBody = (body: unknown) => CreateClient
 
 export function createBodyValidator(requirements: Requirements): ValidateBody {
-  return (received) => {
+  const findUnmetRequirements = createRequirementsCheck(requirements)
+
+  /** Every fault, which takes longer than to find that there is one. */
+  function findFaults(received: unknown): InputError[] {
     const body = withoutExcess(received)
-    const isValid = contract.Check(body)
-    const errors = isValid ? [] : contract.Errors(body).flatMap(toInputErrors)
-    if (isObject(body)) {
-      const known = new Set(errors.map(({ pointer }) => pointer))
-      errors.push(...findUnmetRequirements(body, requirements).filter(({ pointer }) => !known.has(pointer)))
-    }
-    if (isValid && errors.length === 0) return body
-    throw new Problem('invalid-request', { errors: errors.slice(0, maxErrors).map(shorten) })
+    const faults = contract.Errors(body).flatMap(toInputErrors)
+    if (!isObject(body)) return faults
+    const known = new Set(faults.map(({ pointer }) => pointer))
+    return [...faults, ...findUnmetRequirements(body).filter(({ pointer }) => !known.has(pointer))]
+  }
+
+  return (body) => {
+    const faults = contract.Check(body) ? findUnmetRequirements(body) : findFaults(body)
+    if (faults.length > 0) throw new Problem('invalid-request', { errors: faults.slice(0, maxErrors).map(shorten) })
+    return body as CreateClient
   }
 }
 

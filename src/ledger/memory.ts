@@ -15,31 +15,61 @@ import {
   type State,
 } from './ledger.ts'
 
-/** Times are milliseconds since the epoch; nextAskAt is Infinity where there is nothing to ask. */
-type StoredRow = { -readonly [K in keyof Omit<Row, 'isOverdue'>]: Row[K] } & {
-  deadlineAt: number
-  nextAskAt: number
+/** Replaced, never changed, so that it can be handed out as it is. Times are milliseconds since the epoch. */
+interface StoredRow extends Row {
+  readonly deadlineAt: number
+  /** Infinity where there is nothing to ask. */
+  readonly nextAskAt: number
 }
 
 export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledger {
-  const rows = new Map<string, StoredRow>()
   /** The rows that still have to be asked about: few, whatever the number of all. */
-  const toAsk = new Set<StoredRow>()
+  const toAsk = new Map<string, StoredRow>()
+  /** The others, in the order in which they were settled. */
+  const settled = new Map<string, StoredRow>()
 
-  function store(row: StoredRow): void {
-    if (row.nextAskAt === Infinity) toAsk.delete(row)
-    else toAsk.add(row)
-    rows.set(row.requestId, row)
+  const rowOf = (requestId: string) => toAsk.get(requestId) ?? settled.get(requestId)
+
+  function isChange(row: StoredRow, claims: number, { state, clientId }: Change): boolean {
+    if (isOwnConclusion(state) && claims !== row.claims) return false
+    const isIdLearnt =
+      state === 'created' && row.state === 'created' && row.clientId === undefined && clientId !== undefined
+    return isIdLearnt || (predecessors[state] as readonly State[]).includes(row.state)
+  }
+
+  function change(row: StoredRow, { state, clientId, partnerCode, partnerDescription }: Change): StoredRow {
+    const { requestId, caller, fingerprint, claims, asks } = row
+    const now = Date.now()
+    const isSettled = isFinal(state) && !(state === 'created' && clientId === undefined)
+    const changed: StoredRow = {
+      requestId,
+      caller,
+      fingerprint,
+      state,
+      clientId,
+      partnerCode,
+      partnerDescription,
+      claims,
+      asks,
+      updatedAtMs: now,
+      isOverdue: true,
+      deadlineAt: Math.min(row.deadlineAt, now),
+      nextAskAt: isSettled ? Infinity : now + firstAskMs,
+    }
+    toAsk.delete(requestId)
+    // Also where it has settled before: its place is by when it did last.
+    if (row.nextAskAt === Infinity) settled.delete(requestId)
+    ;(isSettled ? settled : toAsk).set(requestId, changed)
+    return changed
   }
 
   return {
     async claim({ requestId, caller, fingerprint, deadlineMs }: Claim) {
       const now = Date.now()
-      const known = rows.get(requestId)
+      const known = rowOf(requestId)
       if (known !== undefined && (known.state !== 'not-created' || known.fingerprint !== fingerprint)) {
-        return { isClaimed: false, row: toRow(known, now) }
+        return { isClaimed: false, row: seenAt(now, known) }
       }
-      const deadlineAt = now + deadlineMs
       const row: StoredRow = {
         requestId,
         caller,
@@ -48,62 +78,55 @@ export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledg
         clientId: undefined,
         partnerCode: undefined,
         partnerDescription: undefined,
-        claims: (known?.claims ?? 0) + 1,
+        claims: known === undefined ? 1 : known.claims + 1,
         asks: 0,
         updatedAtMs: now,
-        deadlineAt,
-        nextAskAt: deadlineAt + graceMs,
+        isOverdue: false,
+        deadlineAt: now + deadlineMs,
+        nextAskAt: now + deadlineMs + graceMs,
       }
-      if (known !== undefined) toAsk.delete(known)
-      store(row)
-      return { isClaimed: true, row: toRow(row, now) }
+      if (known !== undefined) settled.delete(requestId)
+      toAsk.set(requestId, row)
+      return { isClaimed: true, row }
     },
-    async record(requestId, claims, { state, clientId, partnerCode, partnerDescription }: Change) {
-      const row = rows.get(requestId)
+    async record(requestId, claims, learnt) {
+      const row = rowOf(requestId)
       if (row === undefined) return undefined
-      const isForward = (predecessors[state] as readonly State[]).includes(row.state)
-      const isIdLearnt =
-        state === 'created' && row.state === 'created' && row.clientId === undefined && clientId !== undefined
-      if ((isForward || isIdLearnt) && (!isOwnConclusion(state) || claims === row.claims)) {
-        const now = Date.now()
-        const isSettled = isFinal(state) && !(state === 'created' && clientId === undefined)
-        Object.assign(row, { state, clientId, partnerCode, partnerDescription, updatedAtMs: now })
-        row.deadlineAt = Math.min(row.deadlineAt, now)
-        row.nextAskAt = isSettled ? Infinity : now + firstAskMs
-        store(row)
-      }
-      return toRow(row, Date.now())
+      return isChange(row, claims, learnt) ? change(row, learnt) : row
     },
     async find(requestId) {
-      const row = rows.get(requestId)
-      return row && toRow(row, Date.now())
+      const row = rowOf(requestId)
+      return row && seenAt(Date.now(), row)
     },
     async takeDue(leaseMs) {
       const now = Date.now()
       let next: StoredRow | undefined
-      for (const row of toAsk) {
+      for (const row of toAsk.values()) {
         if (row.nextAskAt <= now && (next === undefined || row.nextAskAt < next.nextAskAt)) next = row
       }
       if (next === undefined) return undefined
-      next.asks++
-      next.nextAskAt = now + leaseMs
-      return toRow(next, now)
+      const taken = { ...next, asks: next.asks + 1, nextAskAt: now + leaseMs }
+      toAsk.set(next.requestId, taken)
+      return seenAt(now, taken)
     },
     async postpone(requestId, claims, pauseMs) {
-      const row = rows.get(requestId)
-      if (row?.claims === claims && row.nextAskAt !== Infinity) row.nextAskAt = Date.now() + pauseMs
+      const row = toAsk.get(requestId)
+      if (row?.claims === claims) toAsk.set(requestId, { ...row, nextAskAt: Date.now() + pauseMs })
     },
     async forgetOld() {
       const before = Date.now() - retentionMs
-      for (const row of rows.values()) {
-        if (!isFinal(row.state) || row.updatedAtMs >= before) continue
-        rows.delete(row.requestId)
-        toAsk.delete(row)
+      for (const row of settled.values()) {
+        if (row.updatedAtMs >= before) break
+        settled.delete(row.requestId)
+      }
+      // A created client whose id was never learnt is asked about for ever, unless it is forgotten, too.
+      for (const row of toAsk.values()) {
+        if (isFinal(row.state) && row.updatedAtMs < before) toAsk.delete(row.requestId)
       }
     },
     async unresolved() {
       const now = Date.now()
-      const overdue = [...toAsk].filter((row) => !isFinal(row.state) && row.deadlineAt <= now)
+      const overdue = [...toAsk.values()].filter((row) => !isFinal(row.state) && row.deadlineAt <= now)
       const oldest = overdue.reduce((least, { deadlineAt }) => Math.min(least, deadlineAt), now)
       return { count: overdue.length, oldestSeconds: (now - oldest) / 1000 }
     },
@@ -112,7 +135,6 @@ export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledg
   }
 }
 
-function toRow(row: StoredRow, now: number): Row {
-  const { deadlineAt, nextAskAt: _, ...known } = row
-  return { ...known, isOverdue: deadlineAt <= now }
+function seenAt(now: number, row: StoredRow): Row {
+  return row.isOverdue === row.deadlineAt <= now ? row : { ...row, isOverdue: row.deadlineAt <= now }
 }

@@ -53,8 +53,9 @@ export function createCardApi(parts: CardApiParts): CardApi {
     const path = paths[operation]
     const startedAt = performance.now()
     observer.started(operation)
-    const signature = body.length < largeBodyBytes ? sign(path, body) : await sign.inTurns(path, body, turn)
-    const headers = { 'content-type': 'application/json', accept: 'application/json', ...signature }
+    const headers = body.length < largeBodyBytes ? sign(path, body) : await sign.inTurns(path, body, turn)
+    headers['content-type'] = 'application/json'
+    headers.accept = 'application/json'
     const leftMs = Math.min(timeoutMs, context.deadlineAt - performance.now())
     // Whoever comes late, because the process stood still for a while, must not send any more.
     const ended = leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, timeoutMs: leftMs }) : tooLate

@@ -3,6 +3,7 @@
  * process. Undici calls `onRequestStart` before it writes the first byte of a request to a socket, so a failure without it
  * is proof that nothing was sent; guessing that from error codes would not be (ECONNRESET happens in a TLS handshake, too).
  */
+import type { IncomingHttpHeaders } from 'node:http'
 import { type Dispatcher, errors } from 'undici'
 
 export type ExchangeFailure = 'timeout' | 'reset' | 'refused' | 'dns' | 'tls' | 'bad_body'
@@ -25,64 +26,87 @@ const maxAnswerBytes = 256 * 1024
 
 /** Never rejects: every way an exchange can end is a value. Redirects are not followed. */
 export function exchange(dispatcher: Dispatcher, call: Call): Promise<Exchange> {
+  const { origin, path, headers, body, timeoutMs } = call
   return new Promise((resolve) => {
-    let controller: Dispatcher.DispatchController | undefined
-    let settled = false
-    let statusCode = 0
-    let retryAfter: string | undefined
-    let receivedBytes = 0
-    const chunks: Buffer[] = []
-
-    function settle(result: Exchange): void {
-      if (settled) return
-      settled = true
-      clearTimeout(timer)
-      resolve(result)
-    }
-
-    function fail(reason: ExchangeFailure, cause: unknown): void {
-      settle({ kind: 'failed', sent: controller !== undefined, reason, cause })
-    }
-
-    function abandon(reason: ExchangeFailure, message: string): void {
-      const cause = new Error(message)
-      fail(reason, cause)
-      controller?.abort(cause)
-    }
-
-    const timer = setTimeout(
-      () => abandon('timeout', `no complete answer within ${Math.round(call.timeoutMs)} ms`),
-      call.timeoutMs,
-    )
-
-    const { origin, path, headers, body } = call
-    dispatcher.dispatch(
-      { origin, path, method: 'POST', headers, body },
-      {
-        onRequestStart(started) {
-          // Given up while waiting for a connection, and said so: now nothing may be sent any more.
-          if (settled) started.abort(new Error('given up before it was sent'))
-          else controller = started
-        },
-        onResponseStart(_controller, status, answerHeaders) {
-          statusCode = status
-          const value = answerHeaders['retry-after']
-          retryAfter = Array.isArray(value) ? value[0] : value
-        },
-        onResponseData(_controller, chunk) {
-          receivedBytes += chunk.length
-          if (receivedBytes > maxAnswerBytes) abandon('bad_body', `the answer is longer than ${maxAnswerBytes} bytes`)
-          else chunks.push(chunk)
-        },
-        onResponseEnd() {
-          settle({ kind: 'answered', statusCode, retryAfter, body: Buffer.concat(chunks).toString() })
-        },
-        onResponseError(_controller, error) {
-          fail(controller === undefined ? reasonBeforeSending(error) : reasonAfterSending(error), error)
-        },
-      },
-    )
+    dispatcher.dispatch({ origin, path, method: 'POST', headers, body }, new PendingExchange(timeoutMs, resolve))
   })
+}
+
+/** What is known of an exchange while it lasts. One object and no closures, as every create makes two of them. */
+class PendingExchange implements Dispatcher.DispatchHandler {
+  private readonly timeoutMs: number
+  private readonly timer: NodeJS.Timeout
+  private readonly resolve: (exchange: Exchange) => void
+  private settled = false
+  private controller: Dispatcher.DispatchController | undefined
+  private statusCode = 0
+  private retryAfter: string | undefined
+  private receivedBytes = 0
+  /** Nearly always one. */
+  private readonly chunks: Buffer[] = []
+
+  constructor(timeoutMs: number, resolve: (exchange: Exchange) => void) {
+    this.timeoutMs = timeoutMs
+    this.resolve = resolve
+    this.timer = setTimeout(abandonInTime, timeoutMs, this)
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Given up while waiting for a connection, and said so: now nothing may be sent any more.
+    if (this.settled) controller.abort(new Error('given up before it was sent'))
+    else this.controller = controller
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number, headers: IncomingHttpHeaders): void {
+    this.statusCode = statusCode
+    const value = headers['retry-after']
+    this.retryAfter = Array.isArray(value) ? value[0] : value
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.receivedBytes += chunk.length
+    if (this.receivedBytes > maxAnswerBytes) {
+      this.abandon('bad_body', `the answer is longer than ${maxAnswerBytes} bytes`)
+    } else {
+      this.chunks.push(chunk)
+    }
+  }
+
+  onResponseEnd(): void {
+    const { statusCode, retryAfter, chunks } = this
+    const [first] = chunks
+    const body = first !== undefined && chunks.length === 1 ? first : Buffer.concat(chunks)
+    this.settle({ kind: 'answered', statusCode, retryAfter, body: body.toString() })
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.fail(this.controller === undefined ? reasonBeforeSending(error) : reasonAfterSending(error), error)
+  }
+
+  abandonInTime(): void {
+    this.abandon('timeout', `no complete answer within ${Math.round(this.timeoutMs)} ms`)
+  }
+
+  private settle(result: Exchange): void {
+    if (this.settled) return
+    this.settled = true
+    clearTimeout(this.timer)
+    this.resolve(result)
+  }
+
+  private fail(reason: ExchangeFailure, cause: unknown): void {
+    this.settle({ kind: 'failed', sent: this.controller !== undefined, reason, cause })
+  }
+
+  private abandon(reason: ExchangeFailure, message: string): void {
+    const cause = new Error(message)
+    this.fail(reason, cause)
+    this.controller?.abort(cause)
+  }
+}
+
+function abandonInTime(pending: PendingExchange): void {
+  pending.abandonInTime()
 }
 
 function codeOf(error: Error): string {

@@ -1,13 +1,5 @@
 /** What keeps a partner in trouble from being overrun, and us from waiting for it. Both refuse before anything is sent. */
-import {
-  BrokenCircuitError,
-  BulkheadRejectedError,
-  bulkhead,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhenResult,
-} from 'cockatiel'
+import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult } from 'cockatiel'
 import type { CardApi } from './card-api.ts'
 import type { Outcome, Result } from './outcome.ts'
 
@@ -26,7 +18,7 @@ const notAdmitted: Outcome = { kind: 'not-admitted', result: 'refused' }
 /** Opens after a run of transport failures. A question for a status is the probe; a create never is. */
 export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitStateName) => void): CardApi {
   const breaker = circuitBreaker(
-    handleWhenResult((outcome) => transportFailures.includes((outcome as Outcome).result)),
+    handleWhenResult((outcome) => isTransportFailure(outcome as Outcome)),
     { halfOpenAfter: halfOpenAfterMs, breaker: new ConsecutiveBreaker(consecutiveFailures) },
   )
   breaker.onStateChange((state) => {
@@ -34,7 +26,15 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
     else onState(state === CircuitState.HalfOpen ? 'half_open' : 'open')
   })
 
+  /** Whether a run of failures may have begun. While none has, a success is no news to the breaker. */
+  let hasFailed = false
+
   async function admit(call: () => Promise<Outcome>): Promise<Outcome> {
+    if (breaker.state === CircuitState.Closed) {
+      const outcome = await call()
+      if (hasFailed || isTransportFailure(outcome)) await learn(outcome)
+      return outcome
+    }
     // Somebody else's probe is under way. To wait for it could take longer than whoever calls has time.
     if (breaker.state === CircuitState.HalfOpen) return notAdmitted
     try {
@@ -45,30 +45,61 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
     }
   }
 
+  /** What ends after the circuit has opened says nothing new, and must not be taken for a probe. */
+  async function learn(outcome: Outcome): Promise<void> {
+    hasFailed = isTransportFailure(outcome)
+    if (breaker.state === CircuitState.Closed) await breaker.execute(() => outcome)
+  }
+
   const requestStatus: CardApi['requestStatus'] = (requestId, context) =>
     admit(() => cardApi.requestStatus(requestId, context))
 
+  const addClient: CardApi['addClient'] = (request, context) => admit(() => cardApi.addClient(request, context))
+
+  async function addAfterProbe(...[request, context]: Parameters<CardApi['addClient']>): Promise<Outcome> {
+    await requestStatus(request.requestId, context)
+    return breaker.state === CircuitState.Closed ? addClient(request, context) : notAdmitted
+  }
+
   return {
     requestStatus,
-    async addClient(request, context) {
-      if (breaker.state !== CircuitState.Closed) await requestStatus(request.requestId, context)
-      if (breaker.state !== CircuitState.Closed) return notAdmitted
-      return admit(() => cardApi.addClient(request, context))
-    },
+    addClient: (request, context) =>
+      (breaker.state === CircuitState.Closed ? addClient : addAfterProbe)(request, context),
   }
 }
 
-/** Runs the work, or says at once that there is no room for it. */
-export type Bulkhead = <T>(work: () => Promise<T>, onFull: () => Error) => Promise<T>
+function isTransportFailure({ result }: Outcome): boolean {
+  return transportFailures.includes(result)
+}
 
-/** At most `limit` creates in flight, and no queue behind them: a caller that is refused can go elsewhere. */
+/** Places for creates in flight, and no queue behind them: a caller that is refused can go elsewhere. */
+export interface Bulkhead {
+  /** Takes a place; false where there is none. */
+  enter(): boolean
+  leave(): void
+  /** Resolves when nobody holds a place. */
+  idle(): Promise<void>
+}
+
 export function createBulkhead(limit: number): Bulkhead {
-  const policy = bulkhead(limit, 0)
-  return async (work, onFull) => {
-    try {
-      return await policy.execute(work)
-    } catch (error) {
-      throw error instanceof BulkheadRejectedError ? onFull() : error
-    }
+  let inFlight = 0
+  let emptied: PromiseWithResolvers<void> | undefined
+  return {
+    enter() {
+      if (inFlight >= limit) return false
+      inFlight++
+      return true
+    },
+    leave() {
+      if (--inFlight > 0) return
+      emptied?.resolve()
+      emptied = undefined
+    },
+    async idle() {
+      while (inFlight > 0) {
+        emptied ??= Promise.withResolvers()
+        await emptied.promise
+      }
+    },
   }
 }

@@ -41,7 +41,8 @@ export function createSigner(scheme: SignatureScheme, credentials: Credentials):
 
   function sign(path: string, body: Buffer): SignatureHeaders {
     const signing = begin(path)
-    for (const piece of cut(body, pieceBytes)) signing.update(piece)
+    if (body.length <= pieceBytes) signing.update(body)
+    else for (const piece of cut(body, pieceBytes)) signing.update(piece)
     return signing.headers()
   }
 

@@ -34,7 +34,7 @@ export default fp(
 
     // Fastify's onResponse does not run for an answer that nobody was there to take; `close` always comes.
     app.addHook('onRequest', (request, reply, done) => {
-      reply.raw.once('close', () => record(request, reply))
+      reply.raw.on('close', () => record(request, reply))
       done()
     })
   },

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { findUnmetRequirements, type Requirements } from '../../src/clients/requirements.ts'
+import { createRequirementsCheck, type Requirements } from '../../src/clients/requirements.ts'
 import type { Region } from '../../src/partner/regions.ts'
 
 const everything = {
@@ -63,18 +63,18 @@ for (const region of ['uz', 'kz', 'kg'] as const) {
 
     t.test(`${region} requires ${expected.length} members beyond phone for product ${productId}`, async (t) => {
       const settings = requirements({ region, defaultProductId: productId })
-      const errors = findUnmetRequirements({ phone: everything.phone }, settings)
+      const errors = createRequirementsCheck(settings)({ phone: everything.phone })
       t.strictSame(errors.map(({ pointer }) => pointer).sort(), [...expected].sort(), 'all are named at once')
       t.ok(errors.every(({ message }) => message === 'is required by FreedomPay for this product and region'))
-      t.strictSame(findUnmetRequirements(everything, settings), [], 'nothing else is required')
+      t.strictSame(createRequirementsCheck(settings)(everything), [], 'nothing else is required')
       for (const pointer of expected) {
-        const missing = findUnmetRequirements(without(pointer), settings).map((error) => error.pointer)
+        const missing = createRequirementsCheck(settings)(without(pointer)).map((error) => error.pointer)
         t.strictSame(missing, [pointer])
       }
     })
 
     t.test(`${region} requires the same of a caller that asks for product ${productId}`, async (t) => {
-      const errors = findUnmetRequirements({ productId }, requirements({ region, defaultProductId: 4000 }))
+      const errors = createRequirementsCheck(requirements({ region, defaultProductId: 4000 }))({ productId })
       t.strictSame(errors.map(({ pointer }) => pointer).sort(), [...expected].sort())
     })
   }
@@ -83,48 +83,48 @@ for (const region of ['uz', 'kz', 'kg'] as const) {
 t.test('a product that nobody has described requires only what its region does', async (t) => {
   const settings = requirements({ region: 'kz', defaultProductId: 4000 })
   t.strictSame(
-    findUnmetRequirements({}, settings).map(({ pointer }) => pointer),
+    createRequirementsCheck(settings)({}).map(({ pointer }) => pointer),
     kzPage,
   )
 })
 
 t.test('the members of the settings are required as well, each named once', async (t) => {
   const settings = requirements({ region: 'kz', defaultProductId: 2000, alsoRequired: ['email', 'type', 'document'] })
-  const pointers = findUnmetRequirements({}, settings).map(({ pointer }) => pointer)
+  const pointers = createRequirementsCheck(settings)({}).map(({ pointer }) => pointer)
   t.strictSame(pointers, [...kzPage, '/email', '/document'])
-  t.strictSame(findUnmetRequirements({ ...everything, email: 'a@example.com' }, settings), [])
+  t.strictSame(createRequirementsCheck(settings)({ ...everything, email: 'a@example.com' }), [])
 })
 
 t.test('false is a value, and null is left to the schema', async (t) => {
   const settings = requirements({ alsoRequired: ['resident', 'email'] })
-  t.strictSame(findUnmetRequirements({ resident: false, email: null }, settings), [])
+  t.strictSame(createRequirementsCheck(settings)({ resident: false, email: null }), [])
 })
 
 t.test('an address that is no object has none of its members', async (t) => {
   const settings = requirements({ region: 'kg' })
   for (const registrationAddress of [undefined, null, 'Tashkent', 5]) {
-    const pointers = findUnmetRequirements({ ...everything, registrationAddress }, settings).map((e) => e.pointer)
+    const pointers = createRequirementsCheck(settings)({ ...everything, registrationAddress }).map((e) => e.pointer)
     t.equal(pointers.length, 5)
     t.ok(pointers.every((pointer) => pointer.startsWith('/registrationAddress/')))
   }
 })
 
 t.test('a product of another type is left to the schema, and the default one decides what is required', async (t) => {
-  const errors = findUnmetRequirements({ productId: '2000' }, requirements({ region: 'kg' }))
+  const errors = createRequirementsCheck(requirements({ region: 'kg' }))({ productId: '2000' })
   t.equal(errors.filter(({ pointer }) => pointer !== '/productId').length, walletCard.length)
 })
 
 t.test('only products and branches of the allow-lists are taken, and the message names those', async (t) => {
   const settings = requirements({ allowedProductIds: new Set([1000, 2000]), allowedBranchIds: new Set(['a', 'b']) })
-  t.strictSame(findUnmetRequirements({ productId: 2000, branchId: 'b' }, settings), [])
-  t.strictSame(findUnmetRequirements({ productId: 3000, branchId: 'c' }, settings), [
+  t.strictSame(createRequirementsCheck(settings)({ productId: 2000, branchId: 'b' }), [])
+  t.strictSame(createRequirementsCheck(settings)({ productId: 3000, branchId: 'c' }), [
     { pointer: '/productId', message: 'must be one of: 1000, 2000' },
     { pointer: '/branchId', message: 'must be one of: a, b' },
   ])
 })
 
 t.test('without an allow-list no branch is taken', async (t) => {
-  t.strictSame(findUnmetRequirements({ branchId: 'a' }, requirements({})), [
+  t.strictSame(createRequirementsCheck(requirements({}))({ branchId: 'a' }), [
     { pointer: '/branchId', message: 'must be one of: (none is allowed here; leave it out)' },
   ])
 })

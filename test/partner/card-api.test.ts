@@ -39,7 +39,7 @@ async function startCardApi(
 ) {
   const peer = await startPeer(t, answer)
   const { origin } = peer
-  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs, callTimeoutMs: longMs })
+  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs })
   t.teardown(() => dispatcher.destroy())
   const logs: Record<string, unknown>[] = []
   const log = createLogger('trace', { write: (line: string) => void logs.push(JSON.parse(line)) })
@@ -267,7 +267,7 @@ t.test('a deadline that has passed lets nothing be sent, not even on an open con
 
 t.test('a partner that nobody can reach is one line and one observation', async (t) => {
   const origin = 'http://card-api.invalid'
-  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs, callTimeoutMs: longMs })
+  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs })
   t.teardown(() => dispatcher.destroy())
   const { cardApi, context, logs, observed } = await startCardApi(t, () => {}, { dispatcher, origin })
   t.match(await cardApi.addClient(encodeRequest(request), context()), { kind: 'not-sent', result: 'dns' })

@@ -12,8 +12,8 @@ const longMs = 30_000
 /** For what must run out. */
 const shortMs = 150
 
-function dispatcherFor(t: Test, origin: string, settings: { connectTimeoutMs?: number; callTimeoutMs?: number } = {}) {
-  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs, callTimeoutMs: longMs, ...settings })
+function dispatcherFor(t: Test, origin: string, settings: { connectTimeoutMs?: number } = {}) {
+  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs, ...settings })
   t.teardown(() => dispatcher.destroy())
   return dispatcher
 }
@@ -213,11 +213,13 @@ t.test('a connection that a call was given up on is not used again', async (t) =
   t.equal(peer.connections, 2)
 })
 
-t.test('the time-outs of the dispatcher are a backstop behind that of the call', async (t) => {
+t.test('a time-out of another dispatcher’s own is a time-out, too', async (t) => {
   const silent = await startPeer(t, () => {})
   const stuck = await startPeer(t, (socket) => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{'))
   const ends = await Promise.all(
-    [silent, stuck].map(({ origin }) => exchange(dispatcherFor(t, origin, { callTimeoutMs: 1 }), callTo(origin))),
+    [silent, stuck].map(({ origin }) =>
+      exchange(poolFor(t, origin, { headersTimeout: 1, bodyTimeout: 1 }), callTo(origin)),
+    ),
   )
   const codes = ['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']
   for (const [i, ended] of ends.entries()) {

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { EncodedRequest } from '../../src/partner/encode.ts'
 import type { Outcome, Result } from '../../src/partner/outcome.ts'
@@ -141,26 +142,33 @@ t.test('what a call throws is not swallowed', async (t) => {
   await t.rejects(add(), fault)
 })
 
-t.test('a bulkhead runs as many as it has places, refuses the next, and has the place again afterwards', async (t) => {
+t.test('a bulkhead has as many places as it is told, and has one again when it is left', (t) => {
   const bulkhead = createBulkhead(2)
-  const gate = createGate()
-  const full = () => new Error('full')
-  const running = [1, 2].map((value) => bulkhead(() => gate.passed.then(() => value), full))
-  let isStarted = false
-  await t.rejects(
-    bulkhead(async () => {
-      isStarted = true
-    }, full),
-    { message: 'full' },
-  )
-  t.equal(isStarted, false)
-  gate.open()
-  t.strictSame(await Promise.all(running), [1, 2])
-  await t.rejects(
-    bulkhead(() => Promise.reject(new Error('its own')), full),
-    { message: 'its own' },
-  )
-  t.equal(await bulkhead(async () => 'again', full), 'again')
+  t.strictSame([bulkhead.enter(), bulkhead.enter(), bulkhead.enter()], [true, true, false])
+  bulkhead.leave()
+  t.strictSame([bulkhead.enter(), bulkhead.enter()], [true, false])
+  t.end()
+})
+
+t.test('a bulkhead is idle once all its places are free, those that were taken meanwhile too', async (t) => {
+  const bulkhead = createBulkhead(2)
+  await bulkhead.idle()
+  let isIdle = false
+  bulkhead.enter()
+  const idle = Promise.all([bulkhead.idle(), bulkhead.idle()]).then(() => {
+    isIdle = true
+  })
+  bulkhead.enter()
+  bulkhead.leave()
+  await nextTurn()
+  t.notOk(isIdle)
+  bulkhead.leave()
+  bulkhead.enter()
+  await nextTurn()
+  t.notOk(isIdle, 'the place was taken again before anybody was told')
+  bulkhead.leave()
+  await idle
+  t.ok(isIdle)
 })
 
 t.test('a partner that is down opens the circuit of the service, and one that is back closes it', async (t) => {
