@@ -23,9 +23,9 @@ const neverLogged = [
   'secretKey',
 ]
 
-/** A line is written within this, or with others as soon as they fill a page: a system call for each would cost more than the line. */
+/** A line is written within this, or with others as soon as they fill a few pages: a system call for each would cost more than the line. */
 const flushEveryMs = 100
-const pageBytes = 4096
+const pageBytes = 12 * 1024
 
 /** Standard output, written in the background. What is still held is written when the process exits by itself. */
 function openStdout(): DestinationStream {

@@ -1,5 +1,6 @@
 /** Every metric of the service, on a registry of its own. No label ever holds a value of a caller's. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { createBatchedCounter, createBatchedHistogram, type Observe } from './batched-metrics.ts'
 import type { UnresolvedStats } from './ledger/ledger.ts'
 import type { PartnerObserver } from './partner/card-api.ts'
 import { results } from './partner/outcome.ts'
@@ -45,8 +46,9 @@ export interface BuildInfo {
 
 export interface Metrics {
   readonly registry: Registry
-  readonly httpRequestDuration: Histogram<'method' | 'route' | 'status_code'>
-  readonly clientsCreate: Counter<'outcome'>
+  /** In seconds. */
+  readonly observeHttpRequest: Observe<'method' | 'route' | 'status_code'>
+  readonly countCreate: (outcome: CreateOutcome) => void
   readonly partnerRetries: Counter<'reason'>
   readonly idempotency: Counter<'result'>
   readonly setCircuitState: (state: CircuitStateName) => void
@@ -61,7 +63,7 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
   // Gauges with the name of a counter, which promtool refuses; what they add up is there by type.
   for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`)
 
-  const httpRequestDuration = new Histogram({
+  const { observe: observeHttpRequest } = createBatchedHistogram({
     name: 'http_request_duration_seconds',
     help: 'Time from the arrival of a request to the end of its answer, by route pattern',
     labelNames: ['method', 'route', 'status_code'],
@@ -69,15 +71,13 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
     registers,
   })
 
-  const clientsCreate = new Counter({
-    name: 'clients_create_total',
-    help: 'Creates by what the caller was told',
-    labelNames: ['outcome'],
-    registers,
-  })
-  for (const outcome of createOutcomes) clientsCreate.inc({ outcome }, 0)
+  const countCreate = createBatchedCounter(
+    { name: 'clients_create_total', help: 'Creates by what the caller was told', registers },
+    'outcome',
+    createOutcomes,
+  )
 
-  const partnerRequestDuration = new Histogram({
+  const { histogram: partnerRequestDuration, observe: observePartnerCall } = createBatchedHistogram({
     name: 'partner_request_duration_seconds',
     help: 'Time of one call to FreedomPay, from start to last byte, by what came of it',
     labelNames: ['operation', 'result'],
@@ -138,8 +138,8 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
 
   return {
     registry,
-    httpRequestDuration,
-    clientsCreate,
+    observeHttpRequest,
+    countCreate,
     partnerRetries,
     idempotency,
     setCircuitState,
@@ -149,7 +149,7 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
       },
       ended(operation: Operation, result, seconds) {
         inFlight--
-        partnerRequestDuration.observe({ operation, result }, seconds)
+        observePartnerCall({ operation, result }, seconds)
       },
     },
   }

@@ -88,7 +88,7 @@ export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: Creat
     const context = { startedAt, deadlineAt: startedAt + settings.deadlineMs, waitMs, log }
 
     const { isClaimed, row } = await claim(command, context)
-    if (isClaimed) return send(command, row, context)
+    if (isClaimed) return await send(command, row, context)
     if (row.fingerprint !== fingerprint) throw keyReused(requestId)
     if (isFinal(row.state)) return { row, how: 'replayed' }
     if (row.state === 'sent' && !row.isOverdue) throw inProgress(requestId)
@@ -110,7 +110,8 @@ export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: Creat
     const request = encodeRequest(toAddClientRequest(body, requestId, settings.defaults))
     // What is sent is in `request`.
     forgetDocument(body)
-    return conclude(command, row, await pursuit.send(request, { ...context, isRepeated: row.claims > 1 }), 'new')
+    const ended = await pursuit.send(request, { ...context, isRepeated: row.claims > 1 })
+    return await conclude(command, row, ended, 'new')
   }
 
   /**

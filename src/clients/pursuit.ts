@@ -56,9 +56,12 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
   }
 
   async function send(request: EncodedRequest, context: PursuitContext): Promise<Ended> {
-    let outcome = await sendUntilTaken(request, context)
     let isResend = false
     for (;;) {
+      let outcome = await sendOnce(request, context)
+      if (outcome.kind === 'not-sent' || outcome.kind === 'throttled') {
+        outcome = await repeatUntilTaken(outcome, request, context)
+      }
       switch (outcome.kind) {
         case 'rejected': {
           if (!isResend && !context.isRepeated) return toRejected(outcome)
@@ -67,9 +70,9 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
           return found.status === 'never-arrived' ? toRejected(outcome) : found
         }
         case 'created':
-          return find(request.requestId, 'created', context)
+          return await find(request.requestId, 'created', context)
         case 'processing':
-          return find(request.requestId, 'processing', context)
+          return await find(request.requestId, 'processing', context)
         case 'not-sent':
         case 'not-admitted':
         case 'misconfigured':
@@ -92,22 +95,23 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
       }
       countRetry('no_such_request')
       isResend = true
-      outcome = await sendUntilTaken(request, context)
     }
   }
 
-  /** One send, repeated while the partner provably did not take it and the deadline allows. */
-  async function sendUntilTaken(request: EncodedRequest, context: PursuitContext): Promise<Outcome> {
-    let tries = 0
-    for (;;) {
-      tries += 1
-      const now = performance.now()
-      const deadlineAt = now + (context.deadlineAt - now) * shareOfASend
-      const outcome = await cardApi.addClient(request, { deadlineAt, log: context.log })
+  function sendOnce(request: EncodedRequest, { deadlineAt, log }: PursuitContext): Promise<Outcome> {
+    const now = performance.now()
+    return cardApi.addClient(request, { deadlineAt: now + (deadlineAt - now) * shareOfASend, log })
+  }
+
+  /** Sends again while the partner provably did not take it and the deadline allows. */
+  async function repeatUntilTaken(first: Outcome, request: EncodedRequest, context: PursuitContext): Promise<Outcome> {
+    let outcome = first
+    for (let tries = 1; ; tries++) {
       const pauseMs = pauseBeforeRetry(outcome, tries)
       if (pauseMs === undefined || performance.now() + pauseMs >= context.deadlineAt) return outcome
       countRetry(outcome.kind === 'throttled' ? 'throttled' : outcome.result)
       await sleep(pauseMs)
+      outcome = await sendOnce(request, context)
     }
   }
 

@@ -113,7 +113,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
 
 function countResult(metrics: Metrics, outcome: CreateOutcome, status: IdempotencyStatus | undefined): void {
   if (status !== undefined) metrics.idempotency.inc({ result: status })
-  metrics.clientsCreate.inc({ outcome: status === undefined || status === 'new' ? outcome : 'replayed' })
+  metrics.countCreate(status === undefined || status === 'new' ? outcome : 'replayed')
 }
 
 function countProblem(metrics: Metrics, { code, headers }: Problem): void {

@@ -1,7 +1,7 @@
 /** FreedomPay's Card API: serialise once, sign those bytes, send them, judge the answer. It knows no retries and no story. */
 import type { Dispatcher } from 'undici'
 import { largeBodyBytes, type Turn } from '../turnstile.ts'
-import type { EncodedRequest } from './encode.ts'
+import { type EncodedRequest, encodeStatusRequest } from './encode.ts'
 import { type Exchange, exchange } from './exchange.ts'
 import { classify, type Outcome, type PartnerCodes, type Result } from './outcome.ts'
 import { type Operation, paths } from './schema.ts'
@@ -67,8 +67,7 @@ export function createCardApi(parts: CardApiParts): CardApi {
 
   return {
     addClient: ({ body }, context) => call('add', body, context),
-    requestStatus: (requestId, context) =>
-      call('status', Buffer.from(JSON.stringify({ request_id: requestId })), context),
+    requestStatus: (requestId, context) => call('status', encodeStatusRequest(requestId), context),
   }
 }
 

@@ -14,6 +14,11 @@ export function encodeRequest(request: AddClientRequest): EncodedRequest {
   return { requestId: request.request_id, body }
 }
 
+/** A UUID needs no escapes. */
+export function encodeStatusRequest(requestId: string): Buffer {
+  return Buffer.from(`{"request_id":"${requestId}"}`, 'latin1')
+}
+
 /** Stands nowhere else in the text: within a value its quotes would be escaped. */
 const emptyDocument = '"document":""'
 

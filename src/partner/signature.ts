@@ -2,7 +2,7 @@
  * The two signatures of FreedomPay's introductions. This is the only file that sees the secret key; it lives in a closure.
  * `jws`: docs.freedompay.kz/doc-760202. `sign`: docs.freedompay.kg/doc-833009.
  */
-import { createHash, createHmac, createSecretKey, randomUUID, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, hash, randomUUID, timingSafeEqual } from 'node:crypto'
 import type { Turn } from '../turnstile.ts'
 
 export type SignatureScheme = 'jws' | 'sign'
@@ -21,7 +21,14 @@ export interface Sign {
   inTurns(path: string, body: Buffer, turn: Turn): Promise<SignatureHeaders>
 }
 
-/** The signature of one call, fed piece by piece. */
+/** How a scheme signs. */
+interface Scheme {
+  /** A body that is there as a whole and short. */
+  sign(path: string, body: Buffer): SignatureHeaders
+  /** A body that is fed piece by piece. */
+  begin(path: string): Signing
+}
+
 interface Signing {
   update(piece: Buffer): void
   headers(): SignatureHeaders
@@ -36,18 +43,18 @@ function* cut(body: Buffer, size: number): Generator<Buffer> {
   for (let start = 0; start < body.length; start += size) yield body.subarray(start, start + size)
 }
 
-export function createSigner(scheme: SignatureScheme, credentials: Credentials): Sign {
-  const begin = scheme === 'jws' ? prepareJws(credentials) : prepareHash(credentials)
+export function createSigner(schemeName: SignatureScheme, credentials: Credentials): Sign {
+  const scheme = schemeName === 'jws' ? prepareJws(credentials) : prepareHash(credentials)
 
   function sign(path: string, body: Buffer): SignatureHeaders {
-    const signing = begin(path)
-    if (body.length <= pieceBytes) signing.update(body)
-    else for (const piece of cut(body, pieceBytes)) signing.update(piece)
+    if (body.length <= pieceBytes) return scheme.sign(path, body)
+    const signing = scheme.begin(path)
+    for (const piece of cut(body, pieceBytes)) signing.update(piece)
     return signing.headers()
   }
 
   async function inTurns(path: string, body: Buffer, turn: Turn): Promise<SignatureHeaders> {
-    const signing = begin(path)
+    const signing = scheme.begin(path)
     for (const slice of cut(body, sliceBytes)) {
       await turn()
       for (const piece of cut(slice, pieceBytes)) signing.update(piece)
@@ -59,8 +66,9 @@ export function createSigner(scheme: SignatureScheme, credentials: Credentials):
 }
 
 /** Detached JWS (RFC 7515, appendix F): `X-JWS-Signature: <protected header>..<signature>`, HS512. */
-function prepareJws({ authId, secretKey }: Credentials): (path: string) => Signing {
+function prepareJws({ authId, secretKey }: Credentials): Scheme {
   const key = createSecretKey(secretKey, 'utf8')
+  const signShort = prepareShortHmac(secretKey)
   const protectedHeaders = new Map<string, string>()
 
   function protectedHeaderOf(path: string): string {
@@ -74,28 +82,69 @@ function prepareJws({ authId, secretKey }: Credentials): (path: string) => Signi
     return encoded
   }
 
-  return (path) => {
-    const protectedHeader = protectedHeaderOf(path)
-    const hmac = createHmac('sha512', key).update(`${protectedHeader}.`)
-    return {
-      update: (piece) => hmac.update(piece.toString('base64url'), 'latin1'),
-      headers: () => ({ 'x-jws-signature': `${protectedHeader}..${hmac.digest('base64url')}` }),
-    }
+  return {
+    sign(path, body) {
+      const protectedHeader = protectedHeaderOf(path)
+      return {
+        'x-jws-signature': `${protectedHeader}..${signShort(`${protectedHeader}.${body.toString('base64url')}`)}`,
+      }
+    },
+    begin(path) {
+      const protectedHeader = protectedHeaderOf(path)
+      const hmac = createHmac('sha512', key).update(`${protectedHeader}.`)
+      return {
+        update: (piece) => hmac.update(piece.toString('base64url'), 'latin1'),
+        headers: () => ({ 'x-jws-signature': `${protectedHeader}..${hmac.digest('base64url')}` }),
+      }
+    },
+  }
+}
+
+const blockBytes = 128
+const digestBytes = 64
+
+/**
+ * HMAC-SHA-512 (RFC 2104) of an ASCII text, in Base64url. Two hashes at one stroke cost half of what it takes to prepare Node's
+ * object for a text of a kilobyte.
+ */
+function prepareShortHmac(secretKey: string): (text: string) => string {
+  const secret = Buffer.from(secretKey)
+  const key = Buffer.alloc(blockBytes)
+  ;(secret.length > blockBytes ? hash('sha512', secret, 'buffer') : secret).copy(key)
+  const innerPad = key.map((byte) => byte ^ 0x36)
+  /** The pads, each followed by what it is hashed with. */
+  let inner = Buffer.concat([innerPad, Buffer.alloc(blockBytes * 32)])
+  const outer = Buffer.concat([key.map((byte) => byte ^ 0x5c), Buffer.alloc(digestBytes)])
+  return (text) => {
+    const length = blockBytes + text.length
+    if (length > inner.length) inner = Buffer.concat([innerPad, Buffer.alloc(2 * text.length)])
+    inner.write(text, blockBytes, 'latin1')
+    outer.write(hash('sha512', inner.subarray(0, length), 'latin1'), blockBytes, 'latin1')
+    return hash('sha512', outer, 'base64url')
   }
 }
 
 /** `Sign`: lower-case hex SHA-256 of the body immediately followed by the secret key. `Request-Id` is new for each call. */
-function prepareHash({ authId, secretKey }: Credentials): () => Signing {
-  return () => {
-    const hash = createHash('sha256')
+function prepareHash({ authId, secretKey }: Credentials): Scheme {
+  function begin(): Signing {
+    const sha256 = createHash('sha256')
     return {
-      update: (piece) => hash.update(piece),
+      update: (piece) => sha256.update(piece),
       headers: () => ({
         'request-id': randomUUID(),
         'auth-id': authId,
-        sign: hash.update(secretKey).digest('hex'),
+        sign: sha256.update(secretKey).digest('hex'),
       }),
     }
+  }
+
+  return {
+    sign(_path, body) {
+      const signing = begin()
+      signing.update(body)
+      return signing.headers()
+    },
+    begin,
   }
 }
 

@@ -6,7 +6,7 @@ import { statusByHand } from './error-handler.ts'
 import { parseTraceId } from './request-id.ts'
 
 export interface HttpMetricsOptions {
-  readonly metrics: Pick<Metrics, 'httpRequestDuration'>
+  readonly metrics: Pick<Metrics, 'observeHttpRequest'>
 }
 
 /** nginx's number for "client closed request"; nobody ever receives it. */
@@ -19,7 +19,7 @@ export default fp(
       const answeredWith = statusByHand(reply.raw) ?? (reply.raw.writableFinished ? reply.statusCode : undefined)
       const statusCode = answeredWith ?? hungUpStatusCode
       const route = (request.is404 ? undefined : request.routeOptions.url) ?? 'unmatched'
-      metrics.httpRequestDuration.observe({ method, route, status_code: statusCode }, reply.elapsedTime / 1000)
+      metrics.observeHttpRequest({ method, route, status_code: statusCode }, reply.elapsedTime / 1000)
       request.log.info(
         {
           method,

@@ -1,4 +1,4 @@
-import { createHash, createHmac } from 'node:crypto'
+import { createHash, createHmac, randomBytes } from 'node:crypto'
 import t from 'tap'
 import { createSigner, isSignedBy, type SignatureScheme } from '../../src/partner/signature.ts'
 
@@ -32,6 +32,22 @@ t.test('jws is the compact serialisation without its payload (RFC 7515, appendix
     t.equal(signature, base64url(createHmac('sha512', Buffer.from(secretKey)).update(complete).digest()))
     t.match(signature, /^[A-Za-z0-9_-]{86}$/, '64 bytes without padding')
   }
+})
+
+t.test('jws is HMAC-SHA-512 whatever the lengths of the key and the body', async (t) => {
+  const keyLengths = [1, 64, 127, 128, 129, 300]
+  const bodyLengths = [0, 1, 111, 112, 1000, 3000, 20_000, 48 * 1024, 48 * 1024 + 1, 100, 200_000]
+  for (const keyLength of keyLengths) {
+    const secretKey = randomBytes(keyLength).toString('latin1')
+    const sign = createSigner('jws', { authId: '1', secretKey })
+    for (const bodyLength of bodyLengths) {
+      const bytes = randomBytes(bodyLength)
+      const [header = '', , signature] = sign(path, bytes)['x-jws-signature']?.split('.') ?? []
+      const expected = createHmac('sha512', Buffer.from(secretKey)).update(`${header}.${bytes.toString('base64url')}`)
+      if (signature !== expected.digest('base64url')) t.fail(`key of ${keyLength}, body of ${bodyLength} bytes`)
+    }
+  }
+  t.pass(`${keyLengths.length * bodyLengths.length} signatures are those of node:crypto's own HMAC`)
 })
 
 t.test('sign is the hash of the body followed by the secret key, in lower-case hex', async (t) => {

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
-import { Histogram, Registry } from 'prom-client'
+import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
+import { createBatchedHistogram } from '../../src/batched-metrics.ts'
 import { createLogger } from '../../src/logger.ts'
 import errorHandler, { answerClientError, sendProblem, toProblem } from '../../src/plugins/error-handler.ts'
 import httpMetrics from '../../src/plugins/http-metrics.ts'
@@ -19,7 +20,12 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
   const logs: Record<string, unknown>[] = []
   const log = createLogger('info', { write: (line: string) => void logs.push(JSON.parse(line)) })
   const labelNames = ['method', 'route', 'status_code'] as const
-  const httpRequestDuration = new Histogram({ name: 'seconds', help: 'x', labelNames, registers: [new Registry()] })
+  const { histogram, observe } = createBatchedHistogram({
+    name: 'seconds',
+    help: 'x',
+    labelNames,
+    registers: [new Registry()],
+  })
   const app = fastify({
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'reqId' }),
@@ -32,7 +38,7 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
   }) as unknown as FastifyInstance
   t.teardown(() => app.close())
   await app.register(requestId, { isSandbox: false })
-  await app.register(httpMetrics, { metrics: { httpRequestDuration } })
+  await app.register(httpMetrics, { metrics: { observeHttpRequest: observe } })
   await app.register(errorHandler)
   addRoutes(app)
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
@@ -42,7 +48,7 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
       () => logs.length,
       (lines) => lines >= count,
     )
-  return { app, url, logs, hasLines, httpRequestDuration }
+  return { app, url, logs, hasLines, histogram }
 }
 
 function codedError(code: string, statusCode?: number): Error {
@@ -186,7 +192,7 @@ t.test('a request that does not arrive in time is 408, under its own id, and one
   async function check([bytes, route, reqId]: (typeof rows)[number]) {
     const addRoutes = (app: FastifyInstance) => void app.post('/slow', async () => 'ok')
     // Time enough for a slow machine to read what is there, and for all rows at once.
-    const { url, logs, hasLines, httpRequestDuration } = await startApp(t, addRoutes, 800)
+    const { url, logs, hasLines, histogram } = await startApp(t, addRoutes, 800)
     const answer = await sendRawOnce(t, url, bytes)
     const problem = readProblem(t, answer, 408, 'invalid-request')
     t.strictSame(problem.errors, [{ pointer: '', message: 'the request did not arrive completely in time' }])
@@ -194,7 +200,7 @@ t.test('a request that does not arrive in time is 408, under its own id, and one
     await hasLines(1)
     t.match(logs, [{ level: 'info', msg: 'request', route, statusCode: 408, reqId }])
     t.equal(logs.length, 1)
-    const { values } = await httpRequestDuration.get()
+    const { values } = await histogram.get()
     const counts = values.filter(({ metricName }) => metricName === 'seconds_count')
     const labels = { method: 'POST', route: '/slow', status_code: 408 }
     t.match(counts, route === '/slow' ? [{ value: 1, labels }] : [])
