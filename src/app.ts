@@ -1,10 +1,10 @@
 /** The public listener, assembled. Nothing here reads a setting or listens. */
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
+import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { ClientRoutesOptions } from './clients/routes.ts'
 import { registerClientRoutes } from './clients/routes.ts'
 import { addDrainHooks, type Lifecycle } from './drain.ts'
-import { RequestLog } from './logger.ts'
+import { createRequestLogs } from './logger.ts'
 import type { Metrics } from './metrics.ts'
 import errorHandler, { answerClientError, sendProblem, toProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
@@ -35,7 +35,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     loggerInstance: log,
     // One line a request of our own, from http-metrics.
     logController: new LogController({ disableRequestLogging: true }),
-    childLoggerFactory: (_log, { reqId }) => new RequestLog(log, reqId as string) as unknown as FastifyBaseLogger,
+    childLoggerFactory: createRequestLogs(log),
     requestIdHeader: false,
     genReqId: generateRequestId,
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,

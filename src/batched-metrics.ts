@@ -27,7 +27,9 @@ export function createBatchedHistogram<Label extends string>(
   const histogram = new Histogram({ ...settings, collect: handOver })
 
   function handOver(): void {
-    for (const [i, labels] of labelsOf.entries()) histogram.observe(labels, values[i] as number)
+    for (let i = 0; i < values.length; i++) {
+      histogram.observe(labelsOf[i] as LabelValues<Label>, values[i] as number)
+    }
     labelsOf.length = 0
     values.length = 0
   }

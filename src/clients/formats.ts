@@ -43,11 +43,18 @@ const latestOffsetMs = 6 * 60 * 60 * 1000
 
 const daysInMonth = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 
-/** Whether a text is a calendar date (RFC 3339 full-date) that exists. */
-function isRealDate(text: string): boolean {
-  const match = /^(\d{4})-(\d{2})-(\d{2})$/.exec(text)
-  if (match === null) return false
-  const [year, month, day] = [Number(match[1]), Number(match[2]), Number(match[3])]
+const date = /^\d{4}-\d{2}-\d{2}$/
+
+/** Two decimal digits of a text. */
+function readTwo(text: string, at: number): number {
+  return (text.charCodeAt(at) - 48) * 10 + text.charCodeAt(at + 1) - 48
+}
+
+/** Whether a text begins with a calendar date (RFC 3339 full-date) that exists; its form has been checked. */
+function hasRealDate(text: string): boolean {
+  const year = readTwo(text, 0) * 100 + readTwo(text, 2)
+  const month = readTwo(text, 5)
+  const day = readTwo(text, 8)
   const isLeapDay = month === 2 && day === 29 && year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
   return isLeapDay || (day >= 1 && day <= (daysInMonth[month - 1] ?? 0))
 }
@@ -64,20 +71,21 @@ function todayAtTheLatest(): string {
 
 /** A calendar date that exists and has begun somewhere in FreedomPay's countries. */
 export function isPastDate(text: string): boolean {
-  return isRealDate(text) && text <= todayAtTheLatest()
+  return date.test(text) && hasRealDate(text) && text <= todayAtTheLatest()
 }
 
 const instant =
-  /^(\d{4}-\d{2}-\d{2})[Tt]([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d{1,9})?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/
+  /^\d{4}-\d{2}-\d{2}[Tt](?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
 
 const minutesOfDay = 24 * 60
 
 /** RFC 3339 date-time: the offset is mandatory, the day must exist, a leap second is the last one of a day in UTC. */
 export function isInstant(text: string): boolean {
-  const match = instant.exec(text)
-  if (match === null) return false
-  const [, date = '', hours, minutes, seconds, sign, offsetHours = '0', offsetMinutes = '0'] = match
-  const offset = Number(`${sign ?? ''}1`) * (Number(offsetHours) * 60 + Number(offsetMinutes))
-  const minuteInUtc = (Number(hours) * 60 + Number(minutes) - offset + minutesOfDay) % minutesOfDay
-  return isRealDate(date) && (seconds !== '60' || minuteInUtc === minutesOfDay - 1)
+  if (!instant.test(text) || !hasRealDate(text)) return false
+  if (readTwo(text, 17) !== 60) return true
+  const zoneAt = text.length - 6
+  const sign = text.endsWith('Z') || text.endsWith('z') ? 0 : text[zoneAt] === '-' ? -1 : 1
+  const offset = sign * (readTwo(text, zoneAt + 1) * 60 + readTwo(text, zoneAt + 4))
+  const minuteInUtc = (readTwo(text, 11) * 60 + readTwo(text, 14) - offset + minutesOfDay) % minutesOfDay
+  return minuteInUtc === minutesOfDay - 1
 }

@@ -63,7 +63,8 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
     // Headers are read where they are used, as a malformed one is not always an error.
     validatorCompiler:
       ({ httpPart }) =>
-      (value) => ({ value: httpPart === 'body' ? validateBody(value) : value }),
+      (value) =>
+        httpPart !== 'body' || validateBody(value) !== undefined,
     onRequest(request, _reply, done) {
       requirePlainJson(request)
       done()

@@ -1,6 +1,7 @@
 /** One histogram observation and one log line for each request, whether it was answered or the caller hung up. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { RequestLog } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
 import { statusByHand } from './error-handler.ts'
 import { parseTraceId } from './request-id.ts'
@@ -20,7 +21,8 @@ export default fp(
       const statusCode = answeredWith ?? hungUpStatusCode
       const route = (request.is404 ? undefined : request.routeOptions.url) ?? 'unmatched'
       metrics.observeHttpRequest({ method, route, status_code: statusCode }, reply.elapsedTime / 1000)
-      request.log.info(
+      const log = request.log as unknown as RequestLog
+      log.summarise(
         {
           method,
           route,

@@ -4,7 +4,7 @@ import { type FastifyInstance, fastify, LogController } from 'fastify'
 import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import { createBatchedHistogram } from '../../src/batched-metrics.ts'
-import { createLogger } from '../../src/logger.ts'
+import { createLogger, createRequestLogs } from '../../src/logger.ts'
 import errorHandler, { answerClientError, sendProblem, toProblem } from '../../src/plugins/error-handler.ts'
 import httpMetrics from '../../src/plugins/http-metrics.ts'
 import requestId, { generateRequestId } from '../../src/plugins/request-id.ts'
@@ -28,7 +28,8 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
   })
   const app = fastify({
     loggerInstance: log,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'reqId' }),
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: createRequestLogs(log),
     genReqId: generateRequestId,
     requestTimeout: requestTimeoutMs,
     // Node takes the larger of the two for the whole request.
