@@ -11,6 +11,15 @@ ENV NODE_ENV=production HOST=0.0.0.0 COMMIT=$COMMIT
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
 COPY src src
+# What Node makes of the sources, kept for every start: without it a start takes half as long again and 20 MB more. It is made as the
+# user that runs, whose number is part of its name, and belongs to root afterwards. Without settings the program stops with 78.
+ENV NODE_COMPILE_CACHE=/app/.compile-cache
+RUN install -d -o node $NODE_COMPILE_CACHE
+USER node
+RUN node src/main.ts 2>/dev/null || [ $? = 78 ]
+RUN node -e "for (const name of ['memory', 'sqlite', 'redis']) import('/app/src/ledger/' + name + '.ts')"
+USER root
+RUN chown -R root:root $NODE_COMPILE_CACHE && chmod -R a+rX $NODE_COMPILE_CACHE
 USER node
 EXPOSE 3000 3001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \

@@ -9,6 +9,8 @@ import type { MemoryAnswer, Question } from './preload.ts'
 
 /** Logs and ledgers of this run; gone with it. */
 export const workFolder = new URL(`.work/${process.pid}/`, import.meta.url)
+/** As `npm start` has it; everyone's, and filled by whoever starts first. */
+const compileCache = new URL('compile-cache/', workFolder).pathname
 const preload = new URL('preload.ts', import.meta.url).href
 const startDeadlineMs = 30_000
 const stopDeadlineMs = 10_000
@@ -56,7 +58,7 @@ export async function startProcess(spec: ProcessSpec): Promise<MeasuredProcess> 
   const startedAt = performance.now()
   const child = spawn(process.execPath, [...(spec.preloaded ? ['--import', preload] : []), spec.entry.pathname], {
     // Nothing of the caller's environment but the path: settings come from the bench alone.
-    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', ...spec.env },
+    env: { PATH: process.env.PATH ?? '', NODE_ENV: 'production', NODE_COMPILE_CACHE: compileCache, ...spec.env },
     stdio: ['ignore', log, log, spec.preloaded ? 'ipc' : 'ignore'],
   })
   closeSync(log)

@@ -3,13 +3,13 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname } from 'node:path'
-import { envSchema } from 'env-schema'
 import { type Member, members } from './clients/schema.ts'
 import type { LedgerSettings } from './ledger/open.ts'
 import type { LogLevel } from './logger.ts'
 import { type Region, regions } from './partner/regions.ts'
 import type { Credentials, SignatureScheme } from './partner/signature.ts'
 import { Settings } from './settings.ts'
+import { Compile } from './typebox.ts'
 
 export interface Config {
   readonly host: string
@@ -105,28 +105,33 @@ function readText(env: Environment, name: string): string | undefined {
   }
 }
 
-/** What is faulty is named and left out, so that the rest can be checked further. */
-function parse(texts: Record<string, string | undefined>, faults: string[]): Settings {
-  const data = { ...texts }
-  for (const [name, { type }] of Object.entries(Settings.properties) as [string, { type?: string }][]) {
-    // JSON Schema's coercion would take "0x10", and a blank for 0.
-    if (type !== 'integer' || data[name] === undefined || /^-?\d{1,15}$/.test(data[name])) continue
-    faults.push(`${name} must be integer`)
-    delete data[name]
+const schemas = Object.entries(Settings.properties) as [string, { type?: string; default?: unknown }][]
+const defaults = Object.fromEntries(schemas.map(([name, { default: fallback }]) => [name, fallback]))
+
+const contract = Compile(Settings)
+
+/** What is faulty is named, and takes its default so that the rest can be checked further. */
+function parse(texts: Partial<Record<string, string>>, faults: string[]): Settings {
+  const values: Record<string, unknown> = {}
+  for (const [name, { type, default: fallback }] of schemas) {
+    const text = texts[name]
+    const value = text === undefined ? fallback : toValue(text, type)
+    if (value !== undefined) values[name] = value
   }
-  try {
-    return envSchema<Settings>({ schema: structuredClone(Settings), data, env: false })
-  } catch (error) {
-    const { errors } = error as { errors?: { instancePath: string; message?: string; params: object }[] }
-    if (errors === undefined) throw error
-    for (const { instancePath, message, params } of errors) {
-      const name = instancePath.slice(1)
-      const allowed = 'allowedValues' in params ? `: ${(params.allowedValues as string[]).join(', ')}` : ''
-      faults.push(`${name} ${message}${allowed}`)
-      delete data[name]
-    }
-    return parse(data, faults)
+  for (const { instancePath, message, params } of contract.Errors(values)) {
+    const name = instancePath.slice(1)
+    const allowed = 'allowedValues' in params ? `: ${params.allowedValues.join(', ')}` : ''
+    faults.push(`${name} ${message}${allowed}`)
+    values[name] = defaults[name]
   }
+  return values as Settings
+}
+
+/** A text that is not written as its type is stays what it is, for the contract to refuse. */
+function toValue(text: string, type: string | undefined): string | number | boolean {
+  if (type === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text)
+  if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'
+  return text
 }
 
 /** Better no service than one that is believed to check who calls. */

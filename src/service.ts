@@ -19,7 +19,7 @@ import { createCardApi } from './partner/card-api.ts'
 import { createDispatcher } from './partner/dispatcher.ts'
 import { createBulkhead, withCircuitBreaker } from './partner/resilience.ts'
 import { createSigner } from './partner/signature.ts'
-import { buildSandbox, sandboxCredentials } from './sandbox/app.ts'
+import { sandboxCredentials } from './sandbox/credentials.ts'
 import { createTurnstile } from './turnstile.ts'
 
 /** Between the end of a question to the partner and the moment when another replica may ask it. */
@@ -132,7 +132,9 @@ export async function startService(config: Config, log: Logger, commit: string):
   }
 }
 
+/** Loaded only where it is used, as production has none. */
 async function startSandbox(log: Logger) {
+  const { buildSandbox } = await import('./sandbox/app.ts')
   const sandbox = buildSandbox({ credentials: sandboxCredentials })
   const origin = await sandbox.listen()
   log.warn(

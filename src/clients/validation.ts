@@ -1,14 +1,9 @@
 /** From a parsed body to either a valid one or every place where it breaks the contract, all at once. */
-import { Compile } from 'typebox/compile'
 import type { TLocalizedValidationError } from 'typebox/error'
-import { Settings } from 'typebox/system'
 import { type InputError, Problem } from '../problems.ts'
+import { Compile, maxErrors } from '../typebox.ts'
 import { createRequirementsCheck, type Requirements } from './requirements.ts'
 import { CreateClient } from './schema.ts'
-
-/** Enough for every member of the body and of its objects; the default of 8 would hide some. */
-const maxErrors = 64
-Settings.Set({ maxErrors })
 
 const maxPointerLength = 128
 

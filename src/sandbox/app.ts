@@ -20,9 +20,6 @@ import {
   type Timings,
 } from './scenarios.ts'
 
-/** What the sandbox expects unless it is told otherwise; well-known, as nothing but the sandbox believes them. */
-export const sandboxCredentials: Credentials = { authId: 'sandbox', secretKey: 'sandbox-secret-key' }
-
 export interface SandboxOptions {
   readonly credentials: Credentials
   readonly timings?: Partial<Timings>

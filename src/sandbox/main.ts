@@ -1,5 +1,6 @@
 /** The sandbox as a program of its own: `npm run sandbox`. Credentials may be set so that the service can keep its own. */
-import { buildSandbox, sandboxCredentials } from './app.ts'
+import { buildSandbox } from './app.ts'
+import { sandboxCredentials } from './credentials.ts'
 
 // EX_CONFIG of sysexits.h, as the service does.
 const exitCodeForSettings = 78

@@ -1,5 +1,5 @@
 /** One run: the parts are started, callers call, disasters strike, and in the end every promise is checked. */
-import { sandboxCredentials } from '../../src/sandbox/app.ts'
+import { sandboxCredentials } from '../../src/sandbox/credentials.ts'
 import type { Timings } from '../../src/sandbox/scenarios.ts'
 import { createCallers } from './callers.ts'
 import type { ChildReport } from './child.ts'

@@ -4,7 +4,8 @@ import t from 'tap'
 import { request } from 'undici'
 import { type Operation, paths } from '../../src/partner/schema.ts'
 import { createSigner, type SignatureHeaders } from '../../src/partner/signature.ts'
-import { buildSandbox, sandboxCredentials } from '../../src/sandbox/app.ts'
+import { buildSandbox } from '../../src/sandbox/app.ts'
+import { sandboxCredentials } from '../../src/sandbox/credentials.ts'
 import { addBody, fast, startSandbox, sumUp, until } from '../fixtures/sandbox-caller.ts'
 
 for (const digits of ['567', '002', '010']) {

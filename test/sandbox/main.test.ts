@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { paths } from '../../src/partner/schema.ts'
 import { createSigner } from '../../src/partner/signature.ts'
-import { sandboxCredentials } from '../../src/sandbox/app.ts'
+import { sandboxCredentials } from '../../src/sandbox/credentials.ts'
 
 const program = fileURLToPath(new URL('../../src/sandbox/main.ts', import.meta.url))
 
