@@ -1,4 +1,3 @@
-import { isAscii, isUtf8 } from 'node:buffer'
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { validate as isUuid } from 'uuid'
@@ -6,11 +5,12 @@ import type { RequestLog } from '../logger.ts'
 import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../metrics.ts'
 import { toProblem } from '../plugins/error-handler.ts'
 import { Problem } from '../problems.ts'
-import { largeBodyBytes, type Turn } from '../turnstile.ts'
+import type { Turn } from '../turnstile.ts'
 import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
 import type { CreateClientAtPartner } from './create-client.ts'
 import { type Fingerprint, readIdempotencyKey, toRequestId } from './identity.ts'
 import { parsePrefer } from './preferences.ts'
+import { readBody } from './read-body.ts'
 import type { ReadRequest } from './read-request.ts'
 import { createClientSchema, readRequestSchema } from './route-schemas.ts'
 import type { CreateClient } from './schema.ts'
@@ -33,24 +33,11 @@ const anonymousCaller = 'anonymous'
 /** The line of the HTTP request was written when the caller left; this one tells what nobody was there to hear. */
 const unheard = 'the create that nobody waits for has ended'
 
-/** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
-const bodyLimitBytes = 3 * 1024 * 1024
-
 export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
   const { createClient, readRequest, validateBody, fingerprint, turn, deadlineMs, metrics } = options
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body: Buffer, done) => {
-    const parse = () => {
-      try {
-        done(null, parseJson(body))
-      } catch (error) {
-        done(error as Error)
-      }
-    }
-    if (body.length < largeBodyBytes) parse()
-    else void turn().then(parse)
-  })
+  app.addContentTypeParser('application/json', (_request, payload, done) => readBody(payload, turn, done))
 
   /**
    * Creates one client at FreedomPay. All personal data of the body goes there and nowhere else: it is neither logged nor
@@ -59,7 +46,6 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
    */
   app.post<{ Body: CreateClient }>('/clients', {
     schema: createClientSchema,
-    bodyLimit: bodyLimitBytes,
     // Headers are read where they are used, as a malformed one is not always an error.
     validatorCompiler:
       ({ httpPart }) =>
@@ -145,27 +131,4 @@ function requirePlainJson({ raw }: FastifyRequest): void {
   const type = raw.headers[contentType]
   const isJson = type === 'application/json' || plainJson.test(type ?? '')
   if (!isJson || raw.headers['content-encoding'] !== undefined) throw new Problem('unsupported-media-type')
-}
-
-/**
- * A member named `__proto__` stays an ordinary one here and is refused with every other unknown member, so the body needs
- * no scan for it.
- */
-function parseJson(body: Buffer): unknown {
-  // Which a large body always is but for some names. It is decoded at half the cost.
-  const isPlain = isAscii(body)
-  if (!isPlain && !isUtf8(body)) throw unreadableBody('must be UTF-8')
-  try {
-    return JSON.parse(isPlain ? body.toString('latin1') : body.toString())
-  } catch (error) {
-    // The parser's message quotes the body; the position in it is all that may leave.
-    const position = / in JSON at position (\d+)/.exec((error as Error).message)?.[1]
-    throw unreadableBody(
-      `must be a JSON object${position === undefined ? '' : `; unreadable at character ${position}`}`,
-    )
-  }
-}
-
-function unreadableBody(message: string): Problem {
-  return new Problem('invalid-request', { errors: [{ pointer: '', message }] })
 }

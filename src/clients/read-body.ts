@@ -1,0 +1,111 @@
+/**
+ * Reading a request's JSON. What is large arrives a piece in a turn of the event loop, into memory that is used again, and is
+ * parsed in a turn of its own: so that others are served in between, and so that little is left for the garbage collector, which
+ * stops everybody.
+ */
+import { isAscii, isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
+import { Problem } from '../problems.ts'
+import { largeBodyBytes, type Turn } from '../turnstile.ts'
+
+/** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
+export const bodyLimitBytes = 3 * 1024 * 1024
+
+/** Memory for large bodies that nobody reads into at the moment; more would only lie around. */
+const spare: Buffer[] = []
+const maxSpare = 4
+
+type Done = (error: Error | null, body?: unknown) => void
+
+/** Calls `done` with the parsed body or with Problem invalid-request or body-too-large. */
+export function readBody(payload: IncomingMessage, turn: Turn, done: Done): void {
+  if (Number(payload.headers['content-length']) > bodyLimitBytes) {
+    done(new Problem('body-too-large'))
+    return
+  }
+  const chunks: Buffer[] = []
+  let length = 0
+  /** Where the chunks go once there are many. */
+  let large: Buffer | undefined
+  let isOver = false
+
+  payload.on('data', collect)
+  payload.on('end', parse)
+  payload.on('error', fail)
+  payload.resume()
+
+  function collect(chunk: Buffer): void {
+    if (length + chunk.length > bodyLimitBytes) {
+      end(new Problem('body-too-large'))
+      return
+    }
+    if (large === undefined && length + chunk.length < largeBodyBytes) {
+      chunks.push(chunk)
+    } else {
+      large ??= moveTo(spare.pop() ?? Buffer.allocUnsafeSlow(bodyLimitBytes), chunks)
+      chunk.copy(large, length)
+      payload.pause()
+      setImmediate(() => payload.resume())
+    }
+    length += chunk.length
+  }
+
+  function parse(): void {
+    if (large === undefined) {
+      parseNow(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
+      return
+    }
+    const body = large.subarray(0, length)
+    void turn().then(() => parseNow(body))
+  }
+
+  function parseNow(body: Buffer): void {
+    // Since then somebody else may read into it.
+    if (isOver) return
+    try {
+      end(null, parseJson(body))
+    } catch (error) {
+      end(error as Error)
+    }
+  }
+
+  function fail(cause: Error): void {
+    end(new Problem('invalid-request', { cause }))
+  }
+
+  function end(error: Error | null, body?: unknown): void {
+    isOver = true
+    payload.off('data', collect).off('end', parse).off('error', fail)
+    if (large !== undefined && spare.length < maxSpare) spare.push(large)
+    done(error, body)
+  }
+}
+
+function moveTo(buffer: Buffer, chunks: readonly Buffer[]): Buffer {
+  let length = 0
+  for (const chunk of chunks) length += chunk.copy(buffer, length)
+  return buffer
+}
+
+/**
+ * A member named `__proto__` stays an ordinary one here and is refused with every other unknown member, so the body needs
+ * no scan for it.
+ */
+function parseJson(body: Buffer): unknown {
+  // Which a large body always is but for some names. It is decoded at half the cost.
+  const isPlain = isAscii(body)
+  if (!isPlain && !isUtf8(body)) throw unreadableBody('must be UTF-8')
+  try {
+    return JSON.parse(isPlain ? body.toString('latin1') : body.toString())
+  } catch (error) {
+    // The parser's message quotes the body; the position in it is all that may leave.
+    const position = / in JSON at position (\d+)/.exec((error as Error).message)?.[1]
+    throw unreadableBody(
+      `must be a JSON object${position === undefined ? '' : `; unreadable at character ${position}`}`,
+    )
+  }
+}
+
+function unreadableBody(message: string): Problem {
+  return new Problem('invalid-request', { errors: [{ pointer: '', message }] })
+}
