@@ -12,7 +12,7 @@ import { largeBodyBytes, type Turn } from '../turnstile.ts'
 export const bodyLimitBytes = 3 * 1024 * 1024
 
 /** Memory for large bodies that nobody reads into at the moment; more would only lie around. */
-const spare: Buffer[] = []
+const spare: Buffer<ArrayBuffer>[] = []
 const maxSpare = 4
 
 type Done = (error: Error | null, body?: unknown) => void
@@ -26,7 +26,7 @@ export function readBody(payload: IncomingMessage, turn: Turn, done: Done): void
   const chunks: Buffer[] = []
   let length = 0
   /** Where the chunks go once there are many. */
-  let large: Buffer | undefined
+  let large: Buffer<ArrayBuffer> | undefined
   let isOver = false
 
   payload.on('data', collect)
@@ -76,12 +76,18 @@ export function readBody(payload: IncomingMessage, turn: Turn, done: Done): void
   function end(error: Error | null, body?: unknown): void {
     isOver = true
     payload.off('data', collect).off('end', parse).off('error', fail)
-    if (large !== undefined && spare.length < maxSpare) spare.push(large)
+    if (large !== undefined) putBack(large)
     done(error, body)
   }
 }
 
-function moveTo(buffer: Buffer, chunks: readonly Buffer[]): Buffer {
+/** What is not kept is given back at once: until the collector comes by, a hundred megabytes of it may pile up. */
+function putBack(buffer: Buffer<ArrayBuffer>): void {
+  if (spare.length < maxSpare) spare.push(buffer)
+  else buffer.buffer.transfer(0)
+}
+
+function moveTo(buffer: Buffer<ArrayBuffer>, chunks: readonly Buffer[]): Buffer<ArrayBuffer> {
   let length = 0
   for (const chunk of chunks) length += chunk.copy(buffer, length)
   return buffer
