@@ -58,12 +58,13 @@ const overloadedSeconds = 1
 const ledgerSeconds = 2
 
 export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: CreateClientParts): CreateClientAtPartner {
-  /** What this process is working on, by request_id. */
+  /** What this process is working on, by request_id. Without a key nobody can join. */
   const works = new Map<string, Work>()
 
   return async (command) => {
     const { requestId, fingerprint, body } = command
-    const running = works.get(requestId)
+    const isKeyed = fingerprint !== ''
+    const running = isKeyed ? works.get(requestId) : undefined
     if (running !== undefined) {
       if (running.fingerprint !== fingerprint) throw keyReused(requestId)
       // The first request's is being sent; this one would only be held as long.
@@ -73,11 +74,11 @@ export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: Creat
     if (!bulkhead.enter()) throw new Problem('overloaded', { headers: retryAfter(overloadedSeconds) })
     try {
       const work = settle(command)
-      works.set(requestId, { fingerprint, settlement: work })
+      if (isKeyed) works.set(requestId, { fingerprint, settlement: work })
       const settlement = await work
-      return toAnswer(settlement, fingerprint === '' ? undefined : settlement.how)
+      return toAnswer(settlement, isKeyed ? settlement.how : undefined)
     } finally {
-      works.delete(requestId)
+      if (isKeyed) works.delete(requestId)
       bulkhead.leave()
     }
   }
@@ -96,13 +97,11 @@ export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: Creat
   }
 
   /** Before anything is sent. Whoever is told that it is claimed is the only one. */
-  async function claim({ requestId, caller, fingerprint }: CreateCommand, { deadlineAt }: PursuitContext) {
+  function claim({ requestId, caller, fingerprint }: CreateCommand, { deadlineAt }: PursuitContext) {
     const deadlineMs = Math.max(1, Math.round(deadlineAt - performance.now()))
-    try {
-      return await ledger.claim({ requestId, caller, fingerprint, deadlineMs })
-    } catch (cause) {
+    return ledger.claim({ requestId, caller, fingerprint, deadlineMs }).catch((cause: unknown) => {
       throw new Problem('ledger-unavailable', { headers: retryAfter(ledgerSeconds), cause })
-    }
+    })
   }
 
   async function send(command: CreateCommand, row: Row, context: PursuitContext): Promise<Settlement> {

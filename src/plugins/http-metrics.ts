@@ -20,14 +20,15 @@ export default fp(
       const answeredWith = statusByHand(reply.raw) ?? (reply.raw.writableFinished ? reply.statusCode : undefined)
       const statusCode = answeredWith ?? hungUpStatusCode
       const route = (request.is404 ? undefined : request.routeOptions.url) ?? 'unmatched'
-      metrics.observeHttpRequest({ method, route, status_code: statusCode }, reply.elapsedTime / 1000)
+      const ms = reply.elapsedTime
+      metrics.observeHttpRequest({ method, route, status_code: statusCode }, ms / 1000)
       const log = request.log as unknown as RequestLog
       log.summarise(
         {
           method,
           route,
           statusCode,
-          durationMs: Math.round(reply.elapsedTime * 10) / 10,
+          durationMs: Math.round(ms * 10) / 10,
           traceId: parseTraceId(request.headers.traceparent),
         },
         answeredWith === undefined ? 'caller hung up' : 'request',
