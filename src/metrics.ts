@@ -36,6 +36,10 @@ export const outcomeOfProblem: Partial<Record<ProblemCode, CreateOutcome>> = {
   internal: 'unknown',
 }
 
+/** What an Idempotency-Key led to. */
+const keyResults = ['new', 'joined', 'replayed', 'in_progress', 'reused'] as const
+export type KeyResult = (typeof keyResults)[number]
+
 /** From a local call to the default deadline. */
 const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25]
 
@@ -50,7 +54,7 @@ export interface Metrics {
   readonly observeHttpRequest: Observe<'method' | 'route' | 'status_code'>
   readonly countCreate: (outcome: CreateOutcome) => void
   readonly partnerRetries: Counter<'reason'>
-  readonly idempotency: Counter<'result'>
+  readonly countKey: (result: KeyResult) => void
   readonly setCircuitState: (state: CircuitStateName) => void
   readonly partnerObserver: PartnerObserver
 }
@@ -108,13 +112,11 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
     partnerRetries.inc({ reason }, 0)
   }
 
-  const idempotency = new Counter({
-    name: 'idempotency_total',
-    help: 'Creates with an Idempotency-Key, by what the key led to',
-    labelNames: ['result'],
-    registers,
-  })
-  for (const result of ['new', 'joined', 'replayed', 'in_progress', 'reused']) idempotency.inc({ result }, 0)
+  const countKey = createBatchedCounter(
+    { name: 'idempotency_total', help: 'Creates with an Idempotency-Key, by what the key led to', registers },
+    'result',
+    keyResults,
+  )
 
   const partnerCircuitState = new Gauge({
     name: 'partner_circuit_state',
@@ -141,7 +143,7 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
     observeHttpRequest,
     countCreate,
     partnerRetries,
-    idempotency,
+    countKey,
     setCircuitState,
     partnerObserver: {
       started() {

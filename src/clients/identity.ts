@@ -1,41 +1,42 @@
 /** What makes two requests one intent: the caller, its Idempotency-Key, and the body. */
-import { createHmac, createSecretKey } from 'node:crypto'
-import type { IncomingMessage } from 'node:http'
-import { v5 as uuidv5 } from 'uuid'
+import { hash } from 'node:crypto'
+import { prepareHmac } from '../hmac.ts'
 import { Problem } from '../problems.ts'
 import { type CreateClient, members } from './schema.ts'
 
 /** A name space of our own (RFC 9562, section 6.6): changing it would forget which request_id each key stands for. */
-const keyNamespace = '6f1f3a52-5a0e-4f0b-9f43-2f4c7f0f7c1e'
+const keyNamespace = Buffer.from('6f1f3a525a0e4f0b9f432f4c7f0f7c1e', 'hex')
 
 const visibleAscii = /^[\x21-\x7e]{1,255}$/
 /** A String of RFC 9651, section 3.3.3: quoted, with `\"` and `\\` as its only escapes. */
 const quotedString = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/
 
 /**
- * The `Idempotency-Key` of a request, unquoted, or undefined.
+ * The key that a header line holds, unquoted. Of several lines Node makes one, with spaces between that no key can have.
  * @throws Problem invalid-idempotency-key
  */
-export function readIdempotencyKey({ headersDistinct }: Pick<IncomingMessage, 'headersDistinct'>): string | undefined {
-  const lines = headersDistinct['idempotency-key']
-  if (lines === undefined) return undefined
-  const [line = ''] = lines
+export function readIdempotencyKey(line: string): string {
   const key = line.startsWith('"') ? quotedString.exec(line)?.[1]?.replace(/\\(.)/g, '$1') : line
-  if (lines.length > 1 || key === undefined || !visibleAscii.test(key)) throw new Problem('invalid-idempotency-key')
+  if (key === undefined || !visibleAscii.test(key)) throw new Problem('invalid-idempotency-key')
   return key
 }
 
-/** The same for every replica and after every restart. A key holds no line break, so no two pairs give the same name. */
+/**
+ * UUIDv5 (RFC 9562, section 5.5): the same for every replica and after every restart. A key holds no line break, so no two
+ * pairs give the same name.
+ */
 export function toRequestId(caller: string, key: string): string {
-  return uuidv5(`${key}\n${caller}`, keyNamespace)
+  const digest = hash('sha1', Buffer.concat([keyNamespace, Buffer.from(`${key}\n${caller}`)]), 'hex')
+  const variant = ((Number.parseInt(digest.charAt(16), 16) & 0x3) | 0x8).toString(16)
+  return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`
 }
 
 /** HMAC-SHA-256 of the canonical body: keyed, so that nobody can find the person by trying phone numbers. */
 export type Fingerprint = (body: CreateClient) => string
 
 export function createFingerprint(ledgerKey: string): Fingerprint {
-  const key = createSecretKey(ledgerKey, 'utf8')
-  return (body) => createHmac('sha256', key).update(canonicalise(body)).digest('base64url')
+  const computeHmac = prepareHmac('sha256', ledgerKey)
+  return (body) => computeHmac(canonicalise(body))
 }
 
 const sortedMembers = members.toSorted()

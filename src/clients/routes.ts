@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { validate as isUuid } from 'uuid'
 import type { RequestLog } from '../logger.ts'
 import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../metrics.ts'
 import { toProblem } from '../plugins/error-handler.ts'
@@ -64,7 +63,8 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
     handler: async (request, reply) => {
       const { body } = request
       const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
-      const key = request.headers['idempotency-key'] === undefined ? undefined : readIdempotencyKey(request.raw)
+      const line = request.headers['idempotency-key'] as string | undefined
+      const key = line === undefined ? undefined : readIdempotencyKey(line)
       const requestId = key === undefined ? randomUUID() : toRequestId(anonymousCaller, key)
       const log = request.log as unknown as RequestLog
       log.requestId = requestId
@@ -99,7 +99,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
 }
 
 function countResult(metrics: Metrics, outcome: CreateOutcome, status: IdempotencyStatus | undefined): void {
-  if (status !== undefined) metrics.idempotency.inc({ result: status })
+  if (status !== undefined) metrics.countKey(status)
   metrics.countCreate(status === undefined || status === 'new' ? outcome : 'replayed')
 }
 
@@ -107,12 +107,14 @@ function countProblem(metrics: Metrics, { code, headers }: Problem): void {
   const outcome = outcomeOfProblem[code]
   if (outcome !== undefined)
     countResult(metrics, outcome, headers['idempotency-status'] as IdempotencyStatus | undefined)
-  if (code === 'request-in-progress') metrics.idempotency.inc({ result: 'in_progress' })
-  if (code === 'idempotency-key-reused') metrics.idempotency.inc({ result: 'reused' })
+  if (code === 'request-in-progress') metrics.countKey('in_progress')
+  if (code === 'idempotency-key-reused') metrics.countKey('reused')
 }
 
+const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
 function requireUuid(params: { requestId: string }): { value: unknown } {
-  if (isUuid(params.requestId)) return { value: params }
+  if (uuid.test(params.requestId)) return { value: params }
   throw new Problem('invalid-request', { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] })
 }
 

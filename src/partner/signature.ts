@@ -2,7 +2,8 @@
  * The two signatures of FreedomPay's introductions. This is the only file that sees the secret key; it lives in a closure.
  * `jws`: docs.freedompay.kz/doc-760202. `sign`: docs.freedompay.kg/doc-833009.
  */
-import { createHash, createHmac, createSecretKey, hash, randomUUID, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, randomUUID, timingSafeEqual } from 'node:crypto'
+import { prepareHmac } from '../hmac.ts'
 import type { Turn } from '../turnstile.ts'
 
 export type SignatureScheme = 'jws' | 'sign'
@@ -73,7 +74,7 @@ function prepareJws({ authId, secretKey }: Credentials): Scheme {
     // The documented order of members; JSON.stringify keeps it.
     const members = { uri: path, auth_id: authId, method: 'POST', params: '', alg: 'HS512' }
     const header = Buffer.from(JSON.stringify(members)).toString('base64url')
-    return { header, computeHmac: prepareHmac(secretKey, `${header}.`) }
+    return { header, computeHmac: prepareHmac('sha512', secretKey, `${header}.`) }
   }
 
   const prepared = new Map<string, ReturnType<typeof prepare>>()
@@ -100,30 +101,6 @@ function prepareJws({ authId, secretKey }: Credentials): Scheme {
         headers: () => ({ 'x-jws-signature': `${header}..${hmac.digest('base64url')}` }),
       }
     },
-  }
-}
-
-const blockBytes = 128
-const digestBytes = 64
-
-/**
- * HMAC-SHA-512 (RFC 2104) of a text that begins with `prefix`, in Base64url; both are ASCII. Two hashes at one stroke take half of
- * what it takes to prepare Node's own object, as long as the text is short.
- */
-function prepareHmac(secretKey: string, prefix: string): (text: string) => string {
-  const secret = Buffer.from(secretKey)
-  const key = Buffer.alloc(blockBytes)
-  ;(secret.length > blockBytes ? hash('sha512', secret, 'buffer') : secret).copy(key)
-  const beginning = Buffer.concat([key.map((byte) => byte ^ 0x36), Buffer.from(prefix)])
-  /** What each hash is of: what is always the same, and behind it room for what is not. */
-  let inner = Buffer.concat([beginning, Buffer.alloc(4096)])
-  const outer = Buffer.concat([key.map((byte) => byte ^ 0x5c), Buffer.alloc(digestBytes)])
-  return (text) => {
-    const length = beginning.length + text.length
-    if (length > inner.length) inner = Buffer.concat([beginning, Buffer.alloc(2 * text.length)])
-    inner.write(text, beginning.length, 'latin1')
-    outer.write(hash('sha512', inner.subarray(0, length), 'latin1'), blockBytes, 'latin1')
-    return hash('sha512', outer, 'base64url')
   }
 }
 

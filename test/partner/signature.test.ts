@@ -34,20 +34,15 @@ t.test('jws is the compact serialisation without its payload (RFC 7515, appendix
   }
 })
 
-t.test('jws is HMAC-SHA-512 whatever the lengths of the key and the body', async (t) => {
-  const keyLengths = [1, 64, 127, 128, 129, 300]
-  const bodyLengths = [0, 1, 111, 112, 1000, 3000, 20_000, 48 * 1024, 48 * 1024 + 1, 100, 200_000]
-  for (const keyLength of keyLengths) {
-    const secretKey = randomBytes(keyLength).toString('latin1')
-    const sign = createSigner('jws', { authId: '1', secretKey })
-    for (const bodyLength of bodyLengths) {
-      const bytes = randomBytes(bodyLength)
-      const [header = '', , signature] = sign(path, bytes)['x-jws-signature']?.split('.') ?? []
-      const expected = createHmac('sha512', Buffer.from(secretKey)).update(`${header}.${bytes.toString('base64url')}`)
-      if (signature !== expected.digest('base64url')) t.fail(`key of ${keyLength}, body of ${bodyLength} bytes`)
-    }
+t.test('jws is the same whether the body is signed at one stroke or in pieces', async (t) => {
+  const secretKey = 'a secret key'
+  const sign = createSigner('jws', { authId: '1', secretKey })
+  for (const length of [0, 1, 1000, 48 * 1024, 48 * 1024 + 1, 200_000]) {
+    const bytes = randomBytes(length)
+    const [header = '', , signature] = sign(path, bytes)['x-jws-signature']?.split('.') ?? []
+    const expected = createHmac('sha512', secretKey).update(`${header}.${bytes.toString('base64url')}`)
+    t.equal(signature, expected.digest('base64url'), `a body of ${length} bytes`)
   }
-  t.pass(`${keyLengths.length * bodyLengths.length} signatures are those of node:crypto's own HMAC`)
 })
 
 t.test('sign is the hash of the body followed by the secret key, in lower-case hex', async (t) => {
