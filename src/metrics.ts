@@ -88,8 +88,12 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
     buckets: durationBuckets,
     registers,
   })
-  for (const operation of Object.keys(paths)) {
-    for (const result of results) partnerRequestDuration.zero({ operation, result })
+  /** Made once: labels that wait for their batch would otherwise be objects that outlive their create. */
+  const labelsOf = toRecord(Object.keys(paths) as Operation[], (operation) =>
+    toRecord(results, (result) => ({ operation, result })),
+  )
+  for (const ofOperation of Object.values(labelsOf)) {
+    for (const labels of Object.values(ofOperation)) partnerRequestDuration.zero(labels)
   }
 
   let inFlight = 0
@@ -151,10 +155,14 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
       },
       ended(operation: Operation, result, seconds) {
         inFlight--
-        observePartnerCall({ operation, result }, seconds)
+        observePartnerCall(labelsOf[operation][result], seconds)
       },
     },
   }
+}
+
+function toRecord<Key extends string, Value>(keys: readonly Key[], toValue: (key: Key) => Value): Record<Key, Value> {
+  return Object.fromEntries(keys.map((key) => [key, toValue(key)])) as Record<Key, Value>
 }
 
 /** While the ledger cannot be reached the last known numbers stand, and readiness tells why. */

@@ -31,3 +31,24 @@ t.test('it is free again after everybody has gone through', async (t) => {
   await turn()
   await t.resolves(turn())
 })
+
+t.test('as long as others use the turns between, many go by before the next slice', async (t) => {
+  const turn = createTurnstile()
+  let loopTurns = 0
+  let isBusy = true
+  const work = () => {
+    loopTurns++
+    for (const until = performance.now() + 1; performance.now() < until; );
+    if (isBusy) setImmediate(work)
+  }
+  setImmediate(work)
+  const turnsOfTheLoop: number[] = []
+  for (let i = 0; i < 3; i++) {
+    await turn()
+    turnsOfTheLoop.push(loopTurns)
+  }
+  isBusy = false
+  const [first = 0, second = 0, third = 0] = turnsOfTheLoop
+  t.ok(second - first >= 32, 'between the first and the second')
+  t.ok(third - second >= 32, 'between the second and the third')
+})

@@ -106,12 +106,14 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
   /** Sends again while the partner provably did not take it and the deadline allows. */
   async function repeatUntilTaken(first: Outcome, request: EncodedRequest, context: PursuitContext): Promise<Outcome> {
     let outcome = first
-    for (let tries = 1; ; tries++) {
+    let tries = 1
+    for (;;) {
       const pauseMs = pauseBeforeRetry(outcome, tries)
       if (pauseMs === undefined || performance.now() + pauseMs >= context.deadlineAt) return outcome
       countRetry(outcome.kind === 'throttled' ? 'throttled' : outcome.result)
       await sleep(pauseMs)
       outcome = await sendOnce(request, context)
+      tries += 1
     }
   }
 

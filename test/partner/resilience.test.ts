@@ -143,6 +143,38 @@ t.test('what a call throws is not swallowed', async (t) => {
   await t.rejects(add(), fault)
 })
 
+t.test('what a probe throws is not swallowed either', async (t) => {
+  const fault = new Error('a fault of ours')
+  const { add, ask, pass } = startCircuit(t, {
+    add: Array(5).fill(failure),
+    status: [
+      () => {
+        throw fault
+      },
+    ],
+  })
+  for (let i = 0; i < 5; i++) await add()
+  pass(pauseMs)
+  await t.rejects(ask(), fault)
+})
+
+t.test('an answer that comes after the circuit has opened is told, and is no probe', async (t) => {
+  const gate = createGate()
+  const { add, ask, pass, partner, states } = startCircuit(t, {
+    add: Array(5).fill(failure),
+    status: [() => gate.passed.then(() => outcomes.processing), outcomes.processing],
+  })
+  const late = ask()
+  for (let i = 0; i < 5; i++) await add()
+  pass(pauseMs)
+  gate.open()
+  t.strictSame(await late, outcomes.processing)
+  t.strictSame(states, ['open'])
+  t.strictSame(await ask(), outcomes.processing)
+  t.strictSame(states, ['open', 'half_open', 'closed'], 'the next question is the probe')
+  t.equal(partner.count('status'), 2)
+})
+
 t.test('a bulkhead has as many places as it is told, and has one again when it is left', (t) => {
   const bulkhead = createBulkhead(2)
   t.strictSame([bulkhead.enter(), bulkhead.enter(), bulkhead.enter()], [true, true, false])

@@ -1,0 +1,87 @@
+import type { IncomingMessage } from 'node:http'
+import { Readable } from 'node:stream'
+import t from 'tap'
+import { bodyLimitBytes, readBody } from '../../src/clients/read-body.ts'
+import { Problem } from '../../src/problems.ts'
+import { createTurnstile, largeBodyBytes, type Turn } from '../../src/turnstile.ts'
+
+const pieceBytes = 64 * 1024
+
+function* cut(bytes: Buffer): Generator<Buffer> {
+  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes)
+}
+
+function toPayload(chunks: Iterable<Buffer>, headers: Record<string, string> = {}): IncomingMessage {
+  return Object.assign(Readable.from(chunks, { objectMode: false }), { headers }) as unknown as IncomingMessage
+}
+
+function read(payload: IncomingMessage, turn: Turn = createTurnstile()): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    readBody(payload, turn, (error, body) => (error === null ? resolve(body) : reject(error)))
+  })
+}
+
+/** JSON that is its own: nobody else's bytes would parse to it. */
+function makeText(letter: string, bytes: number): string {
+  return letter.repeat(bytes)
+}
+
+for (const bytes of [1, pieceBytes, largeBodyBytes - 3, largeBodyBytes, 1_000_000, bodyLimitBytes - 2]) {
+  t.test(`a text of ${bytes} bytes arrives as it is, however it is cut`, async (t) => {
+    const text = makeText('a', bytes)
+    const json = Buffer.from(JSON.stringify(text))
+    t.equal(await read(toPayload([json])), text, 'whole')
+    t.equal(await read(toPayload(cut(json))), text, 'in pieces')
+  })
+}
+
+t.test('a character that is cut in two is one again', async (t) => {
+  const json = Buffer.from('"ʻ"')
+  t.equal(await read(toPayload([json.subarray(0, 2), json.subarray(2)])), 'ʻ')
+})
+
+t.test('many large bodies at once do not mix, and neither do those after them', async (t) => {
+  const turn = createTurnstile()
+  for (let round = 0; round < 2; round++) {
+    const texts = [...'abcdefgh'].map((letter, i) => makeText(letter, 300_000 + i * 100_000))
+    const bodies = await Promise.all(texts.map((text) => read(toPayload(cut(Buffer.from(JSON.stringify(text)))), turn)))
+    t.ok(
+      bodies.every((body, i) => body === texts[i]),
+      'each is its own',
+    )
+  }
+})
+
+t.test('a body over the limit is refused, announced or not', async (t) => {
+  const tooLarge = Buffer.alloc(bodyLimitBytes + 1, 0x20)
+  const refusal = { code: 'body-too-large' }
+  await t.rejects(read(toPayload([], { 'content-length': String(tooLarge.length) })), refusal, 'before it is read')
+  await t.rejects(read(toPayload(cut(tooLarge))), refusal, 'as soon as it is too much')
+})
+
+t.test('a body that breaks off is no body', async (t) => {
+  const cause = new Error('aborted')
+  function* breakOff(): Generator<Buffer> {
+    yield Buffer.from('{"phone"')
+    throw cause
+  }
+  await t.rejects(read(toPayload(breakOff())), { code: 'invalid-request', cause })
+})
+
+t.test('a caller that is gone when its turn comes is told nothing twice', async (t) => {
+  const turns: (() => void)[] = []
+  const payload = toPayload(cut(Buffer.alloc(largeBodyBytes, 0x20)))
+  const ends: unknown[] = []
+  const hasEnded = new Promise<void>((resolve) => payload.once('end', resolve))
+  readBody(
+    payload,
+    () => new Promise((resolve) => turns.push(resolve)),
+    (error) => ends.push(error),
+  )
+  await hasEnded
+  payload.emit('error', new Error('gone'))
+  turns[0]?.()
+  await read(toPayload([Buffer.from('1')]))
+  t.equal(ends.length, 1)
+  t.ok(ends[0] instanceof Problem)
+})
