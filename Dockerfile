@@ -6,8 +6,7 @@ RUN npm ci --omit=dev --ignore-scripts
 
 FROM node:26-bookworm-slim
 WORKDIR /app
-ARG COMMIT=unknown
-ENV NODE_ENV=production HOST=0.0.0.0 COMMIT=$COMMIT
+ENV NODE_ENV=production HOST=0.0.0.0
 COPY --from=dependencies /app/node_modules node_modules
 COPY package.json ./
 COPY src src
@@ -21,6 +20,8 @@ RUN node -e "for (const name of ['memory', 'sqlite', 'redis']) import('/app/src/
 USER root
 RUN chown -R root:root $NODE_COMPILE_CACHE && chmod -R a+rX $NODE_COMPILE_CACHE
 USER node
+ARG COMMIT=unknown
+ENV COMMIT=$COMMIT
 EXPOSE 3000 3001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.OPS_PORT || 3001}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]

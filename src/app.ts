@@ -1,5 +1,5 @@
 /** The public listener, assembled. Nothing here reads a setting or listens. */
-import { type FastifyInstance, type FastifyServerOptions, fastify, LogController } from 'fastify'
+import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { ClientRoutesOptions } from './clients/routes.ts'
 import { registerClientRoutes } from './clients/routes.ts'
@@ -10,6 +10,7 @@ import errorHandler, { answerClientError, sendProblem, toProblem } from './plugi
 import httpMetrics from './plugins/http-metrics.ts'
 import openapi from './plugins/openapi.ts'
 import requestId, { generateRequestId } from './plugins/request-id.ts'
+import { schemaCompilers } from './plugins/schema-compilers.ts'
 import { registerProblemPages } from './problem-pages.ts'
 
 export interface AppParts extends ClientRoutesOptions {
@@ -29,24 +30,13 @@ const headersTimeoutMs = 10_000
 /** Longer than the 60 s after which common gateways drop an idle upstream connection, so that they end it and not we. */
 const keepAliveTimeoutMs = 72_000
 
-type SchemaCompilers = NonNullable<NonNullable<FastifyServerOptions['schemaController']>['compilersFactory']>
-
-/**
- * Instead of Fastify's own, which bring Ajv and generate code from each schema: bodies are validated by their routes alone, and
- * JSON.stringify is the faster of the two for answers this small.
- */
-export const compilersFactory: SchemaCompilers = {
-  buildValidator: (() => () => () => true) as never,
-  buildSerializer: () => () => (data: unknown) => JSON.stringify(data),
-}
-
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { log, metrics, lifecycle, version, isSandbox, hasDocs, trustProxy } = parts
   const app = fastify({
     loggerInstance: log,
-    schemaController: { compilersFactory },
+    schemaController: { compilersFactory: schemaCompilers },
     // One line a request of our own, from http-metrics.
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'reqId' }),
     childLoggerFactory: createRequestLogs(log),
     requestIdHeader: false,
     genReqId: generateRequestId,

@@ -48,9 +48,8 @@ export function createBatchedCounter<Value extends string>(
   label: string,
   values: readonly Value[],
 ): (value: Value) => void {
-  const counts = new Map<Value, number>()
+  const counts = new Map(values.map((value) => [value, 0]))
   const counter = new Counter({ ...settings, labelNames: [label], collect: handOver })
-  for (const value of values) counts.set(value, 0)
 
   function handOver(): void {
     for (const [value, count] of counts) {

@@ -28,6 +28,8 @@ export function prepareHmac(algorithm: 'sha256' | 'sha512', secret: string, pref
     if (mostBytes > inner.length) inner = Buffer.concat([beginning, Buffer.alloc(mostBytes)])
     const length = beginning.length + inner.write(text, beginning.length)
     outer.write(hash(algorithm, inner.subarray(0, length), 'latin1'), blockBytes, 'latin1')
+    // The text may be somebody's data, and this memory stays.
+    inner.fill(0, beginning.length, length)
     return hash(algorithm, outer, 'base64url')
   }
 }

@@ -24,13 +24,13 @@ const neverLogged = [
   'secretKey',
 ]
 
-/** A line is written within this, or with others as soon as they fill a few pages: a system call for each would cost more than the line. */
+/** A line is written within this, or with others as soon as they are this many bytes: a system call for each would cost more than the line. */
 const flushEveryMs = 100
-const pageBytes = 12 * 1024
+const bufferedBytes = 12 * 1024
 
 /** Standard output, written in the background. What is still held is written when the process exits by itself. */
 function openStdout(): DestinationStream {
-  return pino.destination({ dest: 1, sync: false, minLength: pageBytes, periodicFlush: flushEveryMs })
+  return pino.destination({ dest: 1, sync: false, minLength: bufferedBytes, periodicFlush: flushEveryMs })
 }
 
 export function createLogger(level: LogLevel, destination: DestinationStream = openStdout()): Logger {
@@ -129,8 +129,10 @@ export class RequestLog {
   private join(told: Told): Fields {
     const { reqId, requestId, outcome } = this
     if (typeof told === 'string') return { reqId, requestId, outcome, msg: told }
-    if (told instanceof Error) return { reqId, requestId, outcome, err: told }
-    return { reqId, requestId, outcome, ...told }
+    const fields = told instanceof Error ? { err: told } : told
+    // Without a message of the line's own pino takes the error's, which may quote anything.
+    const msg = 'err' in fields ? '' : undefined
+    return { reqId, requestId, outcome, msg, ...fields }
   }
 }
 

@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
-import { compilersFactory } from './app.ts'
 import type { Lifecycle } from './drain.ts'
 import type { Metrics } from './metrics.ts'
 import errorHandler from './plugins/error-handler.ts'
+import { schemaCompilers } from './plugins/schema-compilers.ts'
 
 export interface OpsParts {
   readonly log: Logger
@@ -21,7 +21,7 @@ const checkTimeoutMs = 800
 export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsParts): Promise<FastifyInstance> {
   const ops = fastify({
     loggerInstance: log,
-    schemaController: { compilersFactory },
+    schemaController: { compilersFactory: schemaCompilers },
     logController: new LogController({ disableRequestLogging: true }),
     // It closes last, and a probe that stands still must not hold the process.
     forceCloseConnections: true,

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createLogger, describeError } from '../src/logger.ts'
+import { createLogger, describeError, RequestLog } from '../src/logger.ts'
 
 const personal = 'phone +998901234567'
 
@@ -112,4 +112,66 @@ t.test('less than the level is not logged', async (t) => {
   t.strictSame(lines, [])
   logging('silent').log.fatal('said')
   t.strictSame(lines, [])
+})
+
+function requestLogging(level: Parameters<typeof createLogger>[0] = 'info') {
+  const { lines, log } = logging(level)
+  return { lines, log: new RequestLog(log, 'r-1') }
+}
+
+const summary = { method: 'POST', route: '/clients', statusCode: 201, durationMs: 1.5, traceId: undefined }
+
+t.test('every line of a request says whose it is', async (t) => {
+  const { lines, log } = requestLogging('trace')
+  log.info('text alone')
+  log.requestId = 'c-1'
+  log.warn({ operation: 'add' }, 'fields and a text')
+  log.outcome = 'created'
+  log.debug({ requestId: 'c-2' }, 'its own')
+  log.trace({}, 'traced')
+  log.fatal({}, 'fatal')
+  log.child({ part: 'x' }).info('child')
+  log.summarise(summary, 'request')
+  const told = lines.map((line) => JSON.parse(line))
+  t.strictSame(
+    told.map(({ time, level, reqId, ...rest }) => rest),
+    [
+      { msg: 'text alone' },
+      { requestId: 'c-1', operation: 'add', msg: 'fields and a text' },
+      { requestId: 'c-2', outcome: 'created', msg: 'its own' },
+      { requestId: 'c-1', outcome: 'created', msg: 'traced' },
+      { requestId: 'c-1', outcome: 'created', msg: 'fatal' },
+      { requestId: 'c-1', outcome: 'created', part: 'x', msg: 'child' },
+      {
+        requestId: 'c-1',
+        outcome: 'created',
+        method: 'POST',
+        route: '/clients',
+        statusCode: 201,
+        durationMs: 1.5,
+        msg: 'request',
+      },
+    ],
+  )
+  t.ok(told.every(({ reqId, time }) => reqId === 'r-1' && /^\d{4}-.*Z$/.test(time)))
+  t.strictSame(
+    told.map(({ level }) => level),
+    ['info', 'warn', 'debug', 'trace', 'fatal', 'info', 'info'],
+  )
+})
+
+t.test('the summary keeps to the level, too', async (t) => {
+  const { lines, log } = requestLogging('warn')
+  log.summarise(summary, 'request')
+  t.strictSame(lines, [])
+})
+
+t.test('a request’s error is told without its message, even where nobody gave another', async (t) => {
+  const { lines, log } = requestLogging()
+  log.error(new Error(personal))
+  log.error({ err: new Error(personal) })
+  log.error({ err: new Error(personal), phone: '+998901234567' }, 'failed')
+  t.equal(lines.length, 3)
+  t.notMatch(lines.join(''), '998901234567')
+  t.match(JSON.parse(lines[2] ?? ''), { msg: 'failed', phone: '[redacted]' })
 })

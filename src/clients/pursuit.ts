@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallContext, CardApi } from '../partner/card-api.ts'
 import type { EncodedRequest } from '../partner/encode.ts'
 import type { Outcome } from '../partner/outcome.ts'
-import { pauseBeforeRetry } from '../partner/retry.ts'
+import { isRepeatable, pauseBeforeRetry } from '../partner/retry.ts'
 import { type AskUntil, type Found, followUp, type Known } from './follow-up.ts'
 
 export interface PursuitSettings {
@@ -59,9 +59,7 @@ export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): P
     let isResend = false
     for (;;) {
       let outcome = await sendOnce(request, context)
-      if (outcome.kind === 'not-sent' || outcome.kind === 'throttled') {
-        outcome = await repeatUntilTaken(outcome, request, context)
-      }
+      if (isRepeatable(outcome)) outcome = await repeatUntilTaken(outcome, request, context)
       switch (outcome.kind) {
         case 'rejected': {
           if (!isResend && !context.isRepeated) return toRejected(outcome)

@@ -62,11 +62,14 @@ export function readBody(payload: IncomingMessage, turn: Turn, done: Done): void
   function parseNow(body: Buffer): void {
     // Since then somebody else may read into it.
     if (isOver) return
+    let parsed: unknown
     try {
-      end(null, parseJson(body))
+      parsed = parseJson(body)
     } catch (error) {
       end(error as Error)
+      return
     }
+    end(null, parsed)
   }
 
   function fail(cause: Error): void {
@@ -74,16 +77,17 @@ export function readBody(payload: IncomingMessage, turn: Turn, done: Done): void
   }
 
   function end(error: Error | null, body?: unknown): void {
+    if (isOver) return
     isOver = true
     payload.off('data', collect).off('end', parse).off('error', fail)
-    if (large !== undefined) putBack(large)
+    if (large !== undefined) putBack(large, length)
     done(error, body)
   }
 }
 
 /** What is not kept is given back at once: until the collector comes by, a hundred megabytes of it may pile up. */
-function putBack(buffer: Buffer<ArrayBuffer>): void {
-  if (spare.length < maxSpare) spare.push(buffer)
+function putBack(buffer: Buffer<ArrayBuffer>, usedBytes: number): void {
+  if (spare.length < maxSpare) spare.push(buffer.fill(0, 0, usedBytes))
   else buffer.buffer.transfer(0)
 }
 

@@ -48,8 +48,10 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
     // Headers are read where they are used, as a malformed one is not always an error.
     validatorCompiler:
       ({ httpPart }) =>
-      (value) =>
-        httpPart !== 'body' || validateBody(value) !== undefined,
+      (value) => {
+        if (httpPart === 'body') validateBody(value)
+        return true
+      },
     onRequest(request, _reply, done) {
       requirePlainJson(request)
       done()

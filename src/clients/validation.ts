@@ -25,9 +25,10 @@ export function createBodyValidator(requirements: Requirements): ValidateBody {
   }
 
   return (body) => {
-    const faults = contract.Check(body) ? findUnmetRequirements(body) : findFaults(body)
-    if (faults.length > 0) throw new Problem('invalid-request', { errors: faults.slice(0, maxErrors).map(shorten) })
-    return body as CreateClient
+    const isValid = contract.Check(body)
+    const faults = isValid ? findUnmetRequirements(body) : findFaults(body)
+    if (isValid && faults.length === 0) return body
+    throw new Problem('invalid-request', { errors: faults.slice(0, maxErrors).map(shorten) })
   }
 }
 

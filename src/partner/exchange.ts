@@ -48,7 +48,7 @@ class PendingExchange implements Dispatcher.DispatchHandler {
   constructor(timeoutMs: number, resolve: (exchange: Exchange) => void) {
     this.timeoutMs = timeoutMs
     this.resolve = resolve
-    this.timer = setTimeout(abandonInTime, timeoutMs, this)
+    this.timer = setTimeout(timeOut, timeoutMs, this)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
@@ -83,7 +83,7 @@ class PendingExchange implements Dispatcher.DispatchHandler {
     this.fail(this.controller === undefined ? reasonBeforeSending(error) : reasonAfterSending(error), error)
   }
 
-  abandonInTime(): void {
+  timeOut(): void {
     this.abandon('timeout', `no complete answer within ${Math.round(this.timeoutMs)} ms`)
   }
 
@@ -105,8 +105,8 @@ class PendingExchange implements Dispatcher.DispatchHandler {
   }
 }
 
-function abandonInTime(pending: PendingExchange): void {
-  pending.abandonInTime()
+function timeOut(pending: PendingExchange): void {
+  pending.timeOut()
 }
 
 function codeOf(error: Error): string {

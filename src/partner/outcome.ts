@@ -2,7 +2,7 @@
  * What one exchange means. Pure, and the one place where FreedomPay's words are judged: a word that we do not know is
  * never success and never failure, and only the partner's own "error", read in full, is a refusal.
  */
-import { Compile } from 'typebox/compile'
+import { Compile } from '../typebox.ts'
 import type { Exchange, ExchangeFailure } from './exchange.ts'
 import { type Operation, PartnerAnswer } from './schema.ts'
 

@@ -6,6 +6,11 @@ const firstPauseMs = 100
 const shortestThrottlePauseMs = 250
 const defaultThrottlePauseMs = 1000
 
+/** Of these the partner provably has nothing. */
+export function isRepeatable({ kind }: Outcome): boolean {
+  return kind === 'not-sent' || kind === 'throttled'
+}
+
 /**
  * The pause before the next try in milliseconds, or undefined where there must be none. `tries` counts those already made.
  * Exponential with full jitter for what was not sent; what the partner asked for where it throttles.

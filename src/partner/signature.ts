@@ -1,5 +1,5 @@
 /**
- * The two signatures of FreedomPay's introductions. This is the only file that sees the secret key; it lives in a closure.
+ * The two signatures of FreedomPay's introductions. The secret key is seen by this file alone, and by hmac.ts for it; in both it lives in closures.
  * `jws`: docs.freedompay.kz/doc-760202. `sign`: docs.freedompay.kg/doc-833009.
  */
 import { createHash, createHmac, createSecretKey, randomUUID, timingSafeEqual } from 'node:crypto'

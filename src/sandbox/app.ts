@@ -6,9 +6,9 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { Compile } from 'typebox/compile'
 import { AddClientRequest, paths, StatusRequest } from '../partner/schema.ts'
 import { type Credentials, createSigner, isSignedBy } from '../partner/signature.ts'
+import { Compile } from '../typebox.ts'
 import { declineWith, failWith, now, type Reply, sendReply } from './replies.ts'
 import {
   ageAtCreation,

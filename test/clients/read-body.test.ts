@@ -85,3 +85,14 @@ t.test('a caller that is gone when its turn comes is told nothing twice', async 
   t.equal(ends.length, 1)
   t.ok(ends[0] instanceof Problem)
 })
+
+t.test('a large body that breaks off leaves nothing behind for the next', async (t) => {
+  const cause = new Error('aborted')
+  function* breakOff(): Generator<Buffer> {
+    yield* cut(Buffer.from(JSON.stringify(makeText('x', largeBodyBytes))))
+    throw cause
+  }
+  await t.rejects(read(toPayload(breakOff())), { code: 'invalid-request', cause })
+  const text = makeText('y', 200_000)
+  t.equal(await read(toPayload(cut(Buffer.from(JSON.stringify(text))))), text)
+})
