@@ -76,8 +76,8 @@ export function readBody(payload: IncomingMessage, turn: Turn, done: Done): void
     end(new Problem('invalid-request', { cause }))
   }
 
+  /** Once: nothing calls it again after the listeners are gone, and what waits for its turn looks first. */
   function end(error: Error | null, body?: unknown): void {
-    if (isOver) return
     isOver = true
     payload.off('data', collect).off('end', parse).off('error', fail)
     if (large !== undefined) putBack(large, length)
