@@ -62,7 +62,7 @@ async function findFreePort(): Promise<number> {
 }
 
 t.test('three replicas behind one address create one client for one key, whoever is asked', { skip }, async (t) => {
-  const redis = await startRedis(t)
+  const redis = await startRedis(t, { onDisk: false })
   const settings = { LEDGER_URL: redis.url, LEDGER_KEY: ledgerKey }
   const first = await startTestService(t, { settings })
   const others = [1, 2].map(() => startTestService(t, { settings, partnerUrl: first.sandboxUrl }))

@@ -229,7 +229,7 @@ t.test(
     skip: skipRedis,
   },
   async (t) => {
-    await raceTwoServices(t, (await startRedis(t)).url)
+    await raceTwoServices(t, (await startRedis(t, { onDisk: false })).url)
   },
 )
 

@@ -362,7 +362,7 @@ t.test('two services on one SQLite file ask about each row once', { buffered: tr
 })
 
 t.test('two services on one Redis ask about each row once', { buffered: true, skip: skipRedis }, async (t) => {
-  const { url } = await startRedis(t)
+  const { url } = await startRedis(t, { onDisk: false })
   await askTogether(t, url, await openRedisLedger(t, url))
 })
 
