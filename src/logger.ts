@@ -99,40 +99,43 @@ export class RequestLog {
   }
 
   fatal(told: Told, message?: string): void {
-    this.log.fatal(this.join(told), message)
+    this.write('fatal', told, message)
   }
 
   error(told: Told, message?: string): void {
-    this.log.error(this.join(told), message)
+    this.write('error', told, message)
   }
 
   warn(told: Told, message?: string): void {
-    this.log.warn(this.join(told), message)
+    this.write('warn', told, message)
   }
 
   info(told: Told, message?: string): void {
-    this.log.info(this.join(told), message)
+    this.write('info', told, message)
   }
 
   debug(told: Told, message?: string): void {
-    this.log.debug(this.join(told), message)
+    this.write('debug', told, message)
   }
 
   trace(told: Told, message?: string): void {
-    this.log.trace(this.join(told), message)
+    this.write('trace', told, message)
   }
 
   child(fields: Fields): Logger {
-    return this.log.child(this.join(fields))
+    return this.log.child({ ...this.own, ...fields })
   }
 
-  private join(told: Told): Fields {
+  private get own(): Fields {
     const { reqId, requestId, outcome } = this
-    if (typeof told === 'string') return { reqId, requestId, outcome, msg: told }
-    const fields = told instanceof Error ? { err: told } : told
-    // Without a message of the line's own pino takes the error's, which may quote anything.
-    const msg = 'err' in fields ? '' : undefined
-    return { reqId, requestId, outcome, msg, ...fields }
+    return { reqId, requestId, outcome }
+  }
+
+  private write(level: Exclude<LogLevel, 'silent'>, told: Told, message?: string): void {
+    if (typeof told === 'string') this.log[level](this.own, told)
+    // Without any message pino takes the error's, which may quote anything.
+    else if (told instanceof Error) this.log[level]({ ...this.own, err: told }, '')
+    else this.log[level]({ ...this.own, ...told }, message ?? '')
   }
 }
 

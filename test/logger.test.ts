@@ -174,4 +174,8 @@ t.test('a request’s error is told without its message, even where nobody gave 
   t.equal(lines.length, 3)
   t.notMatch(lines.join(''), '998901234567')
   t.match(JSON.parse(lines[2] ?? ''), { msg: 'failed', phone: '[redacted]' })
+  t.ok(
+    lines.every((line) => line.split('"msg":').length === 2),
+    'with one message each',
+  )
 })
