@@ -81,7 +81,9 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
   /** The client's own time-out ends with the writing of a command; a server that stands still would be waited for without end. */
   async function answered<T>(reply: Promise<T>): Promise<T> {
     const { promise: tooLate, reject } = Promise.withResolvers<never>()
-    const timer = setTimeout(() => {
+    let isOver = false
+    function giveUp(): void {
+      if (isOver) return
       const error = new Error(`no answer from the ledger within ${commandTimeoutMs} ms`)
       reject(error)
       if (isClosed || !client.isReady) return
@@ -89,10 +91,13 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
       noteDown(error)
       client.destroy()
       connect()
-    }, commandTimeoutMs)
+    }
+    // Where it was this process that stood still, the answer is there, and is read before the immediate's turn comes.
+    const timer = setTimeout(() => setImmediate(giveUp), commandTimeoutMs)
     try {
       return await Promise.race([reply, tooLate])
     } finally {
+      isOver = true
       clearTimeout(timer)
     }
   }
