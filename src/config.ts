@@ -105,18 +105,16 @@ function readText(env: Environment, name: string): string | undefined {
   }
 }
 
-const schemas = Object.entries(Settings.properties) as [string, { type?: string; default?: unknown }][]
-const defaults = Object.fromEntries(schemas.map(([name, { default: fallback }]) => [name, fallback]))
+const schemas = Settings.properties as Record<string, { type?: string; default?: unknown }>
+const defaults = Object.fromEntries(Object.entries(schemas).map(([name, { default: fallback }]) => [name, fallback]))
 
 const contract = Compile(Settings)
 
 /** What is faulty is named, and takes its default so that the rest can be checked further. */
 function parse(texts: Partial<Record<string, string>>, faults: string[]): Settings {
-  const values: Record<string, unknown> = {}
-  for (const [name, { type, default: fallback }] of schemas) {
-    const text = texts[name]
-    const value = text === undefined ? fallback : toValue(text, type)
-    if (value !== undefined) values[name] = value
+  const values: Record<string, unknown> = { ...defaults }
+  for (const [name, text] of Object.entries(texts)) {
+    if (text !== undefined) values[name] = toValue(text, schemas[name]?.type)
   }
   for (const { instancePath, message, params } of contract.Errors(values)) {
     const name = instancePath.slice(1)

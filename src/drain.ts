@@ -10,7 +10,10 @@ export interface Lifecycle {
   phase: 'starting' | 'ready' | 'draining' | 'closing'
 }
 
-/** Places in the bulkhead, for work that outlives its caller: a create goes on when the caller hangs up, and the process must not exit before it ends. */
+/**
+ * Places in the bulkhead, for work that outlives its caller: a create goes on when the caller hangs up, and the process must not
+ * exit before it ends.
+ */
 export interface InFlight {
   /** Resolves when there is none. */
   idle(): Promise<void>

@@ -24,7 +24,7 @@ const neverLogged = [
   'secretKey',
 ]
 
-/** A line is written within this, or with others as soon as they are this many bytes: a system call for each would cost more than the line. */
+/** A line is written within this, or with others as soon as they are this many bytes: a system call for each costs more than it. */
 const flushEveryMs = 100
 const bufferedBytes = 12 * 1024
 
@@ -76,7 +76,10 @@ export class RequestLog {
     this.reqId = reqId
   }
 
-  /** The only line of most requests, so it takes the shortest way: it has nothing to serialise or to redact. */
+  /**
+   * The only line of most requests, so it takes the shortest way. It is neither serialised nor redacted, which is why each of its
+   * fields is named here.
+   */
   summarise({ method, route, statusCode, durationMs, traceId }: RequestSummary, msg: string): void {
     if (!this.log.isLevelEnabled('info')) return
     const { reqId, requestId, outcome } = this
@@ -142,6 +145,10 @@ export class RequestLog {
 /** For Fastify, whose type of a logger wants more of pino than Fastify uses. */
 export function createRequestLogs(log: Logger): (parent: unknown, bindings: Bindings) => FastifyBaseLogger {
   return (_parent, { reqId }) => new RequestLog(log, reqId as string) as unknown as FastifyBaseLogger
+}
+
+export function requestLogOf({ log }: { readonly log: FastifyBaseLogger }): RequestLog {
+  return log as unknown as RequestLog
 }
 
 /** More than any error of this service has below it; causes may go round in a circle. */

@@ -1,26 +1,37 @@
 import t from 'tap'
 import { createTurnstile } from '../src/turnstile.ts'
 
-t.test('one waiter is let through in a turn of the event loop, in the order of their coming', async (t) => {
-  const turn = createTurnstile()
-  const turnsOfTheLoop: number[] = []
-  let loopTurns = 0
+/** Counts the turns of the event loop until it is stopped, and takes so long in each. */
+function countTurns(busyMs = 0) {
+  let turns = 0
   let isCounting = true
   const count = () => {
-    loopTurns++
+    turns++
+    for (const until = performance.now() + busyMs; performance.now() < until; );
     if (isCounting) setImmediate(count)
   }
   setImmediate(count)
+  return {
+    turns: () => turns,
+    stop: () => {
+      isCounting = false
+    },
+  }
+}
 
+t.test('one waiter is let through in a turn of the event loop, in the order of their coming', async (t) => {
+  const turn = createTurnstile()
+  const turnsOfTheLoop: number[] = []
+  const loop = countTurns()
   const order: number[] = []
   await Promise.all(
     Array.from({ length: 5 }, async (_, i) => {
       await turn()
       order.push(i)
-      turnsOfTheLoop.push(loopTurns)
+      turnsOfTheLoop.push(loop.turns())
     }),
   )
-  isCounting = false
+  loop.stop()
   t.strictSame(order, [0, 1, 2, 3, 4])
   t.equal(new Set(turnsOfTheLoop).size, 5, 'no two in one turn')
 })
@@ -34,20 +45,13 @@ t.test('it is free again after everybody has gone through', async (t) => {
 
 t.test('as long as others use the turns between, many go by before the next slice', async (t) => {
   const turn = createTurnstile()
-  let loopTurns = 0
-  let isBusy = true
-  const work = () => {
-    loopTurns++
-    for (const until = performance.now() + 0.5; performance.now() < until; );
-    if (isBusy) setImmediate(work)
-  }
-  setImmediate(work)
+  const loop = countTurns(0.5)
   const turnsOfTheLoop: number[] = []
   for (let i = 0; i < 3; i++) {
     await turn()
-    turnsOfTheLoop.push(loopTurns)
+    turnsOfTheLoop.push(loop.turns())
   }
-  isBusy = false
+  loop.stop()
   const [first = 0, second = 0, third = 0] = turnsOfTheLoop
   t.ok(second - first >= 5, 'between the first and the second')
   t.ok(third - second >= 5, 'between the second and the third')
@@ -55,17 +59,10 @@ t.test('as long as others use the turns between, many go by before the next slic
 
 t.test('however long those turns are, the next slice comes soon', async (t) => {
   const turn = createTurnstile()
-  let loopTurns = 0
-  let isBusy = true
-  const work = () => {
-    loopTurns++
-    for (const until = performance.now() + 15; performance.now() < until; );
-    if (isBusy) setImmediate(work)
-  }
-  setImmediate(work)
+  const loop = countTurns(15)
   await turn()
-  const first = loopTurns
+  const first = loop.turns()
   await turn()
-  isBusy = false
-  t.ok(loopTurns - first <= 4, 'after two or three turns of 15 ms, not after 32')
+  loop.stop()
+  t.ok(loop.turns() - first <= 4, 'after two or three turns of 15 ms, not after 32')
 })

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { RequestLog } from '../logger.ts'
+import { requestLogOf } from '../logger.ts'
 import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../metrics.ts'
 import { toProblem } from '../plugins/error-handler.ts'
 import { Problem } from '../problems.ts'
@@ -68,7 +68,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       const line = request.headers['idempotency-key'] as string | undefined
       const key = line === undefined ? undefined : readIdempotencyKey(line)
       const requestId = key === undefined ? randomUUID() : toRequestId(anonymousCaller, key)
-      const log = request.log as unknown as RequestLog
+      const log = requestLogOf(request)
       log.requestId = requestId
 
       const { representation, idempotencyStatus } = await createClient({
@@ -132,7 +132,6 @@ function requirePlainJson({ raw }: FastifyRequest): void {
   }
   if (lines > 1)
     throw new Problem('invalid-request', { errors: [{ pointer: contentType, message: 'must be sent once' }] })
-  const type = raw.headers[contentType]
-  const isJson = type === 'application/json' || plainJson.test(type ?? '')
-  if (!isJson || raw.headers['content-encoding'] !== undefined) throw new Problem('unsupported-media-type')
+  const isPlain = plainJson.test(raw.headers[contentType] ?? '') && raw.headers['content-encoding'] === undefined
+  if (!isPlain) throw new Problem('unsupported-media-type')
 }

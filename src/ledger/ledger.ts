@@ -34,6 +34,11 @@ export function isFinal(state: State): boolean {
   return state === 'created' || state === 'rejected' || state === 'not-created'
 }
 
+/** Final, and nothing is left to ask: of a created client the id is still wanted. */
+export function isSettled({ state, clientId }: Pick<Row, 'state' | 'clientId'>): boolean {
+  return isFinal(state) && !(state === 'created' && clientId === undefined)
+}
+
 export interface Row {
   readonly requestId: string
   readonly caller: string

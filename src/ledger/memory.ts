@@ -9,6 +9,7 @@ import {
   graceMs,
   isFinal,
   isOwnConclusion,
+  isSettled,
   type Ledger,
   predecessors,
   type Row,
@@ -40,7 +41,7 @@ export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledg
   function change(row: StoredRow, { state, clientId, partnerCode, partnerDescription }: Change): StoredRow {
     const { requestId, caller, fingerprint, claims, asks } = row
     const now = Date.now()
-    const isSettled = isFinal(state) && !(state === 'created' && clientId === undefined)
+    const hasSettled = isSettled({ state, clientId })
     const changed: StoredRow = {
       requestId,
       caller,
@@ -54,12 +55,12 @@ export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledg
       updatedAtMs: now,
       isOverdue: true,
       deadlineAt: Math.min(row.deadlineAt, now),
-      nextAskAt: isSettled ? Infinity : now + firstAskMs,
+      nextAskAt: hasSettled ? Infinity : now + firstAskMs,
     }
     toAsk.delete(requestId)
     // Also where it has settled before: its place is by when it did last.
     if (row.nextAskAt === Infinity) settled.delete(requestId)
-    ;(isSettled ? settled : toAsk).set(requestId, changed)
+    ;(hasSettled ? settled : toAsk).set(requestId, changed)
     return changed
   }
 

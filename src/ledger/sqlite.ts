@@ -5,8 +5,8 @@ import {
   type Claim,
   firstAskMs,
   graceMs,
-  isFinal,
   isOwnConclusion,
+  isSettled,
   type Ledger,
   predecessors,
   type Recordable,
@@ -113,7 +113,7 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
       together(() => {
         const now = Date.now()
         const { state, clientId, partnerCode, partnerDescription } = change
-        const nextAskAt = isFinal(state) && !(state === 'created' && clientId === undefined) ? null : now + firstAskMs
+        const nextAskAt = isSettled({ state, clientId }) ? null : now + firstAskMs
         const { changes } = updates[state].run(
           requestId,
           isOwnConclusion(state) ? claims : null,

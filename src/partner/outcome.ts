@@ -29,9 +29,10 @@ export interface PartnerReason {
 
 /**
  * created, processing, rejected: the partner's word on the request itself; but an `error` to a question for a status may be about
- * the question (mayConcernQuestion), and counts only if it stands, or where the partner is known to have the request. duplicate: it has had this request_id before.
- * no-such-request: it does not know the request_id, now. not-sent: provably nothing left this process. misconfigured: it
- * refuses our credential. throttled: it refuses for now. unknown: it may or may not have acted; nothing else may be concluded.
+ * the question (mayConcernQuestion), and counts only if it stands, or where the partner is known to have the request.
+ * duplicate: it has had this request_id before. no-such-request: it does not know the request_id, now. not-sent: provably
+ * nothing left this process. misconfigured: it refuses our credential. throttled: it refuses for now. unknown: it may or may
+ * not have acted; nothing else may be concluded.
  */
 export type Outcome = { result: Result } & (
   | { kind: 'created'; clientId: string | undefined }

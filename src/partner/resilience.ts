@@ -64,7 +64,7 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
   return {
     requestStatus,
     addClient: (request, context) =>
-      (breaker.state === CircuitState.Closed ? addClient : addAfterProbe)(request, context),
+      breaker.state === CircuitState.Closed ? addClient(request, context) : addAfterProbe(request, context),
   }
 }
 

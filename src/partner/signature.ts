@@ -1,5 +1,6 @@
 /**
- * The two signatures of FreedomPay's introductions. The secret key is seen by this file alone, and by hmac.ts for it; in both it lives in closures.
+ * The two signatures of FreedomPay's introductions. The secret key is seen by this file alone, and by hmac.ts for it; in both
+ * it lives in closures.
  * `jws`: docs.freedompay.kz/doc-760202. `sign`: docs.freedompay.kg/doc-833009.
  */
 import { createHash, createHmac, createSecretKey, randomUUID, timingSafeEqual } from 'node:crypto'
@@ -24,9 +25,8 @@ export interface Sign {
 
 /** How a scheme signs. */
 interface Scheme {
-  /** A body that is there as a whole and short. */
-  sign(path: string, body: Buffer): SignatureHeaders
-  /** A body that is fed piece by piece. */
+  /** A cheaper way for a short body, where there is one. */
+  signShort?(path: string, body: Buffer): SignatureHeaders
   begin(path: string): Signing
 }
 
@@ -48,7 +48,7 @@ export function createSigner(schemeName: SignatureScheme, credentials: Credentia
   const scheme = schemeName === 'jws' ? prepareJws(credentials) : prepareHash(credentials)
 
   function sign(path: string, body: Buffer): SignatureHeaders {
-    if (body.length <= pieceBytes) return scheme.sign(path, body)
+    if (scheme.signShort !== undefined && body.length <= pieceBytes) return scheme.signShort(path, body)
     const signing = scheme.begin(path)
     for (const piece of cut(body, pieceBytes)) signing.update(piece)
     return signing.headers()
@@ -89,7 +89,7 @@ function prepareJws({ authId, secretKey }: Credentials): Scheme {
   }
 
   return {
-    sign(path, body) {
+    signShort(path, body) {
       const { header, computeHmac } = preparedFor(path)
       return { 'x-jws-signature': `${header}..${computeHmac(body.toString('base64url'))}` }
     },
@@ -106,25 +106,18 @@ function prepareJws({ authId, secretKey }: Credentials): Scheme {
 
 /** `Sign`: lower-case hex SHA-256 of the body immediately followed by the secret key. `Request-Id` is new for each call. */
 function prepareHash({ authId, secretKey }: Credentials): Scheme {
-  function begin(): Signing {
-    const sha256 = createHash('sha256')
-    return {
-      update: (piece) => sha256.update(piece),
-      headers: () => ({
-        'request-id': randomUUID(),
-        'auth-id': authId,
-        sign: sha256.update(secretKey).digest('hex'),
-      }),
-    }
-  }
-
   return {
-    sign(_path, body) {
-      const signing = begin()
-      signing.update(body)
-      return signing.headers()
+    begin() {
+      const hash = createHash('sha256')
+      return {
+        update: (piece) => hash.update(piece),
+        headers: () => ({
+          'request-id': randomUUID(),
+          'auth-id': authId,
+          sign: hash.update(secretKey).digest('hex'),
+        }),
+      }
     },
-    begin,
   }
 }
 

@@ -1,7 +1,7 @@
 /** One histogram observation and one log line for each request, whether it was answered or the caller hung up. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { RequestLog } from '../logger.ts'
+import { requestLogOf } from '../logger.ts'
 import type { Metrics } from '../metrics.ts'
 import { statusByHand } from './error-handler.ts'
 import { parseTraceId } from './request-id.ts'
@@ -22,8 +22,7 @@ export default fp(
       const route = (request.is404 ? undefined : request.routeOptions.url) ?? 'unmatched'
       const ms = reply.elapsedTime
       metrics.observeHttpRequest({ method, route, status_code: statusCode }, ms / 1000)
-      const log = request.log as unknown as RequestLog
-      log.summarise(
+      requestLogOf(request).summarise(
         {
           method,
           route,

@@ -39,6 +39,15 @@ interface Held {
   readonly isDelivered: Promise<unknown>
 }
 
+/** One call on its way. */
+interface Carried {
+  readonly req: IncomingMessage
+  readonly res: ServerResponse
+  readonly body: Buffer
+  readonly requestId: string
+  readonly random: Random
+}
+
 const lostShare = 0.02
 const lostAnswerShare = 0.02
 /**
@@ -64,17 +73,12 @@ export async function openLine({ seed, target, slowRequestIds, nextArrival }: Li
     const count = (sends.get(what) ?? 0) + 1
     sends.set(what, count)
     const random = createRandom(seed, what, count)
-    if (req.url === paths.add) await carryCreate(req, res, body, requestId, random)
-    else await carryQuestion(req, res, body, requestId, random)
+    const carried = { req, res, body, requestId, random }
+    if (req.url === paths.add) await carryCreate(carried)
+    else await carryQuestion(carried)
   }
 
-  async function carryCreate(
-    req: IncomingMessage,
-    res: ServerResponse,
-    body: Buffer,
-    requestId: string,
-    random: Random,
-  ): Promise<void> {
+  async function carryCreate({ req, res, body, requestId, random }: Carried): Promise<void> {
     if (slowRequestIds.has(requestId) && !arrived.has(requestId)) {
       await holdBack(requestId, random.pick(holdsMs))
     } else if (random.chance(lostShare)) {
@@ -100,13 +104,7 @@ export async function openLine({ seed, target, slowRequestIds, nextArrival }: Li
     held.delete(requestId)
   }
 
-  async function carryQuestion(
-    req: IncomingMessage,
-    res: ServerResponse,
-    body: Buffer,
-    requestId: string,
-    random: Random,
-  ): Promise<void> {
+  async function carryQuestion({ req, res, body, requestId, random }: Carried): Promise<void> {
     const answer = await forward(req, res, body, Promise.resolve())
     const bytes = await answer.body.bytes()
     // The question has overtaken the create: its answer is true when it is given and no more when it is read.

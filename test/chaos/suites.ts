@@ -34,28 +34,24 @@ export function makeSqliteSuite(seed: number, isShort: boolean): Suite {
   const kinds: Kind[] = isShort
     ? ['kill a replica']
     : [...Array<Kind>(5).fill('kill a replica'), 'partner down', 'partner down']
-  const name = isShort ? 'SQLite (short)' : 'SQLite'
-  return {
-    ...(isShort ? short : full),
-    name,
-    seed,
-    ledger: 'sqlite',
-    replicas: 1,
-    disasters: spread(seed, kinds, isShort),
-  }
+  return makeSuite({ name: 'SQLite', ledger: 'sqlite', replicas: 1 }, seed, kinds, isShort)
 }
 
 export function makeRedisSuite(seed: number, isShort: boolean): Suite {
   const kinds: Kind[] = isShort
     ? ['kill a replica', 'kill Redis']
     : ['kill a replica', 'roll a replica', 'stop Redis', 'kill Redis', 'partner down']
-  const name = isShort ? 'Redis (short)' : 'Redis'
+  return makeSuite({ name: 'Redis', ledger: 'redis', replicas: 3 }, seed, kinds, isShort)
+}
+
+type Fleet = Pick<Suite, 'name' | 'ledger' | 'replicas'>
+
+function makeSuite(fleet: Fleet, seed: number, kinds: readonly Kind[], isShort: boolean): Suite {
   return {
     ...(isShort ? short : full),
-    name,
+    ...fleet,
+    name: isShort ? `${fleet.name} (short)` : fleet.name,
     seed,
-    ledger: 'redis',
-    replicas: 3,
     disasters: spread(seed, kinds, isShort),
   }
 }
