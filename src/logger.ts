@@ -47,6 +47,14 @@ export function createLogger(level: LogLevel, destination: DestinationStream = o
   )
 }
 
+/**
+ * Resolves once nothing is being written in the background: what is at exit may come behind the lines that are written then, or
+ * never.
+ */
+export function settleWrites(log: Logger): Promise<void> {
+  return new Promise((resolve) => log.flush(() => resolve()))
+}
+
 /** What the last line of a request tells. None of it is the caller's text, but for what has been checked. */
 export interface RequestSummary {
   readonly method: string

@@ -1,7 +1,7 @@
 /** Settings → service → drain. The only reader of the environment. */
 import closeWithGrace from 'close-with-grace'
 import { type Config, ConfigError, loadConfig } from './config.ts'
-import { createLogger } from './logger.ts'
+import { createLogger, settleWrites } from './logger.ts'
 import { startService } from './service.ts'
 
 /** sysexits.h: EX_CONFIG */
@@ -42,6 +42,7 @@ closeWithGrace(
     const service = await starting
     await service.stop()
     log.info('stopped')
+    await settleWrites(log)
   },
 )
 

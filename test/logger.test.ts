@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createLogger, describeError, RequestLog } from '../src/logger.ts'
+import { createLogger, describeError, RequestLog, settleWrites } from '../src/logger.ts'
 
 const personal = 'phone +998901234567'
 
@@ -178,4 +178,17 @@ t.test('a request’s error is told without its message, even where nobody gave 
     lines.every((line) => line.split('"msg":').length === 2),
     'with one message each',
   )
+})
+
+t.test('writes are settled only once the destination says so', async (t) => {
+  const flushed = Promise.withResolvers<void>()
+  const destination = { write: () => {}, flush: (done: () => void) => void flushed.promise.then(done) }
+  let isSettled = false
+  const settling = settleWrites(createLogger('info', destination)).then(() => {
+    isSettled = true
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(isSettled, false)
+  flushed.resolve()
+  await settling
 })
