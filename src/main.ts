@@ -1,6 +1,6 @@
 /** Settings → service → drain. The only reader of the environment. */
 import closeWithGrace from 'close-with-grace'
-import { type Config, ConfigError, loadConfig } from './config.ts'
+import { type Config, ConfigError, loadConfig } from './config/load.ts'
 import { createLogger, settleWrites } from './logger.ts'
 import { startService } from './service.ts'
 

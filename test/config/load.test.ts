@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fastify } from 'fastify'
 import t from 'tap'
-import { ConfigError, loadConfig } from '../src/config.ts'
+import { ConfigError, loadConfig } from '../../src/config/load.ts'
 
 const secret = 'secret-key-of-the-test'
 const ledgerKey = 'ledger-key-of-the-test-with-32-bytes'
