@@ -2,7 +2,7 @@
 import { loadConfig } from '../src/config/load.ts'
 import { Settings } from '../src/config/settings.ts'
 import { createLogger } from '../src/logger.ts'
-import { problemCodes, problems } from '../src/problems.ts'
+import { problemCodes, problems } from '../src/problems/problem.ts'
 import { startService } from '../src/service.ts'
 
 export const openApiFile = new URL('clients.json', import.meta.url)

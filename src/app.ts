@@ -11,7 +11,7 @@ import httpMetrics from './plugins/http-metrics.ts'
 import openapi from './plugins/openapi.ts'
 import requestId, { generateRequestId } from './plugins/request-id.ts'
 import { schemaCompilers } from './plugins/schema-compilers.ts'
-import { registerProblemPages } from './problem-pages.ts'
+import { registerProblemPages } from './problems/pages.ts'
 
 export interface AppParts extends ClientRoutesOptions {
   readonly log: Logger

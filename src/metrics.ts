@@ -6,7 +6,7 @@ import type { PartnerObserver } from './partner/card-api.ts'
 import { results } from './partner/outcome.ts'
 import { type CircuitStateName, circuitStates } from './partner/resilience.ts'
 import { type Operation, paths } from './partner/schema.ts'
-import type { ProblemCode } from './problems.ts'
+import type { ProblemCode } from './problems/problem.ts'
 
 export const createOutcomes = [
   'created',

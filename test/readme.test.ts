@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { readmeFile, refreshReadme } from '../openapi/documents.ts'
-import { problemCodes } from '../src/problems.ts'
+import { problemCodes } from '../src/problems/problem.ts'
 
 const readme = readFileSync(readmeFile, 'utf8')
 

@@ -1,7 +1,7 @@
 /** What a caller is told: always made from the ledger's row, so that a replay says the same as the first answer. */
 import type { Row } from '../ledger/ledger.ts'
 import { parseRetryAfter } from '../partner/retry.ts'
-import { Problem, retryAfter } from '../problems.ts'
+import { Problem, retryAfter } from '../problems/problem.ts'
 import { toTimestamp } from '../timestamps.ts'
 import type { NotTaken } from './pursuit.ts'
 import type { ClientRequest } from './schema.ts'

@@ -5,7 +5,7 @@
 import { type Change, isFinal, type Ledger, type Row } from '../ledger/ledger.ts'
 import { encodeRequest } from '../partner/encode.ts'
 import type { Bulkhead } from '../partner/resilience.ts'
-import { Problem, retryAfter } from '../problems.ts'
+import { Problem, retryAfter } from '../problems/problem.ts'
 import { type CreateResult, type IdempotencyStatus, inProgress, type Settlement, toAnswer } from './answer.ts'
 import { duplicateMark, mayBeAbsent } from './find-out.ts'
 import { type RequestDefaults, toAddClientRequest } from './mapping.ts'

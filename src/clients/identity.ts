@@ -1,7 +1,7 @@
 /** What makes two requests one intent: the caller, its Idempotency-Key, and the body. */
 import { hash } from 'node:crypto'
 import { prepareHmac } from '../hmac.ts'
-import { Problem } from '../problems.ts'
+import { Problem } from '../problems/problem.ts'
 import { type CreateClient, members } from './schema.ts'
 
 /** A name space of our own (RFC 9562, section 6.6): changing it would forget which request_id each key stands for. */

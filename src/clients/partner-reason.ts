@@ -1,5 +1,5 @@
 /** FreedomPay's description of a refusal is free text, and may quote what it refuses. */
-import type { PartnerReason } from '../problems.ts'
+import type { PartnerReason } from '../problems/problem.ts'
 import type { CreateClient } from './schema.ts'
 
 const maxLength = 255

@@ -5,7 +5,7 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { Problem } from '../problems.ts'
+import { Problem } from '../problems/problem.ts'
 import { largeBodyBytes, type Turn } from '../turnstile.ts'
 
 /** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */

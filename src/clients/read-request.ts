@@ -1,6 +1,6 @@
 /** What is known of an earlier create. */
 import type { Ledger } from '../ledger/ledger.ts'
-import { Problem, retryAfter } from '../problems.ts'
+import { Problem, retryAfter } from '../problems/problem.ts'
 import { toClientRequest } from './answer.ts'
 import type { ClientRequest } from './schema.ts'
 

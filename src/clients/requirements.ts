@@ -4,7 +4,7 @@
  * does, is not published: FREEDOMPAY_REQUIRED adds it once it is known.
  */
 import type { Region } from '../partner/regions.ts'
-import type { InputError } from '../problems.ts'
+import type { InputError } from '../problems/problem.ts'
 import type { CreateClient, Member } from './schema.ts'
 
 /** A JSON Pointer into our body. */

@@ -1,5 +1,5 @@
 /** The named examples of OpenAPI: what Swagger UI fills in and shows. */
-import { type ProblemCode, problems } from '../problems.ts'
+import { type ProblemCode, problems } from '../problems/problem.ts'
 import type { ClientRequest, CreateClient, CreatedClient, PendingClient } from './schema.ts'
 
 interface Example<T> {

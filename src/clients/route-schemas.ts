@@ -1,6 +1,6 @@
 /** What OpenAPI says of the client routes: every answer with its headers and named examples. */
 import Type, { type TSchema } from 'typebox'
-import { ProblemBody, type ProblemCode, problems } from '../problems.ts'
+import { ProblemBody, type ProblemCode, problems } from '../problems/problem.ts'
 import {
   bodyExamples,
   createdExamples,

@@ -4,7 +4,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { Problem, type ProblemBody } from '../problems.ts'
+import { Problem, type ProblemBody } from '../problems/problem.ts'
 
 export const problemMediaType = 'application/problem+json'
 

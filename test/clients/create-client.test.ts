@@ -7,7 +7,7 @@ import { buildPursuit } from '../../src/clients/pursuit.ts'
 import type { CreateClient } from '../../src/clients/schema.ts'
 import type { Change, Ledger } from '../../src/ledger/ledger.ts'
 import { createBulkhead } from '../../src/partner/resilience.ts'
-import type { Problem } from '../../src/problems.ts'
+import type { Problem } from '../../src/problems/problem.ts'
 import { newClaim, openTestLedger } from '../fixtures/ledgers.ts'
 import { type Answer, outcomes, scriptCardApi } from '../fixtures/scripted-card-api.ts'
 

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import t from 'tap'
 import { bodyLimitBytes, readBody } from '../../src/clients/read-body.ts'
-import { Problem } from '../../src/problems.ts'
+import { Problem } from '../../src/problems/problem.ts'
 import { createTurnstile, largeBodyBytes, type Turn } from '../../src/turnstile.ts'
 
 const pieceBytes = 64 * 1024

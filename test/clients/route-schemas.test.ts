@@ -1,7 +1,7 @@
 import { fastify } from 'fastify'
 import t, { type Test } from 'tap'
 import { createClientSchema, readRequestSchema } from '../../src/clients/route-schemas.ts'
-import { Problem } from '../../src/problems.ts'
+import { Problem } from '../../src/problems/problem.ts'
 
 const requestId = '0b9f5c1e-6d0c-5f0e-9d86-1c6a3f4b2a10'
 const updatedAt = '2026-01-31T04:30:00.000Z'

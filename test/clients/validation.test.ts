@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Requirements } from '../../src/clients/requirements.ts'
 import { members } from '../../src/clients/schema.ts'
 import { createBodyValidator } from '../../src/clients/validation.ts'
-import { type InputError, Problem } from '../../src/problems.ts'
+import { type InputError, Problem } from '../../src/problems/problem.ts'
 import { checkProperty } from '../fixtures/property.ts'
 
 const requirements: Requirements = {

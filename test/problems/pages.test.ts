@@ -1,6 +1,6 @@
 import t from 'tap'
-import { problemCodes, problems } from '../src/problems.ts'
-import { phoneFor, startTestService } from './fixtures/service.ts'
+import { problemCodes, problems } from '../../src/problems/problem.ts'
+import { phoneFor, startTestService } from '../fixtures/service.ts'
 
 t.test('/problems lists every code, as HTML for people and as JSON where Accept prefers it', async (t) => {
   const service = await startTestService(t)

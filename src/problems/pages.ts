@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
-import { Problem, ProblemBody, type ProblemCode, problemCodes, problems, SafeToRetry } from './problems.ts'
+import { Problem, ProblemBody, type ProblemCode, problemCodes, problems, SafeToRetry } from './problem.ts'
 
 const ProblemPage = Type.Object(
   {
