@@ -1,9 +1,9 @@
 /** What is generated from the source: our OpenAPI document, and the README's tables. */
 import { loadConfig } from '../src/config/load.ts'
 import { Settings } from '../src/config/settings.ts'
-import { createLogger } from '../src/logger.ts'
 import { problemCodes, problems } from '../src/problems/problem.ts'
 import { startService } from '../src/service.ts'
+import { createLogger } from '../src/telemetry/logger.ts'
 
 export const openApiFile = new URL('clients.json', import.meta.url)
 export const readmeFile = new URL('../README.md', import.meta.url)

@@ -4,14 +4,14 @@ import type { Logger } from 'pino'
 import type { ClientRoutesOptions } from './clients/routes.ts'
 import { registerClientRoutes } from './clients/routes.ts'
 import { addDrainHooks, type Lifecycle } from './drain.ts'
-import { createRequestLogs } from './logger.ts'
-import type { Metrics } from './metrics.ts'
 import errorHandler, { answerClientError, sendProblem, toProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
 import openapi from './plugins/openapi.ts'
 import requestId, { generateRequestId } from './plugins/request-id.ts'
 import { schemaCompilers } from './plugins/schema-compilers.ts'
 import { registerProblemPages } from './problems/pages.ts'
+import { createRequestLogs } from './telemetry/logger.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 
 export interface AppParts extends ClientRoutesOptions {
   readonly log: Logger

@@ -1,8 +1,8 @@
 /** Settings → service → drain. The only reader of the environment. */
 import closeWithGrace from 'close-with-grace'
 import { type Config, ConfigError, loadConfig } from './config/load.ts'
-import { createLogger, settleWrites } from './logger.ts'
 import { startService } from './service.ts'
+import { createLogger, settleWrites } from './telemetry/logger.ts'
 
 /** sysexits.h: EX_CONFIG */
 const faultyConfigurationCode = 78

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Lifecycle } from './drain.ts'
-import type { Metrics } from './metrics.ts'
 import errorHandler from './plugins/error-handler.ts'
 import { schemaCompilers } from './plugins/schema-compilers.ts'
+import type { Metrics } from './telemetry/metrics.ts'
 
 export interface OpsParts {
   readonly log: Logger

@@ -1,8 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import t from 'tap'
-import { createLogger } from '../src/logger.ts'
-import { createMetrics } from '../src/metrics.ts'
 import { buildOps, type OpsParts } from '../src/ops.ts'
+import { createLogger } from '../src/telemetry/logger.ts'
+import { createMetrics } from '../src/telemetry/metrics.ts'
 import { call, phoneFor, startTestService } from './fixtures/service.ts'
 
 /** The operations listener alone, as it is in a process that starts or stops. */

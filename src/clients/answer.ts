@@ -2,7 +2,7 @@
 import type { Row } from '../ledger/ledger.ts'
 import { parseRetryAfter } from '../partner/retry.ts'
 import { Problem, retryAfter } from '../problems/problem.ts'
-import { toTimestamp } from '../timestamps.ts'
+import { toTimestamp } from '../telemetry/timestamps.ts'
 import type { NotTaken } from './pursuit.ts'
 import type { ClientRequest } from './schema.ts'
 

@@ -1,7 +1,7 @@
 /** Every setting of the service: its name, its default, what it means. */
 import Type, { type Static } from 'typebox'
-import { logLevels } from '../logger.ts'
 import { type Region, regions } from '../partner/regions.ts'
+import { logLevels } from '../telemetry/logger.ts'
 
 const maxTimerMs = 2 ** 31 - 1
 const Port = (fallback: number, description: string) =>

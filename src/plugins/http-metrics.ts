@@ -1,8 +1,8 @@
 /** One histogram observation and one log line for each request, whether it was answered or the caller hung up. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { requestLogOf } from '../logger.ts'
-import type { Metrics } from '../metrics.ts'
+import { requestLogOf } from '../telemetry/logger.ts'
+import type { Metrics } from '../telemetry/metrics.ts'
 import { statusByHand } from './error-handler.ts'
 import { parseTraceId } from './request-id.ts'
 

@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client'
 import t from 'tap'
-import { createBatchedCounter, createBatchedHistogram } from '../src/batched-metrics.ts'
+import { createBatchedCounter, createBatchedHistogram } from '../../src/telemetry/batched-metrics.ts'
 
 const labelNames = ['route'] as const
 

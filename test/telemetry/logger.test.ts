@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createLogger, describeError, RequestLog, settleWrites } from '../src/logger.ts'
+import { createLogger, describeError, RequestLog, settleWrites } from '../../src/telemetry/logger.ts'
 
 const personal = 'phone +998901234567'
 

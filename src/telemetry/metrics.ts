@@ -1,12 +1,12 @@
 /** Every metric of the service, on a registry of its own. No label ever holds a value of a caller's. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import type { UnresolvedStats } from '../ledger/ledger.ts'
+import type { PartnerObserver } from '../partner/card-api.ts'
+import { results } from '../partner/outcome.ts'
+import { type CircuitStateName, circuitStates } from '../partner/resilience.ts'
+import { type Operation, paths } from '../partner/schema.ts'
+import type { ProblemCode } from '../problems/problem.ts'
 import { createBatchedCounter, createBatchedHistogram, type Observe } from './batched-metrics.ts'
-import type { UnresolvedStats } from './ledger/ledger.ts'
-import type { PartnerObserver } from './partner/card-api.ts'
-import { results } from './partner/outcome.ts'
-import { type CircuitStateName, circuitStates } from './partner/resilience.ts'
-import { type Operation, paths } from './partner/schema.ts'
-import type { ProblemCode } from './problems/problem.ts'
 
 export const createOutcomes = [
   'created',
