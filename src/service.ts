@@ -11,6 +11,7 @@ import { buildReadRequest } from './clients/read-request.ts'
 import { createBodyValidator } from './clients/validation.ts'
 import type { Config } from './config/load.ts'
 import { drainServer, type Lifecycle } from './drain.ts'
+import { createTurnstile } from './large-bodies/event-loop-slices.ts'
 import { openLedger } from './ledger/open.ts'
 import { startReconciler } from './ledger/reconciler.ts'
 import { buildOps } from './ops.ts'
@@ -20,7 +21,6 @@ import { createBulkhead, withCircuitBreaker } from './partner/resilience.ts'
 import { createSigner } from './partner/signature.ts'
 import { sandboxCredentials } from './sandbox/credentials.ts'
 import { createMetrics } from './telemetry/metrics.ts'
-import { createTurnstile } from './turnstile.ts'
 
 /** Between the end of a question to the partner and the moment when another replica may ask it. */
 const leaseMarginMs = 5000

@@ -1,6 +1,6 @@
 /** FreedomPay's Card API: serialise once, sign those bytes, send them, judge the answer. It knows no retries and no story. */
 import type { Dispatcher } from 'undici'
-import { largeBodyBytes, type Turn } from '../turnstile.ts'
+import { largeBodyBytes, type Turn } from '../large-bodies/event-loop-slices.ts'
 import { type EncodedRequest, encodeStatusRequest } from './encode.ts'
 import { type Exchange, exchange } from './exchange.ts'
 import { classify, type Outcome, type PartnerCodes, type Result } from './outcome.ts'

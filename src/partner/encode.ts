@@ -1,5 +1,5 @@
 /** A create as bytes, serialised once: what is signed is what is sent, and every send of it is the same. */
-import { largeBodyBytes } from '../turnstile.ts'
+import { largeBodyBytes } from '../large-bodies/event-loop-slices.ts'
 import type { AddClientRequest } from './schema.ts'
 
 export interface EncodedRequest {

@@ -5,7 +5,7 @@
  */
 import { createHash, createHmac, createSecretKey, randomUUID, timingSafeEqual } from 'node:crypto'
 import { prepareHmac } from '../hmac.ts'
-import type { Turn } from '../turnstile.ts'
+import type { Turn } from '../large-bodies/event-loop-slices.ts'
 
 export type SignatureScheme = 'jws' | 'sign'
 

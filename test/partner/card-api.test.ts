@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
+import { createTurnstile } from '../../src/large-bodies/event-loop-slices.ts'
 import { type CardApiParts, createCardApi } from '../../src/partner/card-api.ts'
 import { createDispatcher } from '../../src/partner/dispatcher.ts'
 import { encodeRequest } from '../../src/partner/encode.ts'
@@ -8,7 +9,6 @@ import type { Outcome } from '../../src/partner/outcome.ts'
 import { type AddClientRequest, paths } from '../../src/partner/schema.ts'
 import { createSigner } from '../../src/partner/signature.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
-import { createTurnstile } from '../../src/turnstile.ts'
 import { httpAnswer, type PeerRequest, startPeer } from '../fixtures/peer.ts'
 
 const credentials = { authId: '123456', secretKey: 'a-secret-that-is-easy-to-find' }

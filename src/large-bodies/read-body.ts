@@ -6,7 +6,7 @@
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '../problems/problem.ts'
-import { largeBodyBytes, type Turn } from '../turnstile.ts'
+import { largeBodyBytes, type Turn } from './event-loop-slices.ts'
 
 /** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
 export const bodyLimitBytes = 3 * 1024 * 1024

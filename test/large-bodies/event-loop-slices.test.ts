@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createTurnstile } from '../src/turnstile.ts'
+import { createTurnstile } from '../../src/large-bodies/event-loop-slices.ts'
 
 /** Counts the turns of the event loop until it is stopped, and takes so long in each. */
 function countTurns(busyMs = 0) {

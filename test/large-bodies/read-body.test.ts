@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import t from 'tap'
-import { bodyLimitBytes, readBody } from '../../src/clients/read-body.ts'
+import { createTurnstile, largeBodyBytes, type Turn } from '../../src/large-bodies/event-loop-slices.ts'
+import { bodyLimitBytes, readBody } from '../../src/large-bodies/read-body.ts'
 import { Problem } from '../../src/problems/problem.ts'
-import { createTurnstile, largeBodyBytes, type Turn } from '../../src/turnstile.ts'
 
 const pieceBytes = 64 * 1024
 

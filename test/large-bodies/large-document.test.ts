@@ -1,5 +1,5 @@
 import t from 'tap'
-import { phoneFor, startTestService } from './fixtures/service.ts'
+import { phoneFor, startTestService } from '../fixtures/service.ts'
 
 const maxBytes = 2 * 1024 * 1024
 
