@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import t from 'tap'
 import { openApiFile, renderOpenApi } from '../openapi/documents.ts'
 import packageJson from '../package.json' with { type: 'json' }
-import { createBodyValidator } from '../src/clients/validation.ts'
+import { createBodyValidator } from '../src/clients/body/validation.ts'
 import { chooseScenario } from '../src/sandbox/scenarios.ts'
 import { createCheck, loadOpenApi, operationsOf, type Schema } from './fixtures/openapi.ts'
 

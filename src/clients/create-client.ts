@@ -7,11 +7,11 @@ import { encodeRequest } from '../partner/encode.ts'
 import type { Bulkhead } from '../partner/resilience.ts'
 import { Problem, retryAfter } from '../problems/problem.ts'
 import { type CreateResult, type IdempotencyStatus, inProgress, type Settlement, toAnswer } from './answer.ts'
+import type { CreateClient } from './body/schema.ts'
 import { duplicateMark, mayBeAbsent } from './find-out.ts'
 import { type RequestDefaults, toAddClientRequest } from './mapping.ts'
 import { withoutPersonalData } from './partner-reason.ts'
 import type { Ended, Pursuit, PursuitContext } from './pursuit.ts'
-import type { CreateClient } from './schema.ts'
 
 export interface CreateClientSettings {
   readonly defaults: RequestDefaults

@@ -2,7 +2,7 @@
 import type { Ledger } from '../ledger/ledger.ts'
 import { Problem, retryAfter } from '../problems/problem.ts'
 import { toClientRequest } from './answer.ts'
-import type { ClientRequest } from './schema.ts'
+import type { ClientRequest } from './body/schema.ts'
 
 export interface ReadRequestQuery {
   readonly requestId: string

@@ -1,6 +1,6 @@
 /** The named examples of OpenAPI: what Swagger UI fills in and shows. */
 import { type ProblemCode, problems } from '../problems/problem.ts'
-import type { ClientRequest, CreateClient, CreatedClient, PendingClient } from './schema.ts'
+import type { ClientRequest, CreateClient, CreatedClient, PendingClient } from './body/schema.ts'
 
 interface Example<T> {
   readonly summary: string

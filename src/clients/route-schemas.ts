@@ -1,6 +1,7 @@
 /** What OpenAPI says of the client routes: every answer with its headers and named examples. */
 import Type, { type TSchema } from 'typebox'
 import { ProblemBody, type ProblemCode, problems } from '../problems/problem.ts'
+import { ClientRequest, CreateClient, CreatedClient, PendingClient } from './body/schema.ts'
 import {
   bodyExamples,
   createdExamples,
@@ -10,7 +11,6 @@ import {
   requestExamples,
   toProblemExample,
 } from './route-examples.ts'
-import { ClientRequest, CreateClient, CreatedClient, PendingClient } from './schema.ts'
 
 const everyAnswer = {
   'X-Request-Id': Type.String({

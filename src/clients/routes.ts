@@ -7,13 +7,13 @@ import { Problem } from '../problems/problem.ts'
 import { requestLogOf } from '../telemetry/logger.ts'
 import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../telemetry/metrics.ts'
 import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
+import type { CreateClient } from './body/schema.ts'
+import type { ValidateBody } from './body/validation.ts'
 import type { CreateClientAtPartner } from './create-client.ts'
 import { type Fingerprint, readIdempotencyKey, toRequestId } from './identity.ts'
 import { parsePrefer } from './preferences.ts'
 import type { ReadRequest } from './read-request.ts'
 import { createClientSchema, readRequestSchema } from './route-schemas.ts'
-import type { CreateClient } from './schema.ts'
-import type { ValidateBody } from './validation.ts'
 
 export interface ClientRoutesOptions {
   readonly createClient: CreateClientAtPartner

@@ -1,8 +1,8 @@
 /** One intent, one client: what an Idempotency-Key promises, over real sockets. */
 import t, { type Test } from 'tap'
 import { request } from 'undici'
+import type { CreateClient } from '../../src/clients/body/schema.ts'
 import { createFingerprint, toRequestId } from '../../src/clients/identity.ts'
-import type { CreateClient } from '../../src/clients/schema.ts'
 import type { Change, Ledger } from '../../src/ledger/ledger.ts'
 import { buildSandbox } from '../../src/sandbox/app.ts'
 import { sandboxCredentials } from '../../src/sandbox/credentials.ts'

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
+import type { CreateClient } from '../../src/clients/body/schema.ts'
+import { createBodyValidator } from '../../src/clients/body/validation.ts'
 import { toAddClientRequest } from '../../src/clients/mapping.ts'
-import type { CreateClient } from '../../src/clients/schema.ts'
-import { createBodyValidator } from '../../src/clients/validation.ts'
 import { loadPartnerContract } from '../fixtures/partner-contract.ts'
 import { checkProperty } from '../fixtures/property.ts'
 

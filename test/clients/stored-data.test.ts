@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { CreateClient } from '../../src/clients/schema.ts'
+import type { CreateClient } from '../../src/clients/body/schema.ts'
 import { makeLedgerFile } from '../fixtures/ledgers.ts'
 import { skipRedis, startRedis } from '../fixtures/redis.ts'
 import { until } from '../fixtures/sandbox-caller.ts'

@@ -1,7 +1,7 @@
 /** From a parsed body to either a valid one or every place where it breaks the contract, all at once. */
 import type { TLocalizedValidationError } from 'typebox/error'
-import { type InputError, Problem } from '../problems/problem.ts'
-import { Compile, maxErrors } from '../typebox.ts'
+import { type InputError, Problem } from '../../problems/problem.ts'
+import { Compile, maxErrors } from '../../typebox.ts'
 import { createRequirementsCheck, type Requirements } from './requirements.ts'
 import { CreateClient } from './schema.ts'
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { createRequirementsCheck, type Requirements } from '../../src/clients/requirements.ts'
-import type { Region } from '../../src/partner/regions.ts'
+import { createRequirementsCheck, type Requirements } from '../../../src/clients/body/requirements.ts'
+import type { Region } from '../../../src/partner/regions.ts'
 
 const everything = {
   phone: '+998901234567',

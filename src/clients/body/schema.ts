@@ -1,7 +1,7 @@
 /** Our contract with the callers of `POST /clients`: flat, nothing unknown, nothing coerced. */
 import Type, { type Static, type TSchema } from 'typebox'
-import { findDocumentFault } from './document.ts'
 import { isCountry, isEmail, isInstant, isLanguage, isLatinName, isPastDate, isPhone, phonePattern } from './formats.ts'
+import { findDocumentFault } from './pdf-document.ts'
 
 /** A rule that JSON Schema cannot say, with the sentence that the caller reads when it is broken. */
 function refine<T extends TSchema>(schema: T, isValid: (value: Static<T>) => boolean, message: string): T {

@@ -6,8 +6,8 @@ import {
   decodeNatively,
   findDocumentFault,
   maxDocumentBytes,
-} from '../../src/clients/document.ts'
-import { checkProperty } from '../fixtures/property.ts'
+} from '../../../src/clients/body/pdf-document.ts'
+import { checkProperty } from '../../fixtures/property.ts'
 
 const tooLarge = 'must be a PDF of at most 2 MiB (2097152 bytes) before Base64'
 const notBase64 = 'must be Base64 (RFC 4648 §4), padded, without line breaks'

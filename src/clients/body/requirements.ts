@@ -3,8 +3,8 @@
  * docs.freedompay.kz/doc-850764 and docs.freedompay.kg/doc-833011 for product 1000. What 2000 and 3000 require, and what uz
  * does, is not published: FREEDOMPAY_REQUIRED adds it once it is known.
  */
-import type { Region } from '../partner/regions.ts'
-import type { InputError } from '../problems/problem.ts'
+import type { Region } from '../../partner/regions.ts'
+import type { InputError } from '../../problems/problem.ts'
 import type { CreateClient, Member } from './schema.ts'
 
 /** A JSON Pointer into our body. */

@@ -1,11 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
-import type { Requirements } from '../../src/clients/requirements.ts'
-import { members } from '../../src/clients/schema.ts'
-import { createBodyValidator } from '../../src/clients/validation.ts'
-import { type InputError, Problem } from '../../src/problems/problem.ts'
-import { checkProperty } from '../fixtures/property.ts'
+import type { Requirements } from '../../../src/clients/body/requirements.ts'
+import { members } from '../../../src/clients/body/schema.ts'
+import { createBodyValidator } from '../../../src/clients/body/validation.ts'
+import { type InputError, Problem } from '../../../src/problems/problem.ts'
+import { checkProperty } from '../../fixtures/property.ts'
 
 const requirements: Requirements = {
   region: 'uz',
