@@ -4,7 +4,7 @@ import { parseRetryAfter } from '../partner/retry.ts'
 import { Problem, retryAfter } from '../problems/problem.ts'
 import { toTimestamp } from '../telemetry/timestamps.ts'
 import type { ClientRequest } from './body/schema.ts'
-import type { NotTaken } from './pursuit.ts'
+import type { NotTaken } from './create/deliver.ts'
 
 /** new: sent by this request. joined: it waited for one that was under way. replayed: it was answered from the ledger. */
 export type IdempotencyStatus = 'new' | 'joined' | 'replayed'

@@ -9,9 +9,9 @@ import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../telemetry
 import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
 import type { CreateClient } from './body/schema.ts'
 import type { ValidateBody } from './body/validation.ts'
-import type { CreateClientAtPartner } from './create-client.ts'
-import { type Fingerprint, readIdempotencyKey, toRequestId } from './identity.ts'
-import { parsePrefer } from './preferences.ts'
+import type { CreateClientAtPartner } from './create/create-client.ts'
+import { type Fingerprint, readIdempotencyKey, toRequestId } from './create/idempotency-key.ts'
+import { parsePrefer } from './create/prefer-header.ts'
 import type { ReadRequest } from './read-request.ts'
 import { createClientSchema, readRequestSchema } from './route-schemas.ts'
 

@@ -1,7 +1,7 @@
 /** What a run will ask for, made from its seed alone: the intents, their bodies, and who calls when. */
 
 import type { CreateClient } from '../../src/clients/body/schema.ts'
-import { toRequestId } from '../../src/clients/identity.ts'
+import { toRequestId } from '../../src/clients/create/idempotency-key.ts'
 import { createRandom, type Random } from './random.ts'
 
 /** One client that somebody wants: one key, one body, one request_id. */

@@ -2,7 +2,7 @@
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import type { CreateClient } from '../../src/clients/body/schema.ts'
-import { createFingerprint, toRequestId } from '../../src/clients/identity.ts'
+import { createFingerprint, toRequestId } from '../../src/clients/create/idempotency-key.ts'
 import type { Change, Ledger } from '../../src/ledger/ledger.ts'
 import { buildSandbox } from '../../src/sandbox/app.ts'
 import { sandboxCredentials } from '../../src/sandbox/credentials.ts'

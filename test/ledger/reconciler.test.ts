@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { duplicateMark } from '../../src/clients/find-out.ts'
+import { duplicateMark } from '../../src/clients/create/find-out.ts'
 import type { Change, Ledger, Row } from '../../src/ledger/ledger.ts'
 import { pauseAfter, type ReconcilerParts, startReconciler } from '../../src/ledger/reconciler.ts'
 import { paths } from '../../src/partner/schema.ts'

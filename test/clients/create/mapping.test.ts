@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { CreateClient } from '../../src/clients/body/schema.ts'
-import { createBodyValidator } from '../../src/clients/body/validation.ts'
-import { toAddClientRequest } from '../../src/clients/mapping.ts'
-import { loadPartnerContract } from '../fixtures/partner-contract.ts'
-import { checkProperty } from '../fixtures/property.ts'
+import type { CreateClient } from '../../../src/clients/body/schema.ts'
+import { createBodyValidator } from '../../../src/clients/body/validation.ts'
+import { toAddClientRequest } from '../../../src/clients/create/mapping.ts'
+import { loadPartnerContract } from '../../fixtures/partner-contract.ts'
+import { checkProperty } from '../../fixtures/property.ts'
 
 const contract = loadPartnerContract()
 const requestId = '828cf71d-a447-4a67-a149-c1df8bc197ca'

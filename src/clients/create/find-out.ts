@@ -1,8 +1,8 @@
 /** Asking about a create that nobody works on any more, for the reconciler. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Change, Row } from '../ledger/ledger.ts'
-import type { CallContext, CardApi } from '../partner/card-api.ts'
-import type { Outcome } from '../partner/outcome.ts'
+import type { Change, Row } from '../../ledger/ledger.ts'
+import type { CallContext, CardApi } from '../../partner/card-api.ts'
+import type { Outcome } from '../../partner/outcome.ts'
 
 export interface FindOutSettings {
   /** How long "no such request" must stand before it is believed. */

@@ -1,8 +1,8 @@
 /** What makes two requests one intent: the caller, its Idempotency-Key, and the body. */
 import { hash } from 'node:crypto'
-import { prepareHmac } from '../hmac.ts'
-import { Problem } from '../problems/problem.ts'
-import { type CreateClient, members } from './body/schema.ts'
+import { prepareHmac } from '../../hmac.ts'
+import { Problem } from '../../problems/problem.ts'
+import { type CreateClient, members } from '../body/schema.ts'
 
 /** A name space of our own (RFC 9562, section 6.6): changing it would forget which request_id each key stands for. */
 const keyNamespace = Buffer.from('6f1f3a525a0e4f0b9f432f4c7f0f7c1e', 'hex')

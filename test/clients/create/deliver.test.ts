@@ -1,9 +1,9 @@
 import t from 'tap'
-import { buildPursuit, type Ended, type PursuitContext } from '../../src/clients/pursuit.ts'
-import type { CallContext } from '../../src/partner/card-api.ts'
-import type { EncodedRequest } from '../../src/partner/encode.ts'
-import type { Outcome } from '../../src/partner/outcome.ts'
-import { type Answer, outcomes, scriptCardApi } from '../fixtures/scripted-card-api.ts'
+import { buildPursuit, type Ended, type PursuitContext } from '../../../src/clients/create/deliver.ts'
+import type { CallContext } from '../../../src/partner/card-api.ts'
+import type { EncodedRequest } from '../../../src/partner/encode.ts'
+import type { Outcome } from '../../../src/partner/outcome.ts'
+import { type Answer, outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
 
 const {
   created,

@@ -1,6 +1,6 @@
 /** FreedomPay's description of a refusal is free text, and may quote what it refuses. */
-import type { PartnerReason } from '../problems/problem.ts'
-import type { CreateClient } from './body/schema.ts'
+import type { PartnerReason } from '../../problems/problem.ts'
+import type { CreateClient } from '../body/schema.ts'
 
 const maxLength = 255
 const mask = '***'

@@ -1,15 +1,15 @@
 /** The story of one create where several tell it at once: replicas, holders of earlier claims, a ledger that fails. */
 import t, { type Test } from 'tap'
-import type { CreateResult } from '../../src/clients/answer.ts'
-import type { CreateClient } from '../../src/clients/body/schema.ts'
-import { buildCreateClient } from '../../src/clients/create-client.ts'
-import { duplicateMark } from '../../src/clients/find-out.ts'
-import { buildPursuit } from '../../src/clients/pursuit.ts'
-import type { Change, Ledger } from '../../src/ledger/ledger.ts'
-import { createBulkhead } from '../../src/partner/resilience.ts'
-import type { Problem } from '../../src/problems/problem.ts'
-import { newClaim, openTestLedger } from '../fixtures/ledgers.ts'
-import { type Answer, outcomes, scriptCardApi } from '../fixtures/scripted-card-api.ts'
+import type { CreateResult } from '../../../src/clients/answer.ts'
+import type { CreateClient } from '../../../src/clients/body/schema.ts'
+import { buildCreateClient } from '../../../src/clients/create/create-client.ts'
+import { buildPursuit } from '../../../src/clients/create/deliver.ts'
+import { duplicateMark } from '../../../src/clients/create/find-out.ts'
+import type { Change, Ledger } from '../../../src/ledger/ledger.ts'
+import { createBulkhead } from '../../../src/partner/resilience.ts'
+import type { Problem } from '../../../src/problems/problem.ts'
+import { newClaim, openTestLedger } from '../../fixtures/ledgers.ts'
+import { type Answer, outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
 
 const {
   created,

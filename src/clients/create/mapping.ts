@@ -1,6 +1,6 @@
 /** Our body and the service's defaults, as FreedomPay wants them. Pure. */
-import type { AddClientRequest, PartnerAddress } from '../partner/schema.ts'
-import type { CreateClient } from './body/schema.ts'
+import type { AddClientRequest, PartnerAddress } from '../../partner/schema.ts'
+import type { CreateClient } from '../body/schema.ts'
 
 export interface RequestDefaults {
   readonly productId: number

@@ -1,10 +1,10 @@
 /** From a request to the partner to what came of it: send, find out, and send again only what provably never arrived. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CallContext, CardApi } from '../partner/card-api.ts'
-import type { EncodedRequest } from '../partner/encode.ts'
-import type { Outcome } from '../partner/outcome.ts'
-import { isRepeatable, pauseBeforeRetry } from '../partner/retry.ts'
-import { type AskUntil, type Found, followUp, type Known } from './follow-up.ts'
+import type { CallContext, CardApi } from '../../partner/card-api.ts'
+import type { EncodedRequest } from '../../partner/encode.ts'
+import type { Outcome } from '../../partner/outcome.ts'
+import { isRepeatable, pauseBeforeRetry } from '../../partner/retry.ts'
+import { type AskUntil, type Found, followUp, type Known } from './poll-status.ts'
 
 export interface PursuitSettings {
   /** How long to wait for a final outcome while the partner says `process`. */

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { type AskUntil, type Found, followUp, type Known } from '../../src/clients/follow-up.ts'
-import type { Outcome } from '../../src/partner/outcome.ts'
-import { outcomes, scriptCardApi } from '../fixtures/scripted-card-api.ts'
+import { type AskUntil, type Found, followUp, type Known } from '../../../src/clients/create/poll-status.ts'
+import type { Outcome } from '../../../src/partner/outcome.ts'
+import { outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
 
 const {
   created,

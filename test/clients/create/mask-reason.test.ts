@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { CreateClient } from '../../src/clients/body/schema.ts'
-import { withoutPersonalData } from '../../src/clients/partner-reason.ts'
+import type { CreateClient } from '../../../src/clients/body/schema.ts'
+import { withoutPersonalData } from '../../../src/clients/create/mask-reason.ts'
 
 const body: CreateClient = {
   phone: '+998901234567',

@@ -2,16 +2,16 @@
  * The whole story of one create: claim it in the ledger, send it, find out what came of it, write that down, tell it. One
  * intent is sent under one request_id, by whoever holds the claim; everybody else joins, waits or reads.
  */
-import { type Change, isFinal, type Ledger, type Row } from '../ledger/ledger.ts'
-import { encodeRequest } from '../partner/encode.ts'
-import type { Bulkhead } from '../partner/resilience.ts'
-import { Problem, retryAfter } from '../problems/problem.ts'
-import { type CreateResult, type IdempotencyStatus, inProgress, type Settlement, toAnswer } from './answer.ts'
-import type { CreateClient } from './body/schema.ts'
+import { type Change, isFinal, type Ledger, type Row } from '../../ledger/ledger.ts'
+import { encodeRequest } from '../../partner/encode.ts'
+import type { Bulkhead } from '../../partner/resilience.ts'
+import { Problem, retryAfter } from '../../problems/problem.ts'
+import { type CreateResult, type IdempotencyStatus, inProgress, type Settlement, toAnswer } from '../answer.ts'
+import type { CreateClient } from '../body/schema.ts'
+import type { Ended, Pursuit, PursuitContext } from './deliver.ts'
 import { duplicateMark, mayBeAbsent } from './find-out.ts'
 import { type RequestDefaults, toAddClientRequest } from './mapping.ts'
-import { withoutPersonalData } from './partner-reason.ts'
-import type { Ended, Pursuit, PursuitContext } from './pursuit.ts'
+import { withoutPersonalData } from './mask-reason.ts'
 
 export interface CreateClientSettings {
   readonly defaults: RequestDefaults

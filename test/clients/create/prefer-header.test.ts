@@ -1,5 +1,5 @@
 import t from 'tap'
-import { parsePrefer } from '../../src/clients/preferences.ts'
+import { parsePrefer } from '../../../src/clients/create/prefer-header.ts'
 
 interface Row {
   header: string | undefined

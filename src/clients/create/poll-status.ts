@@ -1,7 +1,7 @@
 /** Finding out what became of a request by asking for its status: there is no callback, so asking is the only way. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { CallContext, CardApi } from '../partner/card-api.ts'
-import type { PartnerReason } from '../partner/outcome.ts'
+import type { CallContext, CardApi } from '../../partner/card-api.ts'
+import type { PartnerReason } from '../../partner/outcome.ts'
 
 /** What is known of a request that may have reached the partner. It only ever gets more certain, from left to right. */
 export type Known = 'unknown' | 'processing' | 'created'

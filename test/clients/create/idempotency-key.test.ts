@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { v5 as uuidv5 } from 'uuid'
-import type { CreateClient } from '../../src/clients/body/schema.ts'
-import { createFingerprint, readIdempotencyKey, toRequestId } from '../../src/clients/identity.ts'
-import { checkProperty } from '../fixtures/property.ts'
+import type { CreateClient } from '../../../src/clients/body/schema.ts'
+import { createFingerprint, readIdempotencyKey, toRequestId } from '../../../src/clients/create/idempotency-key.ts'
+import { checkProperty } from '../../fixtures/property.ts'
 
 /** As Node hands several lines of one header over. */
 const readLines = (...lines: string[]) => readIdempotencyKey(lines.join(', '))

@@ -1,9 +1,9 @@
 import t from 'tap'
-import { buildFindOut, duplicateMark } from '../../src/clients/find-out.ts'
-import type { Change, Row, State } from '../../src/ledger/ledger.ts'
-import type { Outcome } from '../../src/partner/outcome.ts'
-import { outcomes, scriptCardApi } from '../fixtures/scripted-card-api.ts'
-import { createGate } from '../fixtures/stand-in-partner.ts'
+import { buildFindOut, duplicateMark } from '../../../src/clients/create/find-out.ts'
+import type { Change, Row, State } from '../../../src/ledger/ledger.ts'
+import type { Outcome } from '../../../src/partner/outcome.ts'
+import { outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
+import { createGate } from '../../fixtures/stand-in-partner.ts'
 
 const {
   created,
