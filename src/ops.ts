@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
-import type { Lifecycle } from './drain.ts'
+import type { Lifecycle } from './plugins/drain.ts'
 import errorHandler from './plugins/error-handler.ts'
 import { schemaCompilers } from './plugins/schema-compilers.ts'
 import type { Metrics } from './telemetry/metrics.ts'

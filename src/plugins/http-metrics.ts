@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { requestLogOf } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
+import { parseTraceId } from './common-headers.ts'
 import { statusByHand } from './error-handler.ts'
-import { parseTraceId } from './request-id.ts'
 
 export interface HttpMetricsOptions {
   readonly metrics: Pick<Metrics, 'observeHttpRequest'>

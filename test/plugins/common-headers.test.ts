@@ -1,6 +1,6 @@
 import { type FastifyInstance, fastify } from 'fastify'
 import t from 'tap'
-import requestId, { generateRequestId, parseTraceId } from '../../src/plugins/request-id.ts'
+import requestId, { generateRequestId, parseTraceId } from '../../src/plugins/common-headers.ts'
 import { rawRequest, sendRawOnce } from '../fixtures/raw-http.ts'
 import { until } from '../fixtures/sandbox-caller.ts'
 import { startTestService } from '../fixtures/service.ts'

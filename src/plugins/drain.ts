@@ -3,7 +3,7 @@ import type { Server } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
-import { Problem, retryAfter } from './problems/problem.ts'
+import { Problem, retryAfter } from '../problems/problem.ts'
 
 /** Whether this process starts, works or stops; shared by the two listeners. */
 export interface Lifecycle {
