@@ -2,11 +2,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { connect } from 'node:net'
 import { buffer } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
-import { paths } from '../src/partner/schema.ts'
-import { listen } from './fixtures/peer.ts'
-import { rawRequest, sendRaw } from './fixtures/raw-http.ts'
-import { until } from './fixtures/sandbox-caller.ts'
-import { call, startTestService, type TestService } from './fixtures/service.ts'
+import { paths } from '../../src/partner/schema.ts'
+import { listen } from '../fixtures/peer.ts'
+import { rawRequest, sendRaw } from '../fixtures/raw-http.ts'
+import { until } from '../fixtures/sandbox-caller.ts'
+import { call, startTestService, type TestService } from '../fixtures/service.ts'
 
 /**
  * A body with something unique in every member, to be looked for wherever it must not be. Partners may spell things

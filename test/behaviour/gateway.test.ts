@@ -7,8 +7,8 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
-import { skipRedis, startRedis } from './fixtures/redis.ts'
-import { call, phoneFor, startTestService, type TestService } from './fixtures/service.ts'
+import { skipRedis, startRedis } from '../fixtures/redis.ts'
+import { call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
 
 const hasNginx = spawnSync('nginx', ['-v']).status === 0
 const skip = hasNginx ? skipRedis : 'nginx is not on the PATH, so nothing was tested behind a gateway'
@@ -19,7 +19,7 @@ async function startGateway(t: Test, replicas: readonly TestService[]): Promise<
   const folder = mkdtempSync(join(tmpdir(), 'gateway-'))
   const port = await findFreePort()
   const servers = replicas.map(({ url }) => `server ${new URL(url).host};`).join('\n')
-  const config = readFileSync(new URL('../deploy/compose/nginx.conf', import.meta.url), 'utf8')
+  const config = readFileSync(new URL('../../deploy/compose/nginx.conf', import.meta.url), 'utf8')
     .replace('server replica:3000;', servers)
     .replace('listen 8080;', `listen 127.0.0.1:${port};`)
   writeFileSync(join(folder, 'nginx.conf'), `pid ${folder}/nginx.pid;\n${config}`)
