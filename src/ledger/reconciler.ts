@@ -67,12 +67,12 @@ export function pauseAfter(asks: number, random = Math.random): number {
 /** Until the next question about a row that is still as it was, or undefined where the last one has been asked. */
 export function pauseFor(row: Row, { isAnswered, throttledMs, concludesInMs }: Lesson): number | undefined {
   if (row.isInferred) {
-    if (!isAnswered) return Math.max(inferredAsksAtMs[0], throttledMs)
+    if (!isAnswered) return Math.ceil(Math.max(inferredAsksAtMs[0], throttledMs))
     const next = inferredAsksAtMs[row.asks]
     return next === undefined ? undefined : next - (inferredAsksAtMs[row.asks - 1] ?? 0)
   }
   const usualMs = row.sinceLastSendMs >= attentionAfterMs ? attentionPauseMs : pauseAfter(row.asks)
-  return Math.max(Math.min(usualMs, concludesInMs), throttledMs)
+  return Math.ceil(Math.max(Math.min(usualMs, concludesInMs), throttledMs))
 }
 
 export function startReconciler(parts: ReconcilerParts): Reconciler {

@@ -27,7 +27,7 @@ const requestId = '828cf71d-a447-4a67-a149-c1df8bc197ca'
 const body = Buffer.from(JSON.stringify({ request_id: requestId, product_id: 1000, client: { phone: 998901234567 } }))
 
 async function addClient(url: string, credentials = sandboxCredentials): Promise<number> {
-  const headers = createSigner('jws', credentials)(paths.add, body)
+  const headers = createSigner('jws', () => credentials)(paths.add, body)
   const answer = await request(url + paths.add, { method: 'POST', headers, body, reset: true })
   await answer.body.dump()
   return answer.statusCode
