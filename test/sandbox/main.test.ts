@@ -79,3 +79,11 @@ t.test('it says so when the port is taken, and exits 1', async (t) => {
   t.strictSame(await ended, [1, null])
   t.match(await errors, /SANDBOX_PORT.*EADDRINUSE/)
 })
+
+t.test('it refuses an unknown SANDBOX_REPEATS by name and exits 78', async (t) => {
+  const child = startProgram(t, { SANDBOX_PORT: '0', SANDBOX_REPEATS: 'maybe' })
+  const ended = once(child, 'exit')
+  const errors = text(child.stderr)
+  t.strictSame(await ended, [78, null])
+  t.match(await errors, /SANDBOX_REPEATS/)
+})
