@@ -96,7 +96,8 @@ export function startReconciler(parts: ReconcilerParts): Reconciler {
       const { doubts, isAcknowledged, isAnswered } = lesson
       // A question without an answer does not count among the few that an inferred state gets.
       const asks = row.isInferred && !isAnswered ? row.asks - 1 : row.asks
-      await ledger.postpone({ requestId, claimToken, pauseMs: pauseFor(row, lesson), asks, doubts, isAcknowledged })
+      const pauseMs = pauseFor(row, lesson)
+      await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: row.asks, asks, doubts, isAcknowledged })
     } catch (err) {
       // The lease runs out, and the row is asked about again.
       if (!signal.aborted) rowLog.warn({ err }, 'asking what became of a create failed')

@@ -247,7 +247,7 @@ t.test('with every place taken the next create is refused and not sent, and ever
   const ledger = await openTestLedger(t, `sqlite:${path}`)
   const left = newClaim({ deadlineMs: 1 })
   await ledger.claim(left)
-  await ledger.postpone({ ...left, pauseMs: 0, asks: 0, doubts: 0, isAcknowledged: false })
+  await ledger.postpone({ ...left, pauseMs: 0, takenAsks: 0, asks: 0, doubts: 0, isAcknowledged: false })
   await until(
     () => partner.questions,
     (questions) => questions.some(({ request_id }) => request_id === left.requestId),
