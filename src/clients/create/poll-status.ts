@@ -187,6 +187,7 @@ export async function pollStatus(
 /** Just when "no such request" has stood long enough; once that moment is over it says nothing about pauses any more. */
 function untilSettledMs({ absentSince }: Knowledge, { settleMs }: PollLimits): number {
   if (absentSince === undefined || settleMs === undefined) return Infinity
-  const leftMs = absentSince + settleMs - performance.now()
+  // Whole, as a timer drops fractions and would come too early.
+  const leftMs = Math.ceil(absentSince + settleMs - performance.now())
   return leftMs > 0 ? leftMs : Infinity
 }
