@@ -15,6 +15,8 @@ export type FindOut = (row: Row, log: Pick<ReconcilerLog, 'warn'>, signal: Abort
 
 export function buildFindOut(cardApi: CardApi, settings: FindOutSettings): FindOut {
   return async (row, log, signal) => {
+    // Told to stop before it began: the signal will say so no second time.
+    signal.throwIfAborted()
     const askedAt = performance.now()
     const before = toKnowledge(row, askedAt)
     const question = cardApi.requestStatus(row.requestId, { deadlineAt: askedAt + settings.askMs, log })

@@ -179,3 +179,10 @@ t.test('it stops at once, and leaves no listener behind', async (t) => {
   await buildFindOut(scriptCardApi({ status: [processing] }), settings)(rowWith(), log, signal)
   t.equal(listeners.size, 0)
 })
+
+t.test('where it has been told to stop it does not begin', async (t) => {
+  const never = createGate()
+  const partner = scriptCardApi({ status: [() => never.passed.then(() => processing)] })
+  await t.rejects(buildFindOut(partner, settings)(rowWith(), log, AbortSignal.abort()), { name: 'AbortError' })
+  t.equal(partner.count('status'), 0)
+})
