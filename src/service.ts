@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
+import { openAuthenticator } from './auth/open.ts'
 import { createBodyValidator } from './clients/body/validation.ts'
 import { buildCreateClient } from './clients/create/create-client.ts'
 import { buildPursuit } from './clients/create/deliver.ts'
@@ -41,6 +42,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   const lifecycle: Lifecycle = { phase: 'starting' }
   const bulkhead = createBulkhead(config.partnerMaxInFlight)
   const turn = createTurnstile()
+  const authenticator = openAuthenticator(config.auth, { observe: metrics.observeSecret, log })
 
   const sandbox = config.partnerOrigin === undefined ? await startSandbox(log) : undefined
   const origin = sandbox?.origin ?? config.partnerOrigin ?? ''
@@ -88,6 +90,9 @@ export async function startService(config: Config, log: Logger, commit: string):
     isSandbox: sandbox !== undefined,
     hasDocs: config.hasDocs,
     trustProxy: config.trustProxy,
+    authenticator,
+    callerRatePerMinute: config.callerRatePerMinute,
+    needsIdempotencyKey: config.needsIdempotencyKey,
     deadlineMs: config.requestDeadlineMs,
     createClient,
     readRequest: buildReadRequest(ledger),
@@ -103,6 +108,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   })
 
   async function closeParts(): Promise<void> {
+    authenticator?.stop()
     await reconciler.stop()
     await ledger.close()
     await dispatcher.destroy()

@@ -67,7 +67,7 @@ export function problemAnswers(codes: ProblemCode[], members = problemMembers) {
       const description = group.map((code) => problems[code].title).join('; or: ')
       const headers = {
         ...everyAnswer,
-        ...((status === 503 || status === 409) && retryAfter),
+        ...((status === 503 || status === 409 || status === 429) && retryAfter),
         ...(group.some((code) => code.startsWith('partner-')) && idempotencyStatus),
       }
       const examples = Object.fromEntries(group.map((code) => [code, toProblemExample(code, members[code])]))
@@ -126,11 +126,14 @@ export const createClientSchema = {
     ...problemAnswers([
       'invalid-request',
       'invalid-idempotency-key',
+      'unauthenticated',
+      'forbidden',
       'request-in-progress',
       'body-too-large',
       'unsupported-media-type',
       'partner-rejected',
       'idempotency-key-reused',
+      'rate-limited',
       'internal',
       'partner-misconfigured',
       'partner-unavailable',
@@ -160,8 +163,18 @@ export const readRequestSchema = {
       { ...ClientRequest, title: 'ClientRequest' },
       requestExamples,
     ),
-    ...problemAnswers(['invalid-request', 'not-found', 'internal', 'overloaded', 'ledger-unavailable'], {
-      'invalid-request': { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] },
-    }),
+    ...problemAnswers(
+      [
+        'invalid-request',
+        'unauthenticated',
+        'forbidden',
+        'not-found',
+        'rate-limited',
+        'internal',
+        'overloaded',
+        'ledger-unavailable',
+      ],
+      { 'invalid-request': { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] } },
+    ),
   },
 }

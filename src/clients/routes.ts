@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Turn } from '../large-bodies/event-loop-slices.ts'
-import { readBody } from '../large-bodies/read-body.ts'
+import { bodyLimitBytes, readBody } from '../large-bodies/read-body.ts'
 import { toProblem } from '../plugins/error-handler.ts'
 import { Problem } from '../problems/problem.ts'
 import { requestLogOf } from '../telemetry/logger.ts'
@@ -23,17 +23,16 @@ export interface ClientRoutesOptions {
   /** Where large bodies wait between slices of work. */
   readonly turn: Turn
   readonly deadlineMs: number
+  readonly needsIdempotencyKey: boolean
   readonly metrics: Metrics
 }
-
-/** Who calls where nobody is asked who they are. */
-const anonymousCaller = 'anonymous'
 
 /** The line of the HTTP request was written when the caller left; this one tells what nobody was there to hear. */
 const unheard = 'the create that nobody waits for has ended'
 
 export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
-  const { createClient, readRequest, validateBody, fingerprint, turn, deadlineMs, metrics } = options
+  const { createClient, readRequest, validateBody, fingerprint, turn, deadlineMs, needsIdempotencyKey, metrics } =
+    options
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', (_request, payload, done) => readBody(payload, turn, done))
@@ -44,7 +43,9 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
    * (not final yet) or a problem.
    */
   app.post<{ Body: CreateClient }>('/clients', {
+    config: { access: 'private' },
     schema: createClientSchema,
+    bodyLimit: bodyLimitBytes,
     // Headers are read where they are used, as a malformed one is not always an error.
     validatorCompiler:
       ({ httpPart }) =>
@@ -54,6 +55,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       },
     onRequest(request, _reply, done) {
       requirePlainJson(request)
+      if (needsIdempotencyKey) requireIdempotencyKey(request)
       done()
     },
     onError(request, reply, error, done) {
@@ -63,17 +65,17 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       done()
     },
     handler: async (request, reply) => {
-      const { body } = request
+      const { body, caller } = request
       const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
       const line = request.headers['idempotency-key'] as string | undefined
       const key = line === undefined ? undefined : readIdempotencyKey(line)
-      const requestId = key === undefined ? randomUUID() : toRequestId(anonymousCaller, key)
+      const requestId = key === undefined ? randomUUID() : toRequestId(caller, key)
       const log = requestLogOf(request)
       log.requestId = requestId
 
       const { representation, idempotencyStatus } = await createClient({
         requestId,
-        caller: anonymousCaller,
+        caller,
         fingerprint: key === undefined ? '' : fingerprint(body),
         body,
         waitMs,
@@ -93,10 +95,10 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
 
   /** What is known of an earlier create of the same caller's. Holds no personal data. */
   app.get<{ Params: { requestId: string } }>('/clients/requests/:requestId', {
+    config: { access: 'private' },
     schema: readRequestSchema,
     validatorCompiler: () => requireUuid,
-    handler: async (request) =>
-      readRequest({ requestId: request.params.requestId.toLowerCase(), caller: anonymousCaller }),
+    handler: async ({ params, caller }) => readRequest({ requestId: params.requestId.toLowerCase(), caller }),
   })
 }
 
@@ -118,6 +120,13 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 function requireUuid(params: { requestId: string }): { value: unknown } {
   if (uuid.test(params.requestId)) return { value: params }
   throw new Problem('invalid-request', { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] })
+}
+
+/** Before the body is read. */
+function requireIdempotencyKey({ headers }: FastifyRequest): void {
+  if (headers['idempotency-key'] !== undefined) return
+  const message = 'is required by this service; send one with every create, and the same one with every retry of it'
+  throw new Problem('invalid-request', { errors: [{ pointer: 'idempotency-key', message }] })
 }
 
 const contentType = 'content-type'
