@@ -42,21 +42,54 @@ export function parseApiKeys(text: string): ApiKey[] {
 
 export type FindCaller = (key: string) => Caller | undefined
 
+/** In one bucket of the table. With as many buckets as keys, more in one is drawn once in thousands of times. */
+const slots = 8
+const digestBytes = 32
+
 /**
  * Any number of keys at the price of one. Comparing with each of them in turn would take constant time as well, but 1 ms for
- * 10,000 keys. Here the place in the table is the HMAC of the digest under a key that this process drew: how long a look-up
- * takes may depend on that HMAC, but nobody outside can compute or choose it. The digest itself is then compared in constant
- * time, with one that nobody has where the table has none, so that right and wrong keys take the same steps.
+ * 10,000 keys. Here a digest has its bucket by its HMAC under a key that this process drew, so nobody outside can compute or choose
+ * the bucket. All slots of the bucket are then compared in constant time; those that are free hold random digests. Right and wrong
+ * keys take the same steps and touch as much memory. test/auth/timing.ts measures that.
  */
 export function createKeyTable(keys: readonly ApiKey[]): FindCaller {
-  const toPlace = prepareHmac('sha256', randomBytes(32).toString('hex'))
-  const nobody = { caller: undefined, digest: randomBytes(32) }
-  const table = new Map<string, { caller: Caller | undefined; digest: Buffer }>()
-  for (const { caller, digest } of keys) table.set(toPlace(digest), { caller, digest: Buffer.from(digest, 'hex') })
+  for (;;) {
+    const find = drawKeyTable(keys)
+    if (find !== undefined) return find
+  }
+}
+
+/** Undefined where a bucket has too few slots. */
+function drawKeyTable(keys: readonly ApiKey[]): FindCaller | undefined {
+  const computeHmac = prepareHmac('sha256', randomBytes(digestBytes).toString('hex'))
+  const bucketCount = 2 ** Math.ceil(Math.log2(keys.length + 1))
+  const toFirstSlot = (digest: string) =>
+    (Buffer.from(computeHmac(digest), 'base64url').readUInt32LE() % bucketCount) * slots
+  const all = randomBytes(bucketCount * slots * digestBytes)
+  const digests = Array.from({ length: bucketCount * slots }, (_, slot) =>
+    all.subarray(slot * digestBytes, (slot + 1) * digestBytes),
+  )
+  const callers: (Caller | undefined)[] = digests.map(() => undefined)
+
+  for (const { caller, digest } of keys) {
+    const first = toFirstSlot(digest)
+    const used = callers.slice(first, first + slots).filter((owner) => owner !== undefined).length
+    if (used === slots) return undefined
+    digests[first + used]?.set(Buffer.from(digest, 'hex'))
+    callers[first + used] = caller
+  }
+
   return (key) => {
-    const hex = hash('sha256', key)
-    const { caller, digest } = table.get(toPlace(hex)) ?? nobody
-    return timingSafeEqual(digest, Buffer.from(hex, 'hex')) ? caller : undefined
+    const digest = hash('sha256', key)
+    const bytes = Buffer.from(digest, 'hex')
+    const first = toFirstSlot(digest)
+    let found: number | undefined
+    for (let slot = first; slot < first + slots; slot++) {
+      if (timingSafeEqual(bytes, digests[slot] as Buffer)) found = slot
+    }
+    // Looked up for a wrong key as well.
+    const caller = callers[found ?? first]
+    return found === undefined ? undefined : caller
   }
 }
 
