@@ -1,6 +1,7 @@
 /** AUTH=api-key: a file that holds the SHA-256 of each key, and which caller the key belongs to. */
 import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
 import { prepareHmac } from '../hmac.ts'
 import { unauthenticated } from './bearer-token.ts'
@@ -107,10 +108,9 @@ export function createApiKeyAuthenticator({
   log,
   everyMs = lookAgainMs,
 }: ApiKeyParts): Authenticator {
-  const read = () => readFileSync(keysFile, 'utf8')
-  const text = read()
+  const text = readFileSync(keysFile, 'utf8')
   let findCaller = createKeyTable(parseApiKeys(text))
-  const watched = watchSecret(text, read, {
+  const watched = watchSecret(text, () => readFile(keysFile, 'utf8'), {
     name: 'API_KEYS_FILE',
     everyMs,
     observe,

@@ -19,6 +19,11 @@ const everyAnswer = {
   'X-Partner': Type.String({ description: '`sandbox` while the service talks to its sandbox, otherwise absent' }),
 }
 const retryAfter = { 'Retry-After': Type.Integer({ minimum: 1, description: 'Seconds' }) }
+const wwwAuthenticate = {
+  'WWW-Authenticate': Type.String({
+    description: 'Which credential is wanted, and what is wrong with the one that came',
+  }),
+}
 const idempotencyStatus = {
   'Idempotency-Status': Type.Enum(['new', 'joined', 'replayed'], {
     type: 'string',
@@ -68,6 +73,7 @@ export function problemAnswers(codes: ProblemCode[], members = problemMembers) {
       const headers = {
         ...everyAnswer,
         ...((status === 503 || status === 409 || status === 429) && retryAfter),
+        ...((status === 401 || status === 403) && wwwAuthenticate),
         ...(group.some((code) => code.startsWith('partner-')) && idempotencyStatus),
       }
       const examples = Object.fromEntries(group.map((code) => [code, toProblemExample(code, members[code])]))

@@ -44,7 +44,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
    */
   app.post<{ Body: CreateClient }>('/clients', {
     config: { access: 'private' },
-    schema: createClientSchema,
+    schema: needsIdempotencyKey ? withRequiredKey(createClientSchema) : createClientSchema,
     bodyLimit: bodyLimitBytes,
     // Headers are read where they are used, as a malformed one is not always an error.
     validatorCompiler:
@@ -120,6 +120,11 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 function requireUuid(params: { requestId: string }): { value: unknown } {
   if (uuid.test(params.requestId)) return { value: params }
   throw new Problem('invalid-request', { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] })
+}
+
+/** For OpenAPI alone: what holds is the function below. */
+function withRequiredKey(schema: typeof createClientSchema) {
+  return { ...schema, headers: { ...schema.headers, required: ['Idempotency-Key'] } }
 }
 
 /** Before the body is read. */

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { request } from 'undici'
 import { readProblem } from '../fixtures/raw-http.ts'
 import { until } from '../fixtures/sandbox-caller.ts'
 import { call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
@@ -177,6 +178,11 @@ t.test('where keys are required, a create without one is a 400 that says why, an
   t.equal(created.statusCode, 201)
   t.equal((await service.get(`/clients/requests/${created.body.requestId}`)).statusCode, 200)
   t.equal((await service.metrics()).get('clients_create_total{outcome="invalid"}'), 1)
+  const { parameters } = (await service.get('/openapi.json')).body.paths['/clients'].post
+  const isRequired = (name: string) =>
+    parameters.find((parameter: { name: string }) => parameter.name === name).required
+  t.equal(isRequired('Idempotency-Key'), true)
+  t.notOk(isRequired('Prefer'))
 })
 
 t.test('no key, good or bad, is in any line, metric, answer or page', async (t) => {
@@ -212,6 +218,9 @@ t.test('every answer forbids sniffing, and no route but one takes more than a li
   }
   const ops = await call(`${service.opsUrl}/readyz`, 'GET', {})
   t.equal(ops.headers['x-content-type-options'], 'nosniff')
+  const kept = await request(`${service.url}/problems`)
+  t.match(kept.headers['keep-alive'], /max=\d+/, 'a connection is not kept for ever')
+  await kept.body.dump()
   const large = { ...body, document: Buffer.concat([Buffer.from('%PDF-'), Buffer.alloc(2_000_000)]).toString('base64') }
   t.equal((await service.create(large, as('billing'))).statusCode, 201)
 })
