@@ -13,6 +13,7 @@ export default fp(
   async function callerRate(app: FastifyInstance, { perMinute }: CallerRateOptions) {
     if (perMinute === 0) return
     await app.register(rateLimit, {
+      global: false,
       max: perMinute,
       timeWindow: 60_000,
       enableDraftSpec: true,
@@ -23,6 +24,8 @@ export default fp(
         // With a key, an earlier request may have gone further: the ledger was not asked.
         new Problem('rate-limited', headers['idempotency-key'] === undefined ? {} : { safeToRetry: 'same-key-only' }),
     })
+    // Before the hooks of the routes: what those refuse counts as well.
+    app.addHook('onRequest', app.rateLimit())
   },
   { name: 'caller-rate', dependencies: ['authentication'] },
 )

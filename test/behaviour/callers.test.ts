@@ -154,6 +154,10 @@ t.test('a caller that sends too much is told how long to wait, and others are no
     t.match(headers, { 'ratelimit-limit': '3', 'ratelimit-remaining': remaining, 'ratelimit-reset': /^\d+$/ })
   }
   const sentBefore = service.received.length
+  const malformed = { 'content-type': 'text/plain', authorization: `Bearer ${keyOf('shop')}` }
+  const unread = await call(`${service.url}/clients`, 'POST', malformed, '{}')
+  t.equal(unread.statusCode, 415)
+  t.equal(unread.headers['ratelimit-remaining'], '2', 'what is refused at sight counts as well')
   const refused = await service.create(body, as('billing'))
   t.equal(readProblem(t, refused, 429, 'rate-limited').safeToRetry, 'yes')
   t.match(refused.headers, { 'ratelimit-limit': '3', 'ratelimit-remaining': '0', 'retry-after': /^[1-9]\d*$/ })
