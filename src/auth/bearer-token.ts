@@ -13,9 +13,9 @@ const maxTokenChars = 8192
 export function readBearerToken(rawHeaders: readonly string[]): string {
   const lines: string[] = []
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const name = rawHeaders[i] ?? ''
+    const name = rawHeaders[i] as string
     if (name.length === 'authorization'.length && name.toLowerCase() === 'authorization') {
-      lines.push(rawHeaders[i + 1] ?? '')
+      lines.push(rawHeaders[i + 1] as string)
     }
   }
   const [line] = lines

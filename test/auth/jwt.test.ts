@@ -1,6 +1,7 @@
 import { createHmac, createPublicKey } from 'node:crypto'
 import type { JWTPayload } from 'jose'
 import t, { type Test } from 'tap'
+import { createJwtAuthenticator } from '../../src/auth/jwt.ts'
 import {
   audience,
   createSigningKey,
@@ -173,4 +174,14 @@ t.test('every asymmetric algorithm will do, as long as the key is meant for it',
     t.equal((await create(restarted, await issuer.sign({}, { alg }, key))).statusCode, 201, alg)
   }
   t.ok(service)
+})
+
+t.test('what cannot be checked because of a fault of ours is not called a bad token', async (t) => {
+  const fault = new Error('broken')
+  const getKey = () => Promise.reject(fault)
+  const issuer = await startIssuer(t)
+  const rules = { issuer: issuer.issuer, audience, callerClaim: 'sub', scope: undefined }
+  const { authenticate } = createJwtAuthenticator({ getKey }, rules)
+  const token = await issuer.sign()
+  await t.rejects(async () => authenticate(token), fault)
 })

@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
@@ -189,8 +189,13 @@ t.test('where keys are required, a create without one is a 400 that says why, an
   t.notOk(isRequired('Prefer'))
 })
 
-t.test('no key, good or bad, is in any line, metric, answer or page', async (t) => {
-  const service = await start(t, { CALLER_RATE_PER_MINUTE: '20' })
+t.test('no key, good or bad, is in any line, metric, answer, page or ledger', async (t) => {
+  const ledger = join(t.testdir({}), 'ledger.db')
+  const service = await start(t, {
+    CALLER_RATE_PER_MINUTE: '20',
+    LEDGER_URL: `sqlite:${ledger}`,
+    LEDGER_KEY: 'ledger-key-of-the-test-with-32-bytes',
+  })
   const said: string[] = []
   const bad = 'fpc_canary-bad'
   for (const scenario of ['567', '001', '002', '003', '006', '011', '012']) {
@@ -203,6 +208,9 @@ t.test('no key, good or bad, is in any line, metric, answer or page', async (t) 
   for (let i = 0; i < 21; i++) said.push((await service.get('/clients/requests/x', as('shop'))).text)
   for (const path of ['/docs', '/openapi.json', '/problems']) said.push((await service.get(path, as('shop'))).text)
   said.push((await call(`${service.opsUrl}/metrics`, 'GET', {})).text, JSON.stringify(service.logs), process.title)
+  await service.stop()
+  said.push(readFileSync(ledger, 'latin1'))
+  t.match(said.at(-1), /billing/, 'the ledger names the caller')
   t.notMatch(said.join('\n'), /canary/)
   const digests = [keyOf('billing'), keyOf('shop'), bad].map((key) => hash('sha256', key))
   for (const digest of digests) t.notOk(said.join('\n').includes(digest), 'nor its digest')
