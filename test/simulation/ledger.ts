@@ -1,0 +1,200 @@
+/** One ledger for all replicas of a world: the real memory engine, behind everything that a database can do to its callers. */
+import type { Ledger } from '../../src/ledger/ledger.ts'
+import { createProcess, type Process } from './clock.ts'
+import type { History } from './history.ts'
+import type { LedgerMode, Plan } from './plan.ts'
+import { createRandom, type Random } from './random.ts'
+import { runIn } from './virtual-time.ts'
+
+type Method = (...args: unknown[]) => Promise<unknown>
+type Methods = Record<string, Method>
+
+/** What a replica's process is for its ledger. */
+export interface Client {
+  readonly process: Process
+  /** When it last had a row to ask about. */
+  quietSince: number
+  pass(place: string, isBefore: boolean): boolean
+}
+
+/** Longest that a real engine leaves a call unanswered; after it the call is rejected, whether or not it has acted. */
+const longestStallMs = 2_000
+/** A claim whose time is over, and an outcome that is not final, are asked about so much later. */
+const graceMs = 2_000
+const firstAskMs = 1_000
+/** While nothing is due, the answer to "what is due" is held for this share of the quiet time, so that days take seconds. */
+const quietShare = 0.25
+const leastHoldMs = 200
+
+export class SharedLedger {
+  private readonly plan: Plan
+  private readonly history: History
+  private readonly process: Process
+  private readonly random: Random
+  private readonly open: () => Ledger
+  private engine: Methods
+  private journal: { at: number; name: string; args: unknown[]; order: number }[] = []
+  private readonly keepsJournal: boolean
+  private order = 0
+  private readonly counts = new Map<string, number>()
+  private readonly states = new Map<string, string>()
+  private readonly held = new Set<() => void>()
+
+  constructor(plan: Plan, history: History, world: Process, open: () => Ledger) {
+    this.plan = plan
+    this.history = history
+    this.process = createProcess(world.clock, 'ledger', plan.seed)
+    this.random = createRandom(plan.seed, 'ledger delays')
+    this.open = open
+    this.engine = this.openEngine()
+    this.keepsJournal = plan.faults.some(({ kind }) => kind === 'ledger-loses')
+  }
+
+  stepWallClock(byMs: number): void {
+    this.process.wallOffsetMs += byMs
+  }
+
+  /** What was written in the last `lastMs` is gone: nearly all of it was synced, this was not. */
+  lose(lastMs: number): void {
+    const { clock } = this.process
+    const kept = this.journal.filter(({ at }) => at < clock.now - lastMs)
+    this.history.losses.push(clock.now)
+    this.journal = kept
+    this.engine = this.openEngine()
+    const offsetMs = this.process.wallOffsetMs
+    for (const { at, name, args, order } of kept) {
+      this.process.wallOffsetMs = offsetMs + Math.floor(at) - Math.floor(clock.now)
+      this.act(name, args, order)
+    }
+    this.process.wallOffsetMs = offsetMs
+    this.resumeHeld()
+  }
+
+  /** The ledger as one replica sees it: the engine's methods, whatever they are called. */
+  connect(client: Client): Ledger {
+    const methods: Methods = {}
+    for (const name of Object.keys(this.engine)) methods[name] = (...args) => this.call(client, name, args)
+    methods.close = async () => undefined
+    // The engine has these methods; each keeps its arguments and its answer.
+    return methods as unknown as Ledger
+  }
+
+  /** A row that is put off must not wait for the end of a long quiet time. */
+  private resumeAfter(pauseMs: number): void {
+    this.process.clock.after(pauseMs, this.process, () => this.resumeHeld())
+  }
+
+  resumeHeld(): void {
+    for (const resume of this.held) resume()
+    this.held.clear()
+  }
+
+  private openEngine(): Methods {
+    return runIn(this.process, this.open) as unknown as Methods
+  }
+
+  private act(name: string, args: unknown[], order: number): Promise<unknown> {
+    if (this.keepsJournal) this.process.random = createRandom(this.plan.seed, `ledger ${order}`)
+    return runIn(this.process, () => (this.engine[name] as Method)(...args))
+  }
+
+  private async call(client: Client, name: string, args: unknown[]): Promise<unknown> {
+    if (!client.pass(name, true)) return never()
+    const mode = this.modeOf(name)
+    if (mode !== undefined) this.history.visited.add(`ledger ${mode} × ${name}`)
+    await this.delay(client)
+    if (mode === 'stalls') await this.delay(client, this.random.ms(100, longestStallMs))
+    if (mode === 'fails-before' || (mode === 'full' && isWriting(name))) throw new Error(`ledger: ${mode}`)
+    let result = await this.perform(name, args)
+    if (name === 'takeDue' && mode === undefined) result = await this.holdWhileQuiet(client, args, result)
+    if (!client.pass(name, false)) return never()
+    await this.delay(client)
+    if (mode === 'fails-after') throw new Error('ledger: the answer was lost')
+    return result
+  }
+
+  private async perform(name: string, args: unknown[]): Promise<unknown> {
+    const order = this.order++
+    if (this.keepsJournal) this.journal.push({ at: this.process.clock.now, name, args, order })
+    const result = await this.act(name, args, order)
+    if (name === 'claim') this.resumeAfter(this.plan.settings.deadlineMs + graceMs)
+    if (name === 'record') this.resumeAfter(firstAskMs)
+    const pauseMs = args.at(-1)
+    if (name === 'postpone' && typeof pauseMs === 'number') this.resumeAfter(pauseMs)
+    this.note(result)
+    return result
+  }
+
+  /** Idle replicas ask twice a second. Days of that would be all that a world does. */
+  private async holdWhileQuiet(client: Client, args: unknown[], found: unknown): Promise<unknown> {
+    const { clock } = this.process
+    if (!isEmpty(found)) client.quietSince = clock.now
+    const holdMs = (clock.now - client.quietSince) * quietShare
+    if (!isEmpty(found) || holdMs < leastHoldMs) return found
+    await new Promise<void>((resolve) => {
+      const resume = () => {
+        this.held.delete(resume)
+        resolve()
+      }
+      this.held.add(resume)
+      clock.after(holdMs, client.process, resume)
+    })
+    return this.perform('takeDue', args)
+  }
+
+  private modeOf(name: string): LedgerMode | undefined {
+    const { now } = this.process.clock
+    const count = (this.counts.get(name) ?? 0) + 1
+    this.counts.set(name, count)
+    for (const fault of this.plan.faults) {
+      if (fault.kind === 'ledger' && now >= fault.from && now < fault.from + fault.forMs) return fault.mode
+      const isIt = fault.kind === 'ledger-call' && fault.place === name && fault.nth === count
+      if (isIt && now < this.plan.faultsEndAt) return fault.mode
+    }
+    return undefined
+  }
+
+  /** Undefined where it takes no time at all, so that most worlds save the turn. */
+  private delay({ process }: Client, ms = this.plan.ledgerMs === 0 ? 0 : this.random.ms(0, this.plan.ledgerMs)): Promise<void> | undefined {
+    if (ms === 0) return undefined
+    return new Promise((resolve) => {
+      process.clock.after(ms, process, resolve)
+    })
+  }
+
+  /** Which way the rows go. */
+  private note(result: unknown): void {
+    for (const row of rowsIn(result)) {
+      const from = this.states.get(row.requestId) ?? 'none'
+      if (from === row.state) continue
+      this.states.set(row.requestId, row.state)
+      this.history.changes.push({ at: this.process.clock.now, requestId: row.requestId, from, to: row.state })
+      this.history.visited.add(`row ${from} → ${row.state}`)
+    }
+  }
+}
+
+function isEmpty(found: unknown): boolean {
+  return found === undefined || (Array.isArray(found) && found.length === 0)
+}
+
+function isWriting(name: string): boolean {
+  return name !== 'find' && name !== 'findByKey' && name !== 'unresolved'
+}
+
+/** The process has died while it waited. */
+function never(): Promise<never> {
+  return new Promise(() => undefined)
+}
+
+interface SeenRow {
+  readonly requestId: string
+  readonly state: string
+}
+
+function rowsIn(result: unknown): SeenRow[] {
+  if (typeof result !== 'object' || result === null) return []
+  if (Array.isArray(result)) return result.flatMap(rowsIn)
+  if ('row' in result) return rowsIn(result.row)
+  return 'requestId' in result && 'state' in result ? [result as SeenRow] : []
+}

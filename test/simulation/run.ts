@@ -1,0 +1,52 @@
+/**
+ * `npm run simulate -- [--worlds N] [--from N] [--seed N] [--faults]`: looks for a world that breaks a promise. With `--seed` it
+ * tells the story of one world, made as small as it can be.
+ */
+import { parseArgs } from 'node:util'
+import { drawPlan } from './draw.ts'
+import { findBrokenPromises } from './promises.ts'
+import { loadCore } from './replica.ts'
+import { runWorlds } from './search.ts'
+import { shrink } from './shrink.ts'
+import { tellStory } from './story.ts'
+import { installVirtualTime } from './virtual-time.ts'
+import { runPlan } from './world.ts'
+
+const { values } = parseArgs({
+  options: {
+    worlds: { type: 'string', default: '20000' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+    promise: { type: 'string' },
+    first: { type: 'boolean', default: false },
+    faults: { type: 'boolean', default: false },
+  },
+})
+
+installVirtualTime()
+const core = await loadCore()
+if (values.seed !== undefined) await tellOf(Number(values.seed), values.promise)
+else await search(Number(values.from), Number(values.worlds))
+
+async function tellOf(seed: number, named: string | undefined): Promise<void> {
+  const plan = drawPlan(seed)
+  const broken = findBrokenPromises(await runPlan(plan, core))
+  const promise = named ?? broken[0]?.promise
+  const breaks = async (smaller: typeof plan) =>
+    findBrokenPromises(await runPlan(smaller, core)).some((each) => each.promise === promise)
+  const least = promise === undefined ? plan : await shrink(plan, breaks)
+  const history = await runPlan(least, core)
+  console.log(tellStory(history, findBrokenPromises(history)))
+  process.exitCode = promise === undefined ? 0 : 1
+}
+
+async function search(from: number, worlds: number): Promise<void> {
+  const found = await runWorlds({ from, worlds, core, stopsAtFirst: values.first })
+  const { finds, seconds, ran } = found
+  console.log(`${ran} worlds, seeds ${from} to ${from + ran - 1}, in ${seconds.toFixed(1)} s: ${(ran / seconds).toFixed(0)} a second`)
+  console.log(`${finds.length} of them broke a promise`)
+  for (const [promise, own] of Map.groupBy(finds, ({ broken }) => broken[0]?.promise)) {
+    console.log(`${promise}: ${own.length}, e.g. ${own.slice(0, 3).map(({ seed, broken }) => `seed ${seed} (${broken[0]?.text})`).join('\n    ')}`)
+  }
+  process.exitCode = finds.length === 0 ? 0 : 1
+}
