@@ -8,13 +8,14 @@ const hourMs = 60 * minuteMs
 export function drawPlan(seed: number): Plan {
   const random = createRandom(seed, 'plan')
   const settings = drawSettings(random)
-  const replicas = random.pick([1, 1, 2, 2, 3])
+  const replicas = random.pick([1, 1, 1, 2, 2, 3])
   const faultsEndAt = random.pick([5_000, 20_000, 60_000, 200_000])
   const intents = drawIntents(random, settings)
   const isFlood = random.chance(0.04)
-  const callCount = isFlood ? 12 + random.below(20) : 1 + random.below(4) + (intents.length - 1)
+  const callCount = isFlood ? 12 + random.below(20) : 1 + random.below(3) + (intents.length - 1)
   const calls = Array.from({ length: callCount }, () => drawCall(random, intents.length, replicas, faultsEndAt, isFlood))
   const faults = Array.from({ length: random.pick([0, 1, 1, 2, 2, 3, 5]) }, () => drawFault(random, replicas, faultsEndAt))
+  const isForever = intents.some(({ course }) => course.fate === 'process-forever')
   const isLate = intents.some(({ course }) => course.registersAfterMs > settings.absentMs || course.asks.some(isDoubt))
   return {
     seed,
@@ -27,7 +28,7 @@ export function drawPlan(seed: number): Plan {
     calls: calls.sort((a, b) => a.at - b.at),
     faults,
     faultsEndAt,
-    restMs: isLate ? random.pick([80 * minuteMs, 80 * minuteMs, 80 * minuteMs, 80 * minuteMs, 31 * hourMs]) : 30 * minuteMs,
+    restMs: isLate && !isForever ? (random.chance(0.1) ? 40 * hourMs : 100 * minuteMs) : 25 * minuteMs,
   }
 }
 
@@ -143,7 +144,7 @@ function drawCall(random: Random, intents: number, replicas: number, faultsEndAt
     replica: random.below(replicas),
     waitMs: random.chance(0.5) ? undefined : random.pick([0, 0, 1_000, 3_000, 10_000, 25_000]),
     habit: random.pick(['leaves', 'repeats', 'repeats', 'takes-a-new-key', 'takes-a-new-key', 'reads', 'reads']),
-    tries: 1 + random.below(4),
+    tries: 1 + random.below(3),
     pauseMs: random.pick([50, 1_000, 10_000, 70_000]) * (0.5 + random.next()),
   }
 }

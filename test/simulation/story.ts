@@ -9,7 +9,7 @@ interface Line {
 
 export function tellStory(history: History, broken: readonly BrokenPromise[]): string {
   const { plan } = history
-  const lines = [...linesOf(history)].sort((a, b) => a.at - b.at)
+  const lines = [...linesOf(history)].filter(({ at }) => at <= history.endedAt).sort((a, b) => a.at - b.at)
   return [
     `seed ${plan.seed}: ${plan.replicas} replica(s), a partner that ${plan.repeats} a repetition, ${describeSettings(history)}`,
     ...lines.map(({ at, text }) => `${(at / 1000).toFixed(4).padStart(11)} s  ${text}`),
@@ -27,13 +27,13 @@ function* linesOf(history: History): Generator<Line> {
   const short = (id: string | undefined) => id?.slice(0, 8) ?? '-'
   for (const { at, text } of history.incidents) yield { at, text: `** ${text}` }
   for (const statement of history.statements) {
-    const { number, method, replica, intent, key, waitMs, startedAt, at } = statement
+    const { number, method, replica, intent, key, waitMs, startedAt } = statement
     const person = history.plan.intents[intent]
     const wait = waitMs === undefined ? '' : `, Prefer: wait=${waitMs / 1000}`
     const what = method === 'POST' ? `POST person ${intent} of ${person?.caller}, ${key ?? 'no key'}${wait}` : `GET ${short(statement.requestId)}`
     yield { at: startedAt, text: `#${number} ${what} → replica ${replica}` }
-    yield { at, text: `#${number} ← ${describe(statement).replace(/^.*told at [^:]*: /, '')}${statement.idempotencyStatus ? ` (${statement.idempotencyStatus})` : ''}` }
   }
+  for (const { at, requestId, from, to } of history.changes) yield { at, text: `   row ${short(requestId)}: ${from} → ${to}` }
   for (const send of history.sends) {
     const { at, replica, operation, requestId, arrivedAt, words, form, answeredAt } = send
     yield { at, text: `replica ${replica} sends ${operation} ${short(requestId)}` }
@@ -46,5 +46,9 @@ function* linesOf(history: History): Generator<Line> {
     if (createdAt < Infinity) yield { at: createdAt, text: `the client ${clientId} of ${short(requestId)} exists` }
     if (forgottenAt < Infinity) yield { at: forgottenAt, text: `the partner forgets ${short(requestId)}` }
   }
-  for (const { at, requestId, from, to } of history.changes) yield { at, text: `   row ${short(requestId)}: ${from} → ${to}` }
+  for (const statement of history.statements) {
+    const { number, at, idempotencyStatus } = statement
+    const words = describe(statement).replace(/^.*told at [^:]*: /, '')
+    yield { at, text: `#${number} ← ${words}${idempotencyStatus === undefined ? '' : ` (${idempotencyStatus})`}` }
+  }
 }

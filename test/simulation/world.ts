@@ -72,9 +72,9 @@ class World {
     await this.runUntil(restAt)
     await this.callers.readAll()
     await this.runUntil(clock.now + 60_000)
+    this.history.endedAt = clock.now
     await this.probePlaces()
     await this.stopAll()
-    this.history.endedAt = clock.now
   }
 
   private async runUntil(limit: number): Promise<void> {
@@ -251,9 +251,15 @@ class World {
     this.history.incidents.push({ at: this.clock.now, text })
   }
 
-  /** In the end as many creates at once as there are places must all be taken. */
+  /** In the end as many creates at once as there are places must all be taken; one before them, as a circuit may still be open. */
   private async probePlaces(): Promise<void> {
-    const count = Math.min(this.plan.settings.places, 4)
+    const count = this.plan.settings.places
+    // One place that is lost among many would not be missed.
+    if (count > 4) return
+    for (const { number } of this.seats) {
+      void this.ask(number, (replica) => replica.post({ caller: 'probe', key: `first-${number}`, phone: 900 + number, waitMs: undefined }))
+    }
+    await this.runUntil(this.clock.now + 5_000)
     const answers: { seat: number; answer: Answer }[] = []
     for (const { number } of this.seats) {
       for (let n = 0; n < count; n++) {
