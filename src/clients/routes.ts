@@ -3,14 +3,14 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Turn } from '../large-bodies/event-loop-slices.ts'
 import { readBody } from '../large-bodies/read-body.ts'
 import { toProblem } from '../plugins/error-handler.ts'
-import { Problem } from '../problems/problem.ts'
+import { Problem, retryAfter } from '../problems/problem.ts'
 import { requestLogOf } from '../telemetry/logger.ts'
 import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../telemetry/metrics.ts'
 import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
 import type { CreateClient } from './body/schema.ts'
 import type { ValidateBody } from './body/validation.ts'
 import type { CreateClientAtPartner } from './create/create-client.ts'
-import { type Fingerprint, readIdempotencyKey, toRequestId } from './create/idempotency-key.ts'
+import { type Fingerprint, readIdempotencyKey, toKeyId, toRequestId } from './create/idempotency-key.ts'
 import { parsePrefer } from './create/prefer-header.ts'
 import type { ReadRequest } from './read-request.ts'
 import { createClientSchema, readRequestSchema } from './route-schemas.ts'
@@ -19,7 +19,8 @@ export interface ClientRoutesOptions {
   readonly createClient: CreateClientAtPartner
   readonly readRequest: ReadRequest
   readonly validateBody: ValidateBody
-  readonly fingerprint: Fingerprint
+  /** By the ledger's key, then by the one before it. */
+  readonly fingerprints: readonly [Fingerprint, ...Fingerprint[]]
   /** Where large bodies wait between slices of work. */
   readonly turn: Turn
   readonly deadlineMs: number
@@ -33,7 +34,7 @@ const anonymousCaller = 'anonymous'
 const unheard = 'the create that nobody waits for has ended'
 
 export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
-  const { createClient, readRequest, validateBody, fingerprint, turn, deadlineMs, metrics } = options
+  const { createClient, readRequest, validateBody, fingerprints, turn, deadlineMs, metrics } = options
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', (_request, payload, done) => readBody(payload, turn, done))
@@ -67,15 +68,18 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
       const line = request.headers['idempotency-key'] as string | undefined
       const key = line === undefined ? undefined : readIdempotencyKey(line)
-      const requestId = key === undefined ? randomUUID() : toRequestId(anonymousCaller, key)
+      const prints = key === undefined ? [] : fingerprints.map((fingerprint) => fingerprint(body))
+      const requestId = key === undefined ? randomUUID() : toRequestId(anonymousCaller, key, prints[0] ?? '')
       const log = requestLogOf(request)
       log.requestId = requestId
 
       const { representation, idempotencyStatus } = await createClient({
         requestId,
+        keyId: key === undefined ? undefined : toKeyId(anonymousCaller, key),
         caller: anonymousCaller,
-        fingerprint: key === undefined ? '' : fingerprint(body),
+        fingerprints: prints,
         body,
+        arrivedAt: performance.now() - reply.elapsedTime,
         waitMs,
         log,
       })
@@ -85,8 +89,9 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       if (idempotencyStatus !== undefined) reply.header('idempotency-status', idempotencyStatus)
       // Whoever joins waits as the first request does.
       if (applied !== '' && idempotencyStatus !== 'joined') reply.header('preference-applied', applied)
-      if (representation.status !== 'created') reply.header('retry-after', lookAgainSeconds)
-      reply.header('location', `/clients/requests/${requestId}`)
+      if (representation.status !== 'created') reply.headers(retryAfter(lookAgainSeconds))
+      // Of an earlier body key, the ledger's own request_id.
+      reply.header('location', `/clients/requests/${representation.requestId}`)
       return reply.code(representation.status === 'created' ? 201 : 202).send(representation)
     },
   })
@@ -95,8 +100,12 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
   app.get<{ Params: { requestId: string } }>('/clients/requests/:requestId', {
     schema: readRequestSchema,
     validatorCompiler: () => requireUuid,
-    handler: async (request) =>
-      readRequest({ requestId: request.params.requestId.toLowerCase(), caller: anonymousCaller }),
+    handler: async (request, reply) => {
+      const requestId = request.params.requestId.toLowerCase()
+      const found = await readRequest({ requestId, caller: anonymousCaller })
+      if (found.status === 'unknown' || found.status === 'processing') reply.headers(retryAfter(lookAgainSeconds))
+      return found
+    },
   })
 }
 

@@ -1,10 +1,10 @@
 /** The environment, read once: one schema, every fault named at once, a frozen result that holds no secret. */
-import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname } from 'node:path'
 import { type Member, members } from '../clients/body/schema.ts'
 import type { LedgerSettings } from '../ledger/open.ts'
+import type { PartnerCodes } from '../partner/outcome.ts'
 import { type Region, regions } from '../partner/regions.ts'
 import type { Credentials, SignatureScheme } from '../partner/signature.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
@@ -27,18 +27,26 @@ export interface Config {
   readonly allowedProductIds: ReadonlySet<number>
   readonly allowedBranchIds: ReadonlySet<string>
   readonly alsoRequired: readonly Member[]
-  readonly duplicateCodes: ReadonlySet<string>
-  readonly notFoundCodes: ReadonlySet<string>
+  readonly codes: PartnerCodes
   readonly requestDeadlineMs: number
   readonly createWaitMs: number
   readonly partnerConnectTimeoutMs: number
   readonly partnerTimeoutMs: number
+  readonly partnerKeepAliveMs: number
   readonly partnerSettleMs: number
+  readonly partnerAbsentMs: number
+  readonly partnerDoubtMs: number
+  readonly mayResend: boolean
   readonly partnerMaxInFlight: number
+  readonly partnerMaxWaiting: number
+  readonly reconcilerConcurrency: number
   /** A function, as a `redis://` address may hold a password. */
   readonly readLedger: () => LedgerSettings
-  /** Reads the key of the body fingerprints from where it stands. */
-  readonly readLedgerKey: () => string
+  /** Undefined: derived from the host and the auth id. */
+  readonly ledgerAccount: string | undefined
+  /** Reads the key of the body fingerprints from where it stands; undefined: derived from the secret key. */
+  readonly readLedgerKey: () => string | undefined
+  readonly readPreviousLedgerKey: () => string | undefined
   readonly trustProxy: false | number | string
   readonly hasDocs: boolean
   readonly shutdownDelayMs: number
@@ -171,16 +179,26 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     allowedProductIds: new Set([productId, ...toIntegers(settings.FREEDOMPAY_ALLOWED_PRODUCT_IDS, faults)]),
     allowedBranchIds: new Set([...(branchId ? [branchId] : []), ...toList(settings.FREEDOMPAY_ALLOWED_BRANCH_IDS)]),
     alsoRequired: toMembers(settings.FREEDOMPAY_REQUIRED, faults),
-    duplicateCodes: new Set(toList(settings.FREEDOMPAY_DUPLICATE_CODES)),
-    notFoundCodes: new Set(toList(settings.FREEDOMPAY_NOT_FOUND_CODES)),
+    codes: {
+      duplicate: new Set(toList(settings.FREEDOMPAY_DUPLICATE_CODES)),
+      notFound: new Set(toList(settings.FREEDOMPAY_NOT_FOUND_CODES)),
+    },
     requestDeadlineMs: settings.REQUEST_DEADLINE_MS,
     createWaitMs: settings.CREATE_WAIT_MS,
     partnerConnectTimeoutMs: settings.PARTNER_CONNECT_TIMEOUT_MS,
     partnerTimeoutMs: settings.PARTNER_TIMEOUT_MS,
+    partnerKeepAliveMs: settings.PARTNER_KEEP_ALIVE_MS,
     partnerSettleMs: settings.PARTNER_SETTLE_MS,
+    partnerAbsentMs: settings.PARTNER_ABSENT_MS,
+    partnerDoubtMs: settings.PARTNER_DOUBT_MS,
+    mayResend: settings.PARTNER_RESEND,
     partnerMaxInFlight: settings.PARTNER_MAX_IN_FLIGHT,
+    partnerMaxWaiting: settings.PARTNER_MAX_WAITING,
+    reconcilerConcurrency: settings.RECONCILER_CONCURRENCY,
     readLedger: () => ({ url: settings.LEDGER_URL, retentionMs: settings.LEDGER_RETENTION_HOURS * 3_600_000 }),
+    ledgerAccount: settings.LEDGER_ACCOUNT,
     readLedgerKey: toLedgerKeyReader(settings, env, faults),
+    readPreviousLedgerKey: () => readText(env, 'LEDGER_PREVIOUS_KEY'),
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
     hasDocs: settings.DOCS,
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,
@@ -190,18 +208,22 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
 const minLedgerKeyBytes = 32
 
 /** A ledger that outlives the process needs a key that does, too. */
-function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string {
-  const { LEDGER_KEY: key, LEDGER_URL: url } = settings
+function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string | undefined {
+  const { LEDGER_KEY: key, LEDGER_PREVIOUS_KEY: previousKey, LEDGER_URL: url } = settings
+  if (url === 'memory:' && env.NODE_ENV === 'production' && !readText(env, 'LEDGER_URL')) {
+    faults.push('LEDGER_URL is required in production')
+  }
   if (!url.startsWith('sqlite:') && URL.parse(url) === null) faults.push('LEDGER_URL is no URL that can be read')
   if (url.startsWith('sqlite:/') && !existsSync(dirname(url.slice('sqlite:'.length)))) {
     faults.push('LEDGER_URL names a file in a folder that does not exist')
   }
-  if (key === undefined && url !== 'sqlite::memory:') faults.push('LEDGER_KEY is required with this LEDGER_URL')
-  if (key !== undefined && Buffer.byteLength(key) < minLedgerKeyBytes) {
-    faults.push(`LEDGER_KEY must have at least ${minLedgerKeyBytes} bytes`)
+  if (key === undefined && url !== 'memory:') faults.push('LEDGER_KEY is required with this LEDGER_URL')
+  for (const [name, text] of Object.entries({ LEDGER_KEY: key, LEDGER_PREVIOUS_KEY: previousKey })) {
+    if (text !== undefined && Buffer.byteLength(text) < minLedgerKeyBytes) {
+      faults.push(`${name} must have at least ${minLedgerKeyBytes} bytes`)
+    }
   }
-  const random = randomBytes(minLedgerKeyBytes).toString('hex')
-  return () => readText(env, 'LEDGER_KEY') ?? random
+  return () => readText(env, 'LEDGER_KEY')
 }
 
 function toOrigin(text: string, faults: string[]): string {

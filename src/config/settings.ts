@@ -59,22 +59,56 @@ export const Settings = Type.Object({
   ),
   PARTNER_CONNECT_TIMEOUT_MS: Ms(3000, 'One connection to FreedomPay'),
   PARTNER_TIMEOUT_MS: Ms(15_000, 'One call to FreedomPay, from start to last byte'),
-  PARTNER_SETTLE_MS: Ms(2000, 'How long "no such request" must stand before it is believed', 0),
+  PARTNER_KEEP_ALIVE_MS: Ms(
+    4000,
+    'How long an idle connection to FreedomPay is kept, unless its `Keep-Alive` hint says less',
+  ),
+  PARTNER_SETTLE_MS: Ms(2000, 'How long "no such request" must stand before the same request_id may be sent again', 0),
+  PARTNER_ABSENT_MS: Ms(
+    60_000,
+    'How long "no such request" must stand, since the last moment at which a send may have left, before it is concluded from',
+    0,
+  ),
+  PARTNER_DOUBT_MS: Ms(60_000, 'How long a doubtful "error" must stand before it is concluded from', 0),
+  PARTNER_RESEND: Type.Boolean({
+    default: true,
+    description:
+      '`false`: nothing is ever sent twice, until FreedomPay has confirmed the answer to a repeated request_id',
+  }),
   PARTNER_MAX_IN_FLIGHT: Type.Integer({
     minimum: 1,
     maximum: 100_000,
     default: 64,
-    description: 'Creates in flight; more are refused with 503',
+    description:
+      'Creates that are being sent or asked about at once; more are refused with 503. As many bodies over 128 KiB may be read at once',
+  }),
+  PARTNER_MAX_WAITING: Type.Integer({
+    minimum: 0,
+    maximum: 1_000_000,
+    default: 2000,
+    description: 'Callers that wait for an outcome; more are answered 202 at once',
+  }),
+  RECONCILER_CONCURRENCY: Type.Integer({
+    minimum: 1,
+    maximum: 1000,
+    default: 16,
+    description: 'Questions under way at once for outcomes that no caller waits for',
   }),
   LEDGER_URL: Type.String({
-    pattern: '^(sqlite:.+|rediss?://.+)$',
-    default: 'sqlite::memory:',
-    description: '`sqlite::memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…`',
+    pattern: '^(memory:|sqlite:/.+|rediss?://.+)$',
+    default: 'memory:',
+    description: '`memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…`; required in production',
   }),
   LEDGER_KEY: Type.Optional(
     Text(
-      'Key of the body fingerprints, at least 32 bytes, the same for every replica; random per process with `sqlite::memory:`, else required',
+      'Key of the body fingerprints, at least 32 bytes, the same for every replica; derived from the secret key with `memory:`, else required',
     ),
+  ),
+  LEDGER_PREVIOUS_KEY: Type.Optional(
+    Text('The key before a rotation: repeated idempotency keys from then are still recognised'),
+  ),
+  LEDGER_ACCOUNT: Type.Optional(
+    Text('Name of the FreedomPay account that the ledger belongs to; host and auth id, hashed, by default'),
   ),
   LEDGER_RETENTION_HOURS: Type.Integer({
     minimum: 1,

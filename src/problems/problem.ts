@@ -194,6 +194,8 @@ export interface ProblemOptions {
   errors?: InputError[]
   partner?: PartnerReason
   headers?: Record<string, string>
+  /** Where an earlier attempt of the same key cannot be excluded, the catalogue says too much. */
+  safeToRetry?: SafeToRetry
   cause?: unknown
 }
 
@@ -217,7 +219,7 @@ export class Problem extends Error {
       status: this.status,
       detail: options.detail ?? definition.happened,
       code,
-      safeToRetry: definition.safeToRetry,
+      safeToRetry: options.safeToRetry ?? definition.safeToRetry,
       requestId: options.requestId,
       errors: options.errors,
       partner: options.partner,
@@ -225,6 +227,14 @@ export class Problem extends Error {
   }
 }
 
-export function retryAfter(seconds: number): Record<string, string> {
-  return { 'retry-after': String(Math.max(1, Math.ceil(seconds))) }
+/** Up to half as long again, so that callers who were refused together do not come back together. */
+const jitter = 0.5
+
+export function retryAfter(seconds: number, random = Math.random): Record<string, string> {
+  return { 'retry-after': String(Math.max(1, Math.ceil(seconds * (1 + jitter * random())))) }
+}
+
+/** Where a key came along, an earlier attempt of it may have reached FreedomPay. */
+export function safeToRetryWith(key: unknown): SafeToRetry {
+  return key === undefined ? 'yes' : 'same-key-only'
 }

@@ -66,8 +66,8 @@ const statusRequest = Compile(StatusRequest)
 export function buildSandbox(options: SandboxOptions): Sandbox {
   const timings = { ...defaultTimings, ...options.timings }
   const maxRequests = options.maxRequests ?? 100_000
-  const signByJws = createSigner('jws', options.credentials)
-  const signByHash = createSigner('sign', options.credentials)
+  const signByJws = createSigner('jws', () => options.credentials)
+  const signByHash = createSigner('sign', () => options.credentials)
   const requests = new Map<string, RegisteredRequest>()
   const throttledRequestIds = new Set<string>()
   const server = createServer(async (req, res) => sendReply(res, await answerCall(req)))

@@ -49,7 +49,7 @@ function test(name: string, run: (t: Test) => Promise<void>): void {
 test('ten requests with one key at one time are one create, and all get its answer', async (t) => {
   const gate = createGate()
   const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
-  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
   const all = arrivals(service.url, 10)
   const answers = Array.from({ length: 10 }, () => service.create(body, keyed('one')))
   await all
@@ -70,7 +70,7 @@ test('ten requests with one key at one time are one create, and all get its answ
 test('a join waits as the first request does, and does not claim that its own wish was honoured', async (t) => {
   const gate = createGate()
   const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
-  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
   const first = service.create(body, { ...keyed('one'), prefer: 'wait=20' })
   await partner.received(1)
   const arrival = arrivals(service.url, 1)
@@ -83,7 +83,7 @@ test('a join waits as the first request does, and does not claim that its own wi
 })
 
 test('a finished create is replayed with the very same body, however the key and the body are written', async (t) => {
-  const service = await startTestService(t, { settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { settings: settingsFor('memory:') })
   const first = await service.create({ phone: phoneFor('567'), firstName: 'Alisher' }, keyed('a-key'))
   t.match(first, { statusCode: 201, headers: { 'idempotency-status': 'new' } })
   const url = `${service.url}/clients`
@@ -101,7 +101,7 @@ test('a finished create is replayed with the very same body, however the key and
 })
 
 test('a refusal is replayed with the very same body', async (t) => {
-  const service = await startTestService(t, { settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { settings: settingsFor('memory:') })
   const refused = { phone: phoneFor('002') }
   const first = await service.create(refused, keyed('a-key'))
   t.match(first, {
@@ -121,7 +121,7 @@ test('a refusal is replayed with the very same body', async (t) => {
 test('a key that comes with another body is refused, while the first is in flight and afterwards', async (t) => {
   const gate = createGate()
   const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
-  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
   const reused = {
     statusCode: 422,
     body: { code: 'idempotency-key-reused', safeToRetry: 'no', requestId: toRequestId(caller, 'one') },
@@ -296,7 +296,7 @@ test('a dead claim of which nothing can be learnt stays unknown, and is not sent
 })
 
 test('what was accepted but not done is replayed once it is', async (t) => {
-  const service = await startTestService(t, { settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { settings: settingsFor('memory:') })
   const slow = { phone: phoneFor('001') }
   const accepted = await service.create(slow, { ...keyed('one'), prefer: 'respond-async' })
   t.match(accepted, {
@@ -315,7 +315,7 @@ test('what was certainly not created frees the key, for the same body alone', as
   const port = await findFreePort()
   const service = await startTestService(t, {
     partnerUrl: `http://127.0.0.1:${port}`,
-    settings: settingsFor('sqlite::memory:'),
+    settings: settingsFor('memory:'),
   })
   const first = await service.create(body, keyed('one'))
   t.match(first, {
@@ -339,7 +339,7 @@ test('what was certainly not created frees the key, for the same body alone', as
 test('a caller that hangs up does not stop its create, and can read what came of it', async (t) => {
   const gate = createGate()
   const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
-  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
   const hangUp = new AbortController()
   const posting = request(`${service.url}/clients`, {
     method: 'POST',

@@ -62,7 +62,7 @@ t.test('pauses double from a second to five minutes, less up to a half by chance
 
 // Alone, as it turns the clock for everybody.
 await t.test('what is old is forgotten once a minute', async (t) => {
-  const ledger = await openTestLedger(t, 'sqlite::memory:')
+  const ledger = await openTestLedger(t, 'memory:')
   let aheadMs = 0
   const now = performance.now.bind(performance)
   t.intercept(performance, 'now', { value: () => now() + aheadMs })
@@ -101,7 +101,7 @@ await t.test('what is old is forgotten once a minute', async (t) => {
 t.jobs = 20
 
 t.test('a row is asked about with growing pauses until it is final', { buffered: true }, async (t) => {
-  const ledger = await openTestLedger(t, 'sqlite::memory:')
+  const ledger = await openTestLedger(t, 'memory:')
   const pauses: number[] = []
   const impatient: Ledger = {
     ...ledger,
@@ -135,7 +135,7 @@ t.test('a row is asked about with growing pauses until it is final', { buffered:
 })
 
 t.test('it asks about several rows at a time, but not about all', { buffered: true }, async (t) => {
-  const ledger = await openTestLedger(t, 'sqlite::memory:')
+  const ledger = await openTestLedger(t, 'memory:')
   const rows = await Promise.all(Array.from({ length: 20 }, () => makeDue(ledger)))
   const gate = createGate()
   let running = 0
@@ -162,7 +162,7 @@ t.test('it asks about several rows at a time, but not about all', { buffered: tr
 })
 
 t.test('a create that was claimed anew while it was asked about is left alone', { buffered: true }, async (t) => {
-  const ledger = await openTestLedger(t, 'sqlite::memory:')
+  const ledger = await openTestLedger(t, 'memory:')
   const claim = newClaim({ deadlineMs: 1 })
   const { requestId } = claim
   await ledger.claim(claim)
@@ -185,7 +185,7 @@ t.test('a create that was claimed anew while it was asked about is left alone', 
 })
 
 t.test('an outage of the ledger is said once, and afterwards it goes on', { buffered: true }, async (t) => {
-  const ledger = await openTestLedger(t, 'sqlite::memory:')
+  const ledger = await openTestLedger(t, 'memory:')
   let outages = 0
   const failing: Ledger = {
     ...ledger,
@@ -213,7 +213,7 @@ t.test('an outage of the ledger is said once, and afterwards it goes on', { buff
 })
 
 t.test('a fault with one row is said, and the row comes again after its lease', { buffered: true }, async (t) => {
-  const ledger = await openTestLedger(t, 'sqlite::memory:')
+  const ledger = await openTestLedger(t, 'memory:')
   const requestId = await makeDue(ledger)
   const fault = new Error('a fault')
   let asks = 0
@@ -235,7 +235,7 @@ t.test('a fault with one row is said, and the row comes again after its lease', 
 })
 
 t.test('it stops although an answer is still awaited, and says nothing of it', { buffered: true }, async (t) => {
-  const ledger = await openTestLedger(t, 'sqlite::memory:')
+  const ledger = await openTestLedger(t, 'memory:')
   await makeDue(ledger)
   let isAsking = false
   const { reconciler, logs } = start(t, ledger, (_row, _log, signal) => {

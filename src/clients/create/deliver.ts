@@ -1,119 +1,187 @@
-/** From a request to the partner to what came of it: send, find out, and send again only what provably never arrived. */
+/** From a request to what came of it: send, find out, and send again only what provably never arrived, or is not known there. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallContext, CardApi } from '../../partner/card-api.ts'
 import type { EncodedRequest } from '../../partner/encode.ts'
 import type { Outcome } from '../../partner/outcome.ts'
 import { isRepeatable, pauseBeforeRetry } from '../../partner/retry.ts'
-import { type AskUntil, type Found, followUp, type Known } from './poll-status.ts'
+import {
+  type Conclusion,
+  judge,
+  type Knowledge,
+  knowNothing,
+  type Polled,
+  type PollLimits,
+  pollStatus,
+} from './poll-status.ts'
 
-export interface PursuitSettings {
-  /** How long to wait for a final outcome while the partner says `process`. */
-  readonly waitMs: number
-  /** How long "no such request" must stand before it is believed. */
+export interface DeliverySettings {
+  /** How long "no such request" must stand before the same request may be sent again. */
   readonly settleMs: number
+  readonly absentMs: number
+  readonly doubtMs: number
+  /** False: nothing is ever sent twice. */
+  readonly mayResend: boolean
 }
 
-export interface PursuitParts {
+export interface DeliveryParts {
   readonly cardApi: CardApi
-  readonly settings: PursuitSettings
+  readonly settings: DeliverySettings
   readonly countRetry: (reason: string) => void
 }
 
-export interface PursuitContext extends CallContext {
-  /** On the clock of `performance.now()`. */
-  readonly startedAt: number
-  /** The caller's own wait for a final outcome, from `startedAt`. */
-  readonly waitMs: number | undefined
-  /** Whether the same request was claimed, and perhaps sent, before. */
-  readonly isRepeated?: boolean
+export interface DeliveryContext extends CallContext {
+  /** When a create that FreedomPay works on is answered, on the clock of `performance.now()`. */
+  readonly waitUntil: number
+  /** Whether a send under an earlier claim may have reached FreedomPay. */
+  readonly mayHaveArrived: boolean
+  /** The create only waits from now on; false where too many wait already. */
+  readonly startWaiting: () => boolean
+  /** Claims the row anew in the ledger, before the request is sent again; false where the claim is lost. */
+  readonly renew: (mayHaveArrived: boolean) => Promise<boolean>
 }
 
-/** An outcome by which the partner certainly does not have the request. */
+/** An outcome by which FreedomPay certainly does not have this request from this send. */
 export type NotTaken = Extract<Outcome, { kind: 'not-sent' | 'not-admitted' | 'misconfigured' | 'throttled' }>
 
-export type Ended = Found | { status: 'not-taken'; outcome: NotTaken }
+export type Delivered =
+  | (Conclusion & { isDuplicate?: boolean })
+  | { status: 'undecided'; knowledge: Knowledge; isDuplicate?: boolean }
+  | { status: 'not-taken'; outcome: NotTaken }
 
-export interface Pursuit {
-  /** Sends a create and pursues it until its outcome is final or the time is up. */
-  send(request: EncodedRequest, context: PursuitContext): Promise<Ended>
-  /** Pursues a create that somebody else may have sent. Sends nothing. */
-  find(requestId: string, known: Known, context: PursuitContext): Promise<Found>
+export interface Delivery {
+  /** Sends a create and pursues it until its outcome is final or the time is over. */
+  send(request: EncodedRequest, context: DeliveryContext): Promise<Delivered>
+  /** Pursues a create that was claimed before; sends it where FreedomPay does not know it and a resend is allowed. */
+  pursue(
+    encode: () => EncodedRequest,
+    requestId: string,
+    known: Knowledge,
+    context: DeliveryContext,
+  ): Promise<Delivered>
 }
 
-function toRejected({ partner }: Extract<Outcome, { kind: 'rejected' }>): Ended {
-  return { status: 'rejected', partner }
-}
-
-/** No send may take all that is left: there must be time to ask what became of it. */
+/** No send may take all that is left: there must be time to ask what came of it. */
 const shareOfASend = 2 / 3
 
-export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): Pursuit {
-  function find(requestId: string, known: Known, context: PursuitContext): Promise<Found> {
-    const { startedAt, waitMs, deadlineAt } = context
-    const waitUntil = waitMs === undefined ? performance.now() + settings.waitMs : startedAt + waitMs
-    const askUntil: AskUntil = (now) => (now === 'processing' ? Math.min(waitUntil, deadlineAt) : deadlineAt)
-    return followUp(cardApi, requestId, known, askUntil, settings, context)
+export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts): Delivery {
+  function poll(requestId: string, start: Knowledge, context: DeliveryContext, canResend: boolean): Promise<Polled> {
+    const { waitUntil, deadlineAt, startWaiting } = context
+    const limits: PollLimits = {
+      until: (known) => (known === 'processing' ? Math.min(waitUntil, deadlineAt) : deadlineAt),
+      settleMs: canResend && settings.mayResend ? settings.settleMs : undefined,
+      startWaiting,
+    }
+    return pollStatus(cardApi, requestId, start, limits, settings, context)
   }
 
-  async function send(request: EncodedRequest, context: PursuitContext): Promise<Ended> {
-    let isResend = false
-    for (;;) {
-      let outcome = await sendOnce(request, context)
-      if (isRepeatable(outcome)) outcome = await repeatUntilTaken(outcome, request, context)
-      switch (outcome.kind) {
-        case 'rejected': {
-          if (!isResend && !context.isRepeated) return toRejected(outcome)
-          // It may refuse the repetition alone, in words that we do not know, of a request that arrived after all.
-          const found = await find(request.requestId, 'unknown', context)
-          return found.status === 'never-arrived' ? toRejected(outcome) : found
-        }
-        case 'created':
-          return await find(request.requestId, 'created', context)
-        case 'processing':
-          return await find(request.requestId, 'processing', context)
-        case 'not-sent':
-        case 'not-admitted':
-        case 'misconfigured':
-        case 'throttled':
-          // Certain of this send alone: an earlier one of the same request may still arrive.
-          return isResend ? { status: 'unknown' } : { status: 'not-taken', outcome }
-        case 'duplicate':
-        case 'no-such-request':
-        case 'unknown': {
-          const found = await find(request.requestId, 'unknown', context)
-          if (found.status !== 'unknown' && found.status !== 'never-arrived') return found
-          // After a second try, or against the partner's word that it has had the request, its silence proves nothing.
-          if (outcome.kind === 'duplicate') return { status: 'unknown', isDuplicate: true }
-          if (isResend || found.status === 'unknown') return { status: 'unknown' }
-          break
-        }
-        default:
-          outcome satisfies never
-          return { status: 'unknown' }
+  async function send(request: EncodedRequest, context: DeliveryContext): Promise<Delivered> {
+    const outcome = await sendUntilTaken(request, context)
+    const start = knowNothing(performance.now())
+    switch (outcome.kind) {
+      case 'rejected':
+        return await doubtRefusal(request.requestId, outcome, start, context)
+      case 'created':
+        return decided(
+          await poll(request.requestId, { ...start, known: 'created', isAcknowledged: true }, context, false),
+        )
+      case 'processing':
+        return decided(
+          await poll(request.requestId, { ...start, known: 'processing', isAcknowledged: true }, context, false),
+        )
+      case 'duplicate': {
+        // An earlier send of the same request, which this row knows nothing of, or which seemed not to have arrived.
+        const found = decided(await poll(request.requestId, { ...start, isAcknowledged: true }, context, false))
+        return { ...found, isDuplicate: true }
       }
-      countRetry('no_such_request')
-      isResend = true
+      case 'not-sent':
+      case 'not-admitted':
+      case 'misconfigured':
+      case 'throttled':
+        return { status: 'not-taken', outcome }
+      case 'no-such-request':
+      case 'unknown':
+        return await findOrResend(() => request, request.requestId, start, context)
+      default:
+        outcome satisfies never
+        return { status: 'undecided', knowledge: start }
     }
   }
 
-  function sendOnce(request: EncodedRequest, { deadlineAt, log }: PursuitContext): Promise<Outcome> {
+  /** Asks; where FreedomPay still does not know the request after the settling time, it is sent once more. */
+  async function findOrResend(
+    encode: () => EncodedRequest,
+    requestId: string,
+    start: Knowledge,
+    context: DeliveryContext,
+  ): Promise<Delivered> {
+    const found = await poll(requestId, start, context, true)
+    if (found.status !== 'absent') return found
+    if (!(await context.renew(true))) return { status: 'undecided', knowledge: start }
+    countRetry('no_such_request')
+    const outcome = await sendUntilTaken(encode(), { ...context, mayHaveArrived: true })
+    const again = knowNothing(performance.now())
+    switch (outcome.kind) {
+      case 'rejected':
+        return await doubtRefusal(requestId, outcome, again, { ...context, mayHaveArrived: true })
+      case 'created':
+        return decided(await poll(requestId, { ...again, known: 'created', isAcknowledged: true }, context, false))
+      case 'processing':
+        return decided(await poll(requestId, { ...again, known: 'processing', isAcknowledged: true }, context, false))
+      case 'duplicate':
+        // The first send arrived after all.
+        return decided(await poll(requestId, { ...again, isAcknowledged: true }, context, false))
+      default:
+        // Not sent, or not known: the first send may still arrive.
+        return decided(await poll(requestId, again, context, false))
+    }
+  }
+
+  /** A refusal may be of a repetition alone, in words that we do not know, of a request that arrived earlier. */
+  async function doubtRefusal(
+    requestId: string,
+    { partner }: Extract<Outcome, { kind: 'rejected' }>,
+    start: Knowledge,
+    context: DeliveryContext,
+  ): Promise<Delivered> {
+    const askedAt = performance.now()
+    const outcome = await cardApi.requestStatus(requestId, context)
+    const { knowledge, conclusion } = judge(start, outcome, askedAt, settings)
+    if (conclusion !== undefined && conclusion.status === 'created') return { ...conclusion, isDuplicate: true }
+    if (knowledge.known !== 'unknown') {
+      return { ...decided(await poll(requestId, knowledge, context, false)), isDuplicate: true }
+    }
+    const isConfirmed = outcome.kind === 'no-such-request' || outcome.kind === 'rejected'
+    if (context.mayHaveArrived && !isConfirmed) return { status: 'undecided', knowledge }
+    return { status: 'rejected', partner, isInferred: false }
+  }
+
+  function sendOnce(request: EncodedRequest, { deadlineAt, log }: DeliveryContext): Promise<Outcome> {
     const now = performance.now()
     return cardApi.addClient(request, { deadlineAt: now + (deadlineAt - now) * shareOfASend, log })
   }
 
-  /** Sends again while the partner provably did not take it and the deadline allows. */
-  async function repeatUntilTaken(first: Outcome, request: EncodedRequest, context: PursuitContext): Promise<Outcome> {
-    let outcome = first
-    let tries = 1
-    for (;;) {
+  /** Sends, and sends again while FreedomPay provably did not take it, the deadline allows and the claim still stands. */
+  async function sendUntilTaken(request: EncodedRequest, context: DeliveryContext): Promise<Outcome> {
+    let outcome = await sendOnce(request, context)
+    for (let tries = 1; isRepeatable(outcome); tries++) {
       const pauseMs = pauseBeforeRetry(outcome, tries)
       if (pauseMs === undefined || performance.now() + pauseMs >= context.deadlineAt) return outcome
-      countRetry(outcome.kind === 'throttled' ? 'throttled' : outcome.result)
       await sleep(pauseMs)
+      if (!(await context.renew(false))) return outcome
+      countRetry('result' in outcome && outcome.kind === 'not-sent' ? outcome.result : outcome.kind)
       outcome = await sendOnce(request, context)
-      tries += 1
     }
+    return outcome
   }
 
-  return { send, find }
+  return {
+    send,
+    pursue: (encode, requestId, known, context) => findOrResend(encode, requestId, known, context),
+  }
+}
+
+/** Only a poll that may be followed by a resend ends with "absent". */
+function decided(polled: Polled): Exclude<Polled, { status: 'absent' }> {
+  if (polled.status === 'absent') throw new Error('a poll without a settling time was settled')
+  return polled
 }

@@ -38,7 +38,7 @@ interface Script {
 
 /** One key and body, at a service with a scripted partner and a ledger of its own. */
 async function start(t: Test, { add = [], status = [], deadlineMs = 10_000, body, disturb }: Script) {
-  const ledger = await openTestLedger(t, 'sqlite::memory:')
+  const ledger = await openTestLedger(t, 'memory:')
   const partner = scriptCardApi({ add, status })
   const errors: string[] = []
   const createClient = buildCreateClient({
