@@ -106,7 +106,7 @@ export class Callers {
           ? this.service.post(replica, { caller, key, phone, waitMs })
           : this.service.read(replica, caller, requestId ?? '')
       if (answer === undefined) tell({ ...told, requestId, says: 'cut', at: this.clock.now })
-      else void answer.then((given) => tell({ ...told, requestId, ...given, at: this.clock.now }))
+      else void answer.then((given) => tell({ ...told, ...given, requestId: given.requestId ?? requestId, at: this.clock.now }))
     })
   }
 }

@@ -15,13 +15,15 @@ export interface Process {
   isInputFirst: boolean
   /** How far its wall clock is from the right time. */
   wallOffsetMs: number
+  /** How far all its clocks are from the world's; for a ledger that reads its journal again. */
+  shiftMs: number
   /** Timers that it has set and that are still to come. */
   timers: number
 }
 
 export function createProcess(clock: Clock, name: string, seed: number): Process {
   const random = createRandom(seed, name)
-  return { name, clock, random, isDead: false, frozenUntil: 0, isInputFirst: false, wallOffsetMs: 0, timers: 0 }
+  return { name, clock, random, isDead: false, frozenUntil: 0, isInputFirst: false, wallOffsetMs: 0, shiftMs: 0, timers: 0 }
 }
 
 /** One moment to come. */

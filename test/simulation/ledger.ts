@@ -61,12 +61,11 @@ export class SharedLedger {
     this.history.losses.push(clock.now)
     this.journal = kept
     this.engine = this.openEngine()
-    const offsetMs = this.process.wallOffsetMs
     for (const { at, name, args, order } of kept) {
-      this.process.wallOffsetMs = offsetMs + Math.floor(at) - Math.floor(clock.now)
+      this.process.shiftMs = at - clock.now
       this.act(name, args, order)
     }
-    this.process.wallOffsetMs = offsetMs
+    this.process.shiftMs = 0
     this.resumeHeld()
   }
 
@@ -119,10 +118,9 @@ export class SharedLedger {
     const order = this.order++
     if (this.keepsJournal) this.journal.push({ at: this.process.clock.now, name, args, order })
     const result = await this.act(name, args, order)
-    if (name === 'claim') this.resumeAfter(this.plan.settings.deadlineMs + graceMs)
+    if (name === 'claim' || name === 'renew') this.resumeAfter(this.plan.settings.deadlineMs + graceMs)
     if (name === 'record') this.resumeAfter(firstAskMs)
-    const pauseMs = args.at(-1)
-    if (name === 'postpone' && typeof pauseMs === 'number') this.resumeAfter(pauseMs)
+    if (name === 'postpone') this.resumeAfter((args[0] as { pauseMs?: number }).pauseMs ?? 0)
     this.note(result)
     return result
   }
@@ -181,7 +179,7 @@ function isEmpty(found: unknown): boolean {
 }
 
 function isWriting(name: string): boolean {
-  return name !== 'find' && name !== 'findByKey' && name !== 'unresolved'
+  return name !== 'find' && name !== 'findByKey' && name !== 'stats'
 }
 
 /** The process has died while it waited. */

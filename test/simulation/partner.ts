@@ -100,7 +100,8 @@ export class Partner {
     const known = this.registrations.get(send.requestId)
     const isKnown = known !== undefined && known.registeredAt <= now && known.forgottenAt > now
     if (isKnown) return this.replyTo(step, stateBody(known, now, 'status', this.decisionOf(known)))
-    if (step.form !== 'truth') return this.replyTo(step, errorBody(notFoundCode))
+    // A partner may be wrong about much, but does not say of what it never had that it has it.
+    if (step.form !== 'truth' && step.form !== 'duplicate') return this.replyTo(step, errorBody(notFoundCode))
     if (this.plan.seed % 3 === 0) return { ...answer(step, '{"status":"error"}'), statusCode: 404 }
     return answer(step, errorBody(notFoundCode))
   }

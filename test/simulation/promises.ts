@@ -228,7 +228,7 @@ function isLastWord(history: History, read: Statement, own: readonly Registratio
   const { says, requestId, clientId } = read
   // Forgotten as it was finished long ago, or lost with the ledger: nobody is told anything false.
   const mayBeGone = history.plan.settings.retentionMs < history.plan.restMs || history.losses.length > 0
-  if (says === 'not-found') return mayBeGone || !history.statements.some((each) => each.requestId === requestId && each.says !== 'problem' && each.says !== 'cut')
+  if (says === 'not-found') return mayBeGone || !history.statements.some((each) => each.requestId === requestId && !['problem', 'cut', 'not-found'].includes(each.says))
   if (own.length === 0) return says === 'not-created' || says === 'rejected'
   return own.some((client) => {
     switch (truthOf(history, client)) {

@@ -2,7 +2,10 @@
  * One process of the service, without its sockets: the real code from `createClient` down to undici's Dispatcher. This is the
  * only file that knows how the parts are put together.
  */
+import { pino } from 'pino'
 import type { Dispatcher } from 'undici'
+import type { CreateCommand } from '../../src/clients/create/create-client.ts'
+import type { CoreObserver, CoreSettings } from '../../src/core.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { Problem } from '../../src/problems/problem.ts'
 import type { Answer, Says } from './history.ts'
@@ -35,63 +38,50 @@ export interface Core {
 
 const origin = 'https://partner.example'
 const credentials = { authId: '123456', secretKey: 'a secret of the simulation, known to nobody else' }
-const leaseMarginMs = 5000
-const log = { info() {}, warn() {}, error() {} }
+const log = pino({ level: 'silent' })
+const observer: CoreObserver = {
+  partner: { started() {}, ended() {} },
+  reconciler: { foundOut() {}, corrected() {} },
+  countRetry() {},
+  setCircuitState() {},
+}
 
 /** To be called after time has become virtual, as the sources may hold on to what they import. */
 export async function loadCore(): Promise<Core> {
-  const { buildCreateClient } = await import('../../src/clients/create/create-client.ts')
-  const { buildPursuit } = await import('../../src/clients/create/deliver.ts')
-  const { buildFindOut } = await import('../../src/clients/create/find-out.ts')
-  const { createFingerprint, toRequestId } = await import('../../src/clients/create/idempotency-key.ts')
-  const { buildReadRequest } = await import('../../src/clients/read-request.ts')
+  const { startCore } = await import('../../src/core.ts')
+  const { createFingerprint, toKeyId, toRequestId } = await import('../../src/clients/create/idempotency-key.ts')
   const { createTurnstile } = await import('../../src/large-bodies/event-loop-slices.ts')
   const { openMemoryLedger } = await import('../../src/ledger/memory.ts')
-  const { startReconciler } = await import('../../src/ledger/reconciler.ts')
-  const { createCardApi } = await import('../../src/partner/card-api.ts')
-  const { createBulkhead, withCircuitBreaker } = await import('../../src/partner/resilience.ts')
   const { createSigner } = await import('../../src/partner/signature.ts')
   const { randomUUID } = await import('node:crypto')
   const fingerprint = createFingerprint('a ledger key of the simulation, thirty-two bytes')
-  const signers = { jws: createSigner('jws', credentials), sign: createSigner('sign', credentials) }
+
+  function toCommand({ caller, key, phone, waitMs }: Request, arrivedAt: number): CreateCommand {
+    const body = { phone: `+${phone}` }
+    const base = { caller, body, arrivedAt, waitMs, log }
+    if (key === undefined) return { ...base, requestId: randomUUID(), keyId: undefined, fingerprints: [] }
+    const print = fingerprint(body)
+    return { ...base, requestId: toRequestId(caller, key, print), keyId: toKeyId(caller, key), fingerprints: [print] }
+  }
 
   function buildReplica({ dispatcher, ledger, settings }: ReplicaParts): Replica {
-    const bulkhead = createBulkhead(settings.places)
-    const cardApi = withCircuitBreaker(
-      createCardApi({
-        dispatcher,
-        origin,
-        sign: signers[settings.scheme],
-        turn: createTurnstile(),
-        codes: { duplicate: new Set(['1002']), notFound: new Set(['1006']) },
-        timeoutMs: settings.timeoutMs,
-        observer: { started() {}, ended() {} },
-      }),
-      () => undefined,
-    )
-    const pursuit = buildPursuit({ cardApi, settings, countRetry() {} })
-    const createClient = buildCreateClient({
+    const { createClient, readRequest, bulkhead, reconciler } = startCore({
+      settings: toCoreSettings(settings),
       ledger,
-      pursuit,
-      bulkhead,
-      settings: { defaults: { productId: 1000, branchId: undefined }, deadlineMs: settings.deadlineMs },
-    })
-    const readRequest = buildReadRequest(ledger)
-    const reconciler = startReconciler({
-      ledger,
-      findOut: buildFindOut(cardApi, { settleMs: settings.settleMs, askMs: settings.timeoutMs }),
-      leaseMs: settings.settleMs + 2 * settings.timeoutMs + leaseMarginMs,
+      dispatcher,
+      origin,
+      sign: createSigner(settings.scheme, () => credentials),
+      turn: createTurnstile(),
       log,
+      observer,
     })
     return {
-      async post({ caller, key, phone, waitMs }) {
-        const body = { phone: `+${phone}` }
-        const requestId = key === undefined ? randomUUID() : toRequestId(caller, key)
-        const command = { requestId, caller, fingerprint: key === undefined ? '' : fingerprint(body), body, waitMs, log }
+      async post(request) {
+        const command = toCommand(request, performance.now())
         return createClient(command).then(
           ({ representation, idempotencyStatus }) => ({
             says: representation.status,
-            requestId,
+            requestId: representation.requestId,
             clientId: representation.clientId,
             idempotencyStatus,
           }),
@@ -111,6 +101,24 @@ export async function loadCore(): Promise<Core> {
   }
 
   return { buildReplica, openLedger: ({ retentionMs }) => openMemoryLedger({ retentionMs }) }
+}
+
+function toCoreSettings(settings: Settings): CoreSettings {
+  return {
+    productId: 1000,
+    branchId: undefined,
+    codes: { duplicate: new Set(['1002']), notFound: new Set(['1006']) },
+    requestDeadlineMs: settings.deadlineMs,
+    createWaitMs: settings.waitMs,
+    partnerTimeoutMs: settings.timeoutMs,
+    partnerSettleMs: settings.settleMs,
+    partnerAbsentMs: settings.absentMs,
+    partnerDoubtMs: settings.doubtMs,
+    mayResend: settings.resends,
+    partnerMaxInFlight: settings.places,
+    partnerMaxWaiting: settings.waiting,
+    reconcilerConcurrency: settings.concurrency,
+  }
 }
 
 const saysOf: Readonly<Record<string, Says>> = {

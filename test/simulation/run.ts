@@ -45,8 +45,18 @@ async function search(from: number, worlds: number): Promise<void> {
   const { finds, seconds, ran } = found
   console.log(`${ran} worlds, seeds ${from} to ${from + ran - 1}, in ${seconds.toFixed(1)} s: ${(ran / seconds).toFixed(0)} a second`)
   console.log(`${finds.length} of them broke a promise`)
-  for (const [promise, own] of Map.groupBy(finds, ({ broken }) => broken[0]?.promise)) {
-    console.log(`${promise}: ${own.length}, e.g. ${own.slice(0, 3).map(({ seed, broken }) => `seed ${seed} (${broken[0]?.text})`).join('\n    ')}`)
+  const each = finds.flatMap(({ seed, broken }) => broken.map(({ promise, text }) => ({ seed, promise, text })))
+  for (const [shape, own] of Map.groupBy(each, ({ promise, text }) => `${promise}: ${shapeOf(text)}`)) {
+    console.log(`${own.length} × ${shape}\n    seeds ${[...new Set(own.map(({ seed }) => seed))].slice(0, 8).join(', ')}`)
   }
   process.exitCode = finds.length === 0 ? 0 : 1
+}
+
+/** What is alike in many worlds. */
+function shapeOf(text: string): string {
+  return text
+    .replace(/\([^)]*asked at [^)]*\)/g, '')
+    .replace(/#\d+|key-[\d+]+|client-\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|told at/g, '')
+    .replace(/\d[\d.]*/g, 'N')
+    .replace(/ {2,}/g, ' ')
 }

@@ -29,6 +29,7 @@ const real = {
   setImmediate: globalThis.setImmediate,
   clearImmediate: globalThis.clearImmediate,
   dateNow: Date.now,
+  timeOrigin: performance.timeOrigin,
   performanceNow: performance.now.bind(performance),
   random: Math.random,
   randomUUID: crypto.randomUUID,
@@ -187,9 +188,17 @@ export function installVirtualTime(): () => void {
   Object.assign(globalThis, virtual)
   Date.now = () => {
     const owner = current.getStore()
-    return owner === undefined ? real.dateNow() : epochMs + Math.floor(owner.clock.now) + owner.wallOffsetMs
+    return owner === undefined ? real.dateNow() : epochMs + Math.floor(owner.clock.now + owner.shiftMs) + owner.wallOffsetMs
   }
-  performance.now = () => current.getStore()?.clock.now ?? real.performanceNow()
+  performance.now = () => {
+    const owner = current.getStore()
+    return owner === undefined ? real.performanceNow() : owner.clock.now + owner.shiftMs
+  }
+  // Added to performance.now() it gives the time of day.
+  Object.defineProperty(performance, 'timeOrigin', {
+    configurable: true,
+    get: () => (current.getStore() === undefined ? real.timeOrigin : epochMs),
+  })
   Math.random = () => current.getStore()?.random.next() ?? real.random()
   AbortSignal.timeout = virtualAbortTimeout
   const uuid = (options?: crypto.RandomUUIDOptions) => {
@@ -217,6 +226,7 @@ function uninstallVirtualTime(): void {
   Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate })
   Date.now = real.dateNow
   Reflect.deleteProperty(performance, 'now')
+  Reflect.deleteProperty(performance, 'timeOrigin')
   Math.random = real.random
   AbortSignal.timeout = real.abortTimeout
   Object.assign(crypto, { randomUUID: real.randomUUID })

@@ -269,7 +269,7 @@ class World {
     }
     await this.runUntil(this.clock.now + 2 * this.plan.settings.deadlineMs)
     for (const { seat, answer } of answers) {
-      if (answer.says !== 'created') {
+      if (answer.says === 'problem' || answer.says === 'fault') {
         this.history.leftovers.push(`in the end a healthy create on replica ${seat} is told ${answer.code ?? answer.says}`)
       }
     }
