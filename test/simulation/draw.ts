@@ -22,7 +22,7 @@ export function drawPlan(seed: number): Plan {
     settings,
     replicas,
     ledgerMs: random.pick([0, 0, 0, 2, 20]),
-    networkMs: random.pick([1, 5, 40, 300]),
+    networkMs: Math.min(random.pick([1, 5, 40, 300]), settings.timeoutMs / 20),
     repeats: random.pick(['refuses', 'refuses', 'refuses', 'refuses-oddly', 'accepts', 'answers-again']),
     intents,
     calls: calls.sort((a, b) => a.at - b.at),

@@ -152,7 +152,7 @@ function agree(history: History, first: Statement, later: Statement): boolean {
     case 'rejected':
       return later.says === 'rejected' || later.says === 'created' || mayBeUnwritten(history, first, later)
     case 'processing':
-      return later.says !== 'not-created' && later.says !== 'not-found' && (later.says !== 'unknown' || mayBeUnwritten(history, first, later))
+      return !['not-created', 'not-found', 'unknown'].includes(later.says) || mayBeUnwritten(history, first, later)
     case 'unknown':
     case 'not-created':
       return later.says !== 'not-found'
@@ -235,6 +235,8 @@ function isLastWord(history: History, read: Statement, own: readonly Registratio
       case 'forgotten':
         return says !== 'problem'
       case 'created':
+        // A refusal that could not be doubted, as the ledger had lost the row and the question was not answered, stands.
+        if (says === 'rejected' && history.losses.length > 0) return wasRefused(history, read, client)
         return says === 'created' && clientId === client.clientId
       case 'rejected':
         return says === 'rejected'

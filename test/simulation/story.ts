@@ -12,6 +12,7 @@ export function tellStory(history: History, broken: readonly BrokenPromise[]): s
   const lines = [...linesOf(history)].filter(({ at }) => at <= history.endedAt).sort((a, b) => a.at - b.at)
   return [
     `seed ${plan.seed}: ${plan.replicas} replica(s), a partner that ${plan.repeats} a repetition, ${describeSettings(history)}`,
+    ...plan.faults.map((fault) => `to go wrong: ${JSON.stringify(fault)}`),
     ...lines.map(({ at, text }) => `${(at / 1000).toFixed(4).padStart(11)} s  ${text}`),
     ...broken.map(({ promise, text }) => `BROKEN ${promise}: ${text}`),
   ].join('\n')

@@ -179,7 +179,7 @@ class World {
       if (!('place' in fault) || fault.kind === 'ledger-call') continue
       if (fault.replica % this.plan.replicas !== number || fault.place !== place || fault.nth !== count) continue
       if (fault.kind === 'death' && fault.isBefore === isBefore) {
-        this.die(number, fault.downMs, `${isBefore ? 'before' : 'after'} ${place}`)
+        this.die(seat, fault.downMs, `${isBefore ? 'before' : 'after'} ${place}`)
         return false
       }
       if (fault.kind === 'freeze' && !isBefore) {
@@ -198,8 +198,8 @@ class World {
     seat.process.isInputFirst = isInputFirst
   }
 
-  private die(number: number, downMs: number, where: string): void {
-    const seat = this.seats[number] as Seat
+  private die(seat: Seat, downMs: number, where: string): void {
+    const { number } = seat
     if (seat.process.isDead) return
     this.tell(`replica ${number} dies ${where}, for ${downMs} ms`)
     this.history.visited.add(`death × ${where}`)
@@ -217,8 +217,8 @@ class World {
     switch (fault.kind) {
       case 'death-at':
         clock.after(fault.at, undefined, () => {
-          const number = fault.replica % plan.replicas
-          this.die(number, fault.downMs, `during ${this.seats[number]?.phase.at(-1) ?? 'nothing'}`)
+          const seat = this.seats[fault.replica % plan.replicas] as Seat
+          this.die(seat, fault.downMs, `during ${seat.phase.at(-1) ?? 'nothing'}`)
         })
         break
       case 'wall-clock':
@@ -259,7 +259,7 @@ class World {
     for (const { number } of this.seats) {
       void this.ask(number, (replica) => replica.post({ caller: 'probe', key: `first-${number}`, phone: 900 + number, waitMs: undefined }))
     }
-    await this.runUntil(this.clock.now + 5_000)
+    await this.runUntil(this.clock.now + 2 * this.plan.settings.deadlineMs)
     const answers: { seat: number; answer: Answer }[] = []
     for (const { number } of this.seats) {
       for (let n = 0; n < count; n++) {
