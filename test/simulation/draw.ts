@@ -150,7 +150,7 @@ function drawCall(random: Random, intents: number, replicas: number, faultsEndAt
 }
 
 /** The calls at which a process may die or stand still. */
-const places = ['claim', 'renew', 'record', 'takeDue', 'postpone', 'find', 'add', 'add', 'add', 'status', 'status']
+const places = ['claim', 'renew', 'record', 'takeDue', 'postpone', 'find', 'findByKey', 'add', 'add', 'add', 'status', 'status']
 const ledgerModes: readonly LedgerMode[] = ['fails-before', 'fails-after', 'stalls', 'full']
 const troubles: readonly TroubleMode[] = [
   'refused', 'dns', 'tls', 'connect-timeout', 'http-503', 'silence', 'slow', 'http-429',
@@ -177,7 +177,7 @@ function drawFault(random: Random, replicas: number, faultsEndAt: number): Fault
       return { kind: 'ledger', mode: random.pick(ledgerModes), from: at, forMs: shortly }
     case 7:
     case 8:
-      return { kind: 'ledger-call', mode: random.pick(ledgerModes), place: random.pick(places.slice(0, 6)), nth, forMs: random.ms(100, 10_000) }
+      return { kind: 'ledger-call', mode: random.pick(ledgerModes), place: random.pick(places.slice(0, 7)), nth, forMs: random.ms(100, 10_000) }
     case 9:
       return random.chance(0.4)
         ? { kind: 'ledger-loses', at, lastMs: random.pick([1_000, 1_000, Infinity]) }

@@ -38,6 +38,7 @@ export class SharedLedger {
   private order = 0
   private readonly counts = new Map<string, number>()
   private readonly states = new Map<string, string>()
+  private isQuiet = true
   private readonly held = new Set<() => void>()
 
   constructor(plan: Plan, history: History, world: Process, open: () => Ledger) {
@@ -83,7 +84,13 @@ export class SharedLedger {
     this.process.clock.after(pauseMs, this.process, () => this.resumeHeld())
   }
 
-  resumeHeld(): void {
+  /** From now on nothing is held. */
+  endQuiet(): void {
+    this.isQuiet = false
+    this.resumeHeld()
+  }
+
+  private resumeHeld(): void {
     for (const resume of this.held) resume()
     this.held.clear()
   }
@@ -100,7 +107,7 @@ export class SharedLedger {
   private async call(client: Client, name: string, args: unknown[]): Promise<unknown> {
     if (!client.pass(name, true)) return never()
     const mode = this.modeOf(name)
-    if (mode !== undefined) this.history.visited.add(`ledger ${mode} × ${name}`)
+    if (mode !== undefined) this.history.visited.add(`the ledger ${mode} during ${name}`)
     // Idle replicas ask all the time, and to ask later is all that a delay would do.
     const isQuick = name === 'takeDue'
     if (!isQuick) await this.delay(client)
@@ -130,7 +137,7 @@ export class SharedLedger {
     const { clock } = this.process
     if (!isEmpty(found)) client.quietSince = clock.now
     const holdMs = (clock.now - client.quietSince) * quietShare
-    if (!isEmpty(found) || holdMs < leastHoldMs) return found
+    if (!this.isQuiet || !isEmpty(found) || holdMs < leastHoldMs) return found
     await new Promise<void>((resolve) => {
       const resume = () => {
         this.held.delete(resume)
@@ -169,7 +176,7 @@ export class SharedLedger {
       if (from === row.state) continue
       this.states.set(row.requestId, row.state)
       this.history.changes.push({ at: this.process.clock.now, requestId: row.requestId, from, to: row.state })
-      this.history.visited.add(`row ${from} → ${row.state}`)
+      this.history.visited.add(`${from} → ${row.state}`)
     }
   }
 }

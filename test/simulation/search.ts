@@ -1,4 +1,5 @@
 /** Runs many worlds. */
+import { Coverage } from './coverage.ts'
 import { drawPlan } from './draw.ts'
 import { type BrokenPromise, findBrokenPromises } from './promises.ts'
 import type { Core } from './replica.ts'
@@ -21,8 +22,8 @@ export interface Found {
   readonly finds: Find[]
   readonly seconds: number
   readonly ran: number
-  /** How many worlds visited each thing. */
-  readonly visits: Map<string, number>
+  /** What no world has visited. */
+  readonly unvisited: readonly string[]
 }
 
 /** Worlds that live side by side share the turns of the real event loop, which would otherwise be most of the cost. */
@@ -31,7 +32,7 @@ const lanes = 32
 export async function runWorlds({ from, worlds, core, stopsAtFirst }: Search): Promise<Found> {
   const startedAt = realNow()
   const finds: Find[] = []
-  const visits = new Map<string, number>()
+  const coverage = new Coverage()
   let next = from
 
   async function run(): Promise<void> {
@@ -40,11 +41,11 @@ export async function runWorlds({ from, worlds, core, stopsAtFirst }: Search): P
       const history = await runPlan(drawPlan(seed), core)
       const broken = findBrokenPromises(history)
       if (broken.length > 0) finds.push({ seed, broken })
-      for (const visit of history.visited) visits.set(visit, (visits.get(visit) ?? 0) + 1)
+      coverage.add(history)
     }
   }
 
   await Promise.all(Array.from({ length: lanes }, run))
   finds.sort((a, b) => a.seed - b.seed)
-  return { finds, visits, ran: next - from, seconds: (realNow() - startedAt) / 1000 }
+  return { finds, unvisited: coverage.unvisited(), ran: next - from, seconds: (realNow() - startedAt) / 1000 }
 }

@@ -122,6 +122,7 @@ class World {
     seat.replica = runIn(process, () =>
       this.core.buildReplica({ dispatcher: new SimulatedDispatcher(wire), ledger, settings }),
     )
+    if (process.isDead) seat.replica = undefined
     this.isStirred = true
     return seat
   }
@@ -157,8 +158,12 @@ class World {
     if (this.clock.now >= this.plan.faultsEndAt) return undefined
     this.breakages++
     for (const fault of this.plan.faults) {
-      if (fault.kind === 'cut' && fault.nth === this.breakages) return fault
+      if (fault.kind === 'cut' && fault.nth === this.breakages) {
+        this.history.visited.add(`a connection is cut ${fault.arrives ? 'after' : 'before'} the arrival`)
+        return fault
+      }
       if (fault.kind === 'stale' && isReused && this.breakages >= fault.nth && this.breakages < fault.nth + 3) {
+        this.history.visited.add(`a stale connection is cut ${fault.arrives ? 'after' : 'before'} the arrival`)
         return { arrives: fault.arrives, afterMs: 1 }
       }
     }
@@ -192,7 +197,7 @@ class World {
   private freeze(seat: Seat, forMs: number, isInputFirst: boolean, place: string): void {
     const { now } = this.clock
     this.tell(`replica ${seat.number} stands still for ${forMs} ms, after ${place}`)
-    this.history.visited.add(`freeze × ${place}`)
+    this.history.visited.add(`standing still after ${place}`)
     this.history.stalls.push({ replica: seat.number, from: now, to: now + forMs })
     seat.process.frozenUntil = now + forMs
     seat.process.isInputFirst = isInputFirst
@@ -202,7 +207,7 @@ class World {
     const { number } = seat
     if (seat.process.isDead) return
     this.tell(`replica ${number} dies ${where}, for ${downMs} ms`)
-    this.history.visited.add(`death × ${where}`)
+    this.history.visited.add(`death ${where}`)
     seat.process.isDead = true
     seat.replica = undefined
     this.callers.lose(number)
@@ -224,7 +229,7 @@ class World {
       case 'wall-clock':
         clock.after(fault.at, undefined, () => {
           this.tell(`the wall clock of ${fault.replica < 0 ? 'the ledger' : `replica ${fault.replica}`} steps by ${fault.byMs} ms`)
-          this.history.visited.add('wall clock')
+          this.history.visited.add('a step of the wall clock')
           if (fault.replica < 0) this.ledger.stepWallClock(fault.byMs)
           else (this.seats[fault.replica % plan.replicas] as Seat).process.wallOffsetMs += Math.round(fault.byMs)
         })
@@ -232,7 +237,7 @@ class World {
       case 'ledger-loses':
         clock.after(fault.at, undefined, () => {
           this.tell(`the ledger loses ${fault.lastMs === Infinity ? 'everything' : `its last ${fault.lastMs} ms`}`)
-          this.history.visited.add(`ledger loses ${fault.lastMs}`)
+          this.history.visited.add(fault.lastMs === Infinity ? 'the ledger comes back empty' : 'the ledger loses its last second')
           this.ledger.lose(fault.lastMs)
         })
         break
@@ -240,7 +245,7 @@ class World {
       case 'trouble':
         clock.after(fault.from, undefined, () => {
           this.tell(`for ${fault.forMs} ms: ${fault.kind === 'ledger' ? 'the ledger' : 'the partner'} ${fault.mode}`)
-          this.history.visited.add(`${fault.kind} ${fault.mode}`)
+          if (fault.kind === 'trouble') this.history.visited.add(`the partner: ${fault.mode}`)
         })
         break
       default:
@@ -281,11 +286,11 @@ class World {
     for (const { process, replica } of this.seats) {
       if (replica !== undefined) void runIn(process, () => replica.stop()).then(() => stopped++)
     }
-    this.ledger.resumeHeld()
+    this.ledger.endQuiet()
     await this.runUntil(this.clock.now + 60_000)
     if (stopped < this.seats.length) this.history.leftovers.push('a replica does not stop')
     for (const { number, process } of this.seats) {
-      if (process.timers > 0) this.history.leftovers.push(`replica ${number} has ${process.timers} timers left`)
+      if (!process.isDead && process.timers > 0) this.history.leftovers.push(`replica ${number} has ${process.timers} timers left`)
     }
   }
 }
