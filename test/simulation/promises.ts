@@ -107,13 +107,14 @@ function wasRefused(history: History, { requestId, at }: Statement, client: Regi
     .sort((a, b) => (a.answeredAt ?? 0) - (b.answeredAt ?? 0))
   let since: number | undefined
   let count = 0
-  for (const { operation, words, form, answeredAt = 0 } of heard) {
+  for (const { operation, words, form, at: askedAt, answeredAt = 0 } of heard) {
     const isRefusal = words.startsWith('error') && !words.includes('1002') && form !== 'error-alone'
     if (operation === 'add' && isRefusal) return true
     if (words === 'ok+error+1001' || words === 'ok+error') return operation === 'status'
     const isDoubt = operation === 'status' && isRefusal && !words.includes('1006')
     if (isDoubt) {
-      since ??= answeredAt
+      // The word stands from its question on, which waited for a connection before it left.
+      since ??= askedAt - 4 * history.plan.networkMs
       count++
       if (count >= 3 && answeredAt - since >= doubtMs) return true
     } else if (isWord(words)) {

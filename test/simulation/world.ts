@@ -57,7 +57,6 @@ class World {
     this.outside = createProcess(this.clock, 'world', plan.seed)
     this.ledger = new SharedLedger(plan, this.history, this.outside, () => core.openLedger(plan.settings))
     this.partner = new Partner(plan, this.history)
-    for (let number = 0; number < plan.replicas; number++) this.seats.push(this.start(number))
     this.callers = new Callers(plan, this.history, this.outside, {
       post: (seat, request) => this.ask(seat, (replica) => replica.post(request)),
       read: (seat, caller, requestId) => this.ask(seat, (replica) => replica.read(caller, requestId)),
@@ -66,6 +65,7 @@ class World {
 
   async run(): Promise<void> {
     const { plan, clock } = this
+    for (let number = 0; number < plan.replicas; number++) this.seats.push(this.start(number))
     for (const fault of plan.faults) this.schedule(fault)
     this.callers.begin()
     const restAt = plan.faultsEndAt + plan.restMs
