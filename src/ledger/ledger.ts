@@ -128,6 +128,8 @@ export interface Postponement {
   readonly claimToken: string
   /** Until the next question; undefined: there is none. */
   readonly pauseMs: number | undefined
+  /** The row's `asks` as it was taken: another one tells that the row has changed since. */
+  readonly takenAsks: number
   readonly asks: number
   readonly doubts: number
   readonly isAcknowledged: boolean
@@ -162,7 +164,7 @@ export interface Ledger {
   findByKey(keyId: string): Promise<Row | undefined>
   /** The next rows to ask about, which no other replica is given for `leaseMs`; those never asked about come first. */
   takeDue(leaseMs: number, limit: number): Promise<Row[]>
-  /** When to ask about it next; nothing where it has been claimed anew. */
+  /** When to ask about it next; nothing where it has been claimed, changed or taken since. */
   postpone(postponement: Postponement): Promise<void>
   /** Forgets, in batches, what has been final and settled for longer than the retention. */
   forgetOld(): Promise<void>

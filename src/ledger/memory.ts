@@ -180,9 +180,9 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
       }
       return taken
     },
-    async postpone({ requestId, claimToken, pauseMs, asks, doubts, isAcknowledged }) {
+    async postpone({ requestId, claimToken, pauseMs, takenAsks, asks, doubts, isAcknowledged }) {
       const row = rows.get(requestId)
-      if (row?.claimToken !== claimToken || row.nextAskAt === Infinity) return
+      if (row?.claimToken !== claimToken || row.asks !== takenAsks || row.nextAskAt === Infinity) return
       const at = now()
       store({
         ...row,

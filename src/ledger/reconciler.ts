@@ -67,12 +67,12 @@ export function pauseAfter(asks: number, random = Math.random): number {
 /** Until the next question about a row that is still as it was, or undefined where the last one has been asked. */
 export function pauseFor(row: Row, { isAnswered, throttledMs, concludesInMs }: Lesson): number | undefined {
   if (row.isInferred) {
-    if (!isAnswered) return Math.max(inferredAsksAtMs[0], throttledMs)
+    if (!isAnswered) return Math.ceil(Math.max(inferredAsksAtMs[0], throttledMs))
     const next = inferredAsksAtMs[row.asks]
     return next === undefined ? undefined : next - (inferredAsksAtMs[row.asks - 1] ?? 0)
   }
   const usualMs = row.sinceLastSendMs >= attentionAfterMs ? attentionPauseMs : pauseAfter(row.asks)
-  return Math.max(Math.min(usualMs, concludesInMs), throttledMs)
+  return Math.ceil(Math.max(Math.min(usualMs, concludesInMs), throttledMs))
 }
 
 export function startReconciler(parts: ReconcilerParts): Reconciler {
@@ -96,7 +96,8 @@ export function startReconciler(parts: ReconcilerParts): Reconciler {
       const { doubts, isAcknowledged, isAnswered } = lesson
       // A question without an answer does not count among the few that an inferred state gets.
       const asks = row.isInferred && !isAnswered ? row.asks - 1 : row.asks
-      await ledger.postpone({ requestId, claimToken, pauseMs: pauseFor(row, lesson), asks, doubts, isAcknowledged })
+      const pauseMs = pauseFor(row, lesson)
+      await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: row.asks, asks, doubts, isAcknowledged })
     } catch (err) {
       // The lease runs out, and the row is asked about again.
       if (!signal.aborted) rowLog.warn({ err }, 'asking what became of a create failed')

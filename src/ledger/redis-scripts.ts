@@ -148,10 +148,10 @@ end
 return taken
 `
 
-/** ARGV: request_id, claimToken, pauseMs (empty: nothing to ask), asks, doubts, isAcknowledged, retentionMs, prefix of the keys' keys */
+/** ARGV: request_id, claimToken, pauseMs (empty: nothing to ask), asks, doubts, isAcknowledged, retentionMs, prefix of the keys' keys, takenAsks */
 export const postponeScript = `${clock}${schedule}${expire}
 if (redis.call('HGET', KEYS[1], 'claim_token') or '') ~= ARGV[2] then return 0 end
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
+if redis.call('HGET', KEYS[1], 'asks') ~= ARGV[9] then return 0 end
 if not redis.call('ZSCORE', KEYS[2], ARGV[1]) and not redis.call('ZSCORE', KEYS[4], ARGV[1]) then return 0 end
 redis.call('HSET', KEYS[1], 'asks', ARGV[4], 'doubts', ARGV[5])
 if ARGV[5] == '0' then redis.call('HDEL', KEYS[1], 'doubted_at') else redis.call('HSETNX', KEYS[1], 'doubted_at', now) end

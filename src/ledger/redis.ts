@@ -104,9 +104,9 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
       const [now, ...rows] = reply as [string, ...string[][]]
       return rows.map((fields) => toRow([1, now, fields]) as Row)
     },
-    async postpone({ requestId, claimToken, pauseMs, asks, doubts, isAcknowledged }) {
+    async postpone({ requestId, claimToken, pauseMs, takenAsks, asks, doubts, isAcknowledged }) {
       const numbers = [pauseMs === undefined ? undefined : Math.round(pauseMs), asks, doubts].map(orEmpty)
-      const args = [requestId, claimToken, ...numbers, flag(isAcknowledged), retention, keyPrefix]
+      const args = [requestId, claimToken, ...numbers, flag(isAcknowledged), retention, keyPrefix, String(takenAsks)]
       await answered(client.postpone(requestId, '', ...args))
     },
     // Redis forgets by itself: a row gets its expiry when it settles.

@@ -102,11 +102,11 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
         return first.length < limit ? [...first, ...take(statements.takeAgain, limit - first.length)] : first
       })
     },
-    postpone: ({ requestId, claimToken, pauseMs, asks, doubts, isAcknowledged }) =>
+    postpone: ({ requestId, claimToken, pauseMs, takenAsks, asks, doubts, isAcknowledged }) =>
       together(() => {
         const now = Date.now()
         const nextAskAt = pauseMs === undefined ? null : now + pauseMs
-        statements.postpone.run(requestId, claimToken, nextAskAt, asks, doubts, now, Number(isAcknowledged))
+        statements.postpone.run(requestId, claimToken, nextAskAt, asks, doubts, now, Number(isAcknowledged), takenAsks)
       }),
     async forgetOld() {
       const before = Date.now() - retentionMs
@@ -173,7 +173,7 @@ function prepareStatements(database: DatabaseSync) {
       UPDATE request SET next_ask_at = ?3, asks = ?4, doubts = ?5,
         doubted_at = CASE WHEN ?5 = 0 THEN NULL ELSE coalesce(doubted_at, ?6) END,
         is_acknowledged = max(is_acknowledged, ?7)
-      WHERE request_id = ?1 AND claim_token = ?2 AND next_ask_at IS NOT NULL`),
+      WHERE request_id = ?1 AND claim_token = ?2 AND asks = ?8 AND next_ask_at IS NOT NULL`),
     takeFirst: database.prepare(dueRows(true)),
     takeAgain: database.prepare(dueRows(false)),
     firstDue: database.prepare(`

@@ -27,7 +27,7 @@ const requestId = '828cf71d-a447-4a67-a149-c1df8bc197ca'
 const body = Buffer.from(JSON.stringify({ request_id: requestId, product_id: 1000, client: { phone: 998901234567 } }))
 
 async function addClient(url: string, credentials = sandboxCredentials): Promise<number> {
-  const headers = createSigner('jws', credentials)(paths.add, body)
+  const headers = createSigner('jws', () => credentials)(paths.add, body)
   const answer = await request(url + paths.add, { method: 'POST', headers, body, reset: true })
   await answer.body.dump()
   return answer.statusCode
@@ -78,4 +78,12 @@ t.test('it says so when the port is taken, and exits 1', async (t) => {
   const errors = text(child.stderr)
   t.strictSame(await ended, [1, null])
   t.match(await errors, /SANDBOX_PORT.*EADDRINUSE/)
+})
+
+t.test('it refuses an unknown SANDBOX_REPEATS by name and exits 78', async (t) => {
+  const child = startProgram(t, { SANDBOX_PORT: '0', SANDBOX_REPEATS: 'maybe' })
+  const ended = once(child, 'exit')
+  const errors = text(child.stderr)
+  t.strictSame(await ended, [78, null])
+  t.match(await errors, /SANDBOX_REPEATS/)
 })

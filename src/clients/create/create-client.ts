@@ -207,7 +207,8 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
       return request
     }
     const delivered = how === 'send' ? await delivery.send(encode(), context) : await pursue(encode, row, context, body)
-    const status = how === 'send' ? ('new' as const) : ('replayed' as const)
+    // A pursuit that claimed the row anew has sent it, too.
+    const status = how === 'send' || held !== row ? ('new' as const) : ('replayed' as const)
     const isFirstClaim = how === 'send' && row.claims === 1
     return await conclude(ledger, { row: held, isFirstClaim, how: status }, delivered, command)
   }
@@ -225,7 +226,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
   /** Before anything is sent. Of any number of requests with one key, one is told that it is claimed. */
   function claim({ requestId, keyId, caller, fingerprints }: CreateCommand, deadlineAt: number) {
     const [fingerprint = ''] = fingerprints
-    const deadlineMs = Math.max(1, deadlineAt - performance.now())
+    const deadlineMs = Math.max(1, Math.round(deadlineAt - performance.now()))
     return ledger
       .claim({ requestId, keyId, caller, fingerprint, claimToken: randomUUID(), deadlineMs })
       .catch((cause: unknown) => {
@@ -234,7 +235,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
   }
 
   function renew(row: Row, deadlineAt: number, mayHaveArrived: boolean): Promise<Row | undefined> {
-    const deadlineMs = Math.max(1, deadlineAt - performance.now())
+    const deadlineMs = Math.max(1, Math.round(deadlineAt - performance.now()))
     const { requestId, claimToken: from } = row
     return ledger.renew({ requestId, from, to: randomUUID(), deadlineMs, mayHaveArrived }).catch((cause: unknown) => {
       throw ledgerUnavailable(row.keyId, cause)
