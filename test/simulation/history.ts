@@ -75,6 +75,15 @@ export interface Incident {
   readonly text: string
 }
 
+/** The ledger has given a claim, new or renewed. */
+export interface ClaimGiven {
+  readonly at: number
+  readonly replica: number
+  readonly requestId: string
+  /** Until when its holder may send. */
+  readonly until: number
+}
+
 export interface RowChange {
   readonly at: number
   readonly requestId: string
@@ -89,6 +98,7 @@ export interface History {
   readonly registrations: Registration[]
   readonly incidents: Incident[]
   readonly changes: RowChange[]
+  readonly claims: ClaimGiven[]
   /** When the ledger lost rows. */
   readonly losses: number[]
   /** When a replica, or the ledger, did not turn: from, to. */

@@ -11,6 +11,7 @@ type Methods = Record<string, Method>
 
 /** What a replica's process is for its ledger. */
 export interface Client {
+  readonly replica: number
   readonly process: Process
   /** When it last had a row to ask about. */
   quietSince: number
@@ -113,7 +114,7 @@ export class SharedLedger {
     if (!isQuick) await this.delay(client)
     if (mode === 'stalls') await this.delay(client, this.random.ms(100, longestStallMs))
     if (mode === 'fails-before' || (mode === 'full' && isWriting(name))) throw new Error(`ledger: ${mode}`)
-    let result = await this.perform(name, args)
+    let result = await this.perform(name, args, client.replica)
     if (name === 'takeDue' && mode === undefined) result = await this.holdWhileQuiet(client, args, result)
     if (!client.pass(name, false)) return never()
     if (!isQuick) await this.delay(client)
@@ -121,7 +122,7 @@ export class SharedLedger {
     return result
   }
 
-  private async perform(name: string, args: unknown[]): Promise<unknown> {
+  private async perform(name: string, args: unknown[], replica: number): Promise<unknown> {
     const order = this.order++
     if (this.keepsJournal) this.journal.push({ at: this.process.clock.now, name, args, order })
     const result = await this.act(name, args, order)
@@ -129,6 +130,7 @@ export class SharedLedger {
     if (name === 'record') this.resumeAfter(firstAskMs)
     if (name === 'postpone') this.resumeAfter((args[0] as { pauseMs?: number }).pauseMs ?? 0)
     this.note(result)
+    if (isGiven(name, result)) this.noteClaim(args[0] as AskedClaim, replica)
     return result
   }
 
@@ -146,7 +148,7 @@ export class SharedLedger {
       this.held.add(resume)
       clock.after(holdMs, client.process, resume)
     })
-    return this.perform('takeDue', args)
+    return this.perform('takeDue', args, client.replica)
   }
 
   private modeOf(name: string): LedgerMode | undefined {
@@ -167,6 +169,11 @@ export class SharedLedger {
     return new Promise((resolve) => {
       process.clock.after(ms, process, resolve)
     })
+  }
+
+  private noteClaim({ requestId, deadlineMs }: AskedClaim, replica: number): void {
+    const at = this.process.clock.now
+    this.history.claims.push({ at, replica, requestId, until: at + deadlineMs })
   }
 
   /** Which way the rows go. */
@@ -192,6 +199,16 @@ function isWriting(name: string): boolean {
 /** The process has died while it waited. */
 function never(): Promise<never> {
   return new Promise(() => undefined)
+}
+
+interface AskedClaim {
+  readonly requestId: string
+  readonly deadlineMs: number
+}
+
+function isGiven(name: string, result: unknown): boolean {
+  if (name === 'claim') return (result as { isClaimed: boolean }).isClaimed
+  return name === 'renew' && result !== undefined
 }
 
 interface SeenRow {

@@ -42,6 +42,20 @@ export const nothingIsSentTwice: Check = (history) => {
   })
 }
 
+/** Each send is made under a claim of its own, which the ledger gave to this replica, and while the claim's time lasts. */
+export const everySendIsClaimed: Check = ({ sends, claims }) => {
+  const adds = sends.filter(({ operation }) => operation === 'add')
+  return [...Map.groupBy(adds, ({ requestId, replica }) => `${requestId} ${replica}`)].flatMap(([of, own]) => {
+    const given = claims.filter(({ requestId, replica }) => of === `${requestId} ${replica}`)
+    return own.flatMap((send, index) => {
+      const before = given.filter(({ at }) => at <= send.at)
+      if (before.length <= index) return [`${of} was sent at ${send.at} without a claim of its own`]
+      const isLate = before.every(({ until }) => until < send.at)
+      return isLate ? [`${of} was sent at ${send.at}, after the time of its claim`] : []
+    })
+  })
+}
+
 function isRefusalToTake({ form, answeredAt }: Send): boolean {
   return answeredAt !== undefined && (form === 'http-401' || form === 'http-403' || form === 'http-429')
 }
@@ -253,6 +267,7 @@ export const nothingIsLeft: Check = ({ leftovers }) => leftovers
 export const checks = {
   oneClientForEachIntent,
   nothingIsSentTwice,
+  everySendIsClaimed,
   createdNamesTheClient,
   noFalseDenial,
   answersAgree,

@@ -31,7 +31,7 @@ export async function runPlan(plan: Plan, core: Core): Promise<History> {
 
 function emptyHistory(plan: Plan): History {
   return {
-    plan, statements: [], sends: [], registrations: [], incidents: [], changes: [], losses: [], stalls: [],
+    plan, statements: [], sends: [], registrations: [], incidents: [], changes: [], claims: [], losses: [], stalls: [],
     lastReads: [], leftovers: [], visited: new Set(), endedAt: 0,
   }
 }
@@ -106,10 +106,9 @@ class World {
     const process = createProcess(this.clock, `replica ${number}.${generation}`, this.plan.seed)
     const seat: Seat = { number, counts, process, replica: undefined, phase: [], generation }
     const { settings, networkMs } = this.plan
-    const client = { process, quietSince: this.clock.now, pass: (place: string, isBefore: boolean) => this.pass(seat, place, isBefore) }
+    const client = { replica: number, process, quietSince: this.clock.now, pass: (place: string, isBefore: boolean) => this.pass(seat, place, isBefore) }
     const wire: Wire = {
       ...client,
-      replica: number,
       random: createRandom(this.plan.seed, `network of ${process.name}`),
       networkMs,
       connectTimeoutMs: settings.connectTimeoutMs,
