@@ -93,7 +93,8 @@ export function startCore({ settings, ledger, dispatcher, origin, sign, turn, lo
       ledger,
       // Past the circuit breaker: questions about old creates tell nothing of whether a new one would arrive.
       findOut: buildFindOut(cardApi, { absentMs, doubtMs, askMs: partnerTimeoutMs }),
-      leaseMs: partnerTimeoutMs + leaseMarginMs,
+      // Two questions at the most.
+      leaseMs: 2 * partnerTimeoutMs + leaseMarginMs,
       concurrency: settings.reconcilerConcurrency,
       log,
       observer: observer.reconciler,

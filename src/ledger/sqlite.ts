@@ -105,7 +105,8 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
     postpone: ({ requestId, claimToken, pauseMs, takenAsks, asks, doubts, isAcknowledged }) =>
       together(() => {
         const now = Date.now()
-        const nextAskAt = pauseMs === undefined ? null : now + pauseMs
+        // The column takes integers alone.
+        const nextAskAt = pauseMs === undefined ? null : Math.round(now + pauseMs)
         statements.postpone.run(requestId, claimToken, nextAskAt, asks, doubts, now, Number(isAcknowledged), takenAsks)
       }),
     async forgetOld() {

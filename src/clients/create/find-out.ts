@@ -15,11 +15,12 @@ export type FindOut = (row: Row, log: Pick<ReconcilerLog, 'warn'>, signal: Abort
 
 export function buildFindOut(cardApi: CardApi, settings: FindOutSettings): FindOut {
   return async (row, log, signal) => {
-    const askedAt = performance.now()
-    const before = toKnowledge(row, askedAt)
-    const question = cardApi.requestStatus(row.requestId, { deadlineAt: askedAt + settings.askMs, log })
-    const outcome = await unlessAborted(signal, question)
-    const { knowledge, conclusion } = judge(before, outcome, askedAt, settings)
+    const before = toKnowledge(row, performance.now())
+    let { outcome, knowledge, conclusion } = await ask(before)
+    // The question may have overtaken the create, so a "no such request" that would decide is heard twice.
+    if (outcome.kind === 'no-such-request' && untilConclusionMs(knowledge, settings) === 0) {
+      ;({ outcome, knowledge, conclusion } = await ask(knowledge))
+    }
     const throttledMs = outcome.kind === 'throttled' ? (parseRetryAfter(outcome.retryAfter) ?? 0) : 0
     return {
       change: toChange(row, before, knowledge, conclusion),
@@ -28,6 +29,13 @@ export function buildFindOut(cardApi: CardApi, settings: FindOutSettings): FindO
       isAnswered: outcome.result === 'ok' || outcome.result === 'rejected' || outcome.kind === 'no-such-request',
       throttledMs,
       concludesInMs: conclusion === undefined ? untilConclusionMs(knowledge, settings) : Infinity,
+    }
+
+    async function ask(known: Knowledge) {
+      const askedAt = performance.now()
+      const question = cardApi.requestStatus(row.requestId, { deadlineAt: askedAt + settings.askMs, log })
+      const outcome = await unlessAborted(signal, question)
+      return { outcome, ...judge(known, outcome, askedAt, settings) }
     }
   }
 }

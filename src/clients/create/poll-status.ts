@@ -85,7 +85,8 @@ export function judge(
     case 'no-such-request': {
       if (before.known !== 'unknown' || before.isAcknowledged) return { knowledge: heard }
       const knowledge = { ...heard, absentSince: before.absentSince ?? askedAt }
-      const isAbsent = askedAt - before.lastSendAt >= absentMs
+      // Heard for the second time: the first question may have overtaken the create.
+      const isAbsent = before.absentSince !== undefined && askedAt - before.lastSendAt >= absentMs
       return isAbsent ? { knowledge, conclusion: { status: 'not-created' } } : { knowledge }
     }
     case 'duplicate':
