@@ -184,7 +184,7 @@ function isTold({ registrations }: History, { requestId }: Statement): boolean {
 /** An outcome that could not be written down was told all the same; until the partner is asked again, less is known. */
 function mayBeUnwritten({ plan, registrations }: History, first: Statement, later: Statement): boolean {
   const isForgotten = registrations.some(({ requestId, forgottenAt }) => requestId === first.requestId && forgottenAt <= later.at)
-  const isLess = ['unknown', 'processing'].includes(later.says) || (later.says === 'not-created' && (isForgotten || first.says === 'rejected'))
+  const isLess = ['unknown', 'processing'].includes(later.says) || (later.says === 'not-created' && (isForgotten || first.says !== 'created'))
   const isTroubled = plan.faults.some(({ kind }) => kind === 'ledger' || kind === 'ledger-call')
   return isLess && isTroubled && first.at <= plan.faultsEndAt + plan.settings.deadlineMs
 }
