@@ -51,7 +51,9 @@ export class Callers {
       const told = statements.find((statement) => statement.requestId === requestId)
       const intent = told?.intent ?? this.plan.intents.findIndex((each) => each.phone === phone)
       if (this.plan.intents[intent] === undefined) continue
-      void this.exchange('GET', intent, undefined, 0, undefined, requestId).then((read) => this.history.lastReads.push(read))
+      void this.exchange('GET', intent, undefined, 0, undefined, requestId).then((read) =>
+        this.history.lastReads.push(read),
+      )
     }
   }
 
@@ -106,7 +108,10 @@ export class Callers {
           ? this.service.post(replica, { caller, key, phone, waitMs })
           : this.service.read(replica, caller, requestId ?? '')
       if (answer === undefined) tell({ ...told, requestId, says: 'cut', at: this.clock.now })
-      else void answer.then((given) => tell({ ...told, ...given, requestId: given.requestId ?? requestId, at: this.clock.now }))
+      else
+        void answer.then((given) =>
+          tell({ ...told, ...given, requestId: given.requestId ?? requestId, at: this.clock.now }),
+        )
     })
   }
 }

@@ -23,7 +23,17 @@ export interface Process {
 
 export function createProcess(clock: Clock, name: string, seed: number): Process {
   const random = createRandom(seed, name)
-  return { name, clock, random, isDead: false, frozenUntil: 0, isInputFirst: false, wallOffsetMs: 0, shiftMs: 0, timers: 0 }
+  return {
+    name,
+    clock,
+    random,
+    isDead: false,
+    frozenUntil: 0,
+    isInputFirst: false,
+    wallOffsetMs: 0,
+    shiftMs: 0,
+    timers: 0,
+  }
 }
 
 /** One moment to come. */

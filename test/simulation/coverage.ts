@@ -4,12 +4,23 @@ import type { History, Send, Statement } from './history.ts'
 
 type Seen = (history: History) => boolean
 
-const heard = (operation: Send['operation'], is: (send: Send) => boolean): Seen => ({ sends }) =>
-  sends.some((send) => send.operation === operation && send.answeredAt !== undefined && is(send))
-const told = (is: (statement: Statement) => boolean): Seen => ({ statements }) => statements.some(is)
+const heard =
+  (operation: Send['operation'], is: (send: Send) => boolean): Seen =>
+  ({ sends }) =>
+    sends.some((send) => send.operation === operation && send.answeredAt !== undefined && is(send))
+const told =
+  (is: (statement: Statement) => boolean): Seen =>
+  ({ statements }) =>
+    statements.some(is)
 const toldCode = (code: string): Seen => told((statement) => statement.code === code)
-const started = (prefix: string) => ({ words }: Send) => words.startsWith(prefix)
-const inForm = (...forms: readonly string[]) => ({ form = '' }: Send) => forms.includes(form)
+const started =
+  (prefix: string) =>
+  ({ words }: Send) =>
+    words.startsWith(prefix)
+const inForm =
+  (...forms: readonly string[]) =>
+  ({ form }: Send) =>
+    form !== undefined && forms.includes(form)
 
 /** The rows of the outcome table, in the words of the contract. */
 const rows: Readonly<Record<string, Seen>> = {
@@ -23,8 +34,10 @@ const rows: Readonly<Record<string, Seen>> = {
   'add: error': heard('add', started('error+error+1001')),
   'add: error with a code that nobody knows': heard('add', started('error+error+7001')),
   'add: request_id not unique': heard('add', started('error+error+1002')),
-  'add: no answer in time': ({ sends }) => sends.some(({ operation, words }) => operation === 'add' && words === 'never'),
-  'add: reset after sending': ({ sends }) => sends.some(({ operation, words }) => operation === 'add' && words === 'reset'),
+  'add: no answer in time': ({ sends }) =>
+    sends.some(({ operation, words }) => operation === 'add' && words === 'never'),
+  'add: reset after sending': ({ sends }) =>
+    sends.some(({ operation, words }) => operation === 'add' && words === 'reset'),
   'add: truncated': ({ sends }) => sends.some(({ operation, words }) => operation === 'add' && words === 'cut'),
   'add: unreadable': heard('add', inForm('html-200', 'empty')),
   'add: too long': ({ sends }) => sends.some(({ operation, form }) => operation === 'add' && form === 'huge'),
@@ -37,7 +50,10 @@ const rows: Readonly<Record<string, Seen>> = {
   'add: ok + error': heard('add', inForm('ok-error')),
   'add: an unknown word': heard('add', inForm('unknown-word', 'unknown-status')),
   'add: a missing member': heard('add', inForm('missing-member')),
-  'status: a client_id that is no id': heard('status', (send) => send.words === 'ok+success' && inForm('unsafe-id', 'blank-id', 'long-id', 'control-id')(send)),
+  'status: a client_id that is no id': heard(
+    'status',
+    (send) => send.words === 'ok+success' && inForm('unsafe-id', 'blank-id', 'long-id', 'control-id')(send),
+  ),
   'status: no client_id': heard('status', (send) => send.words === 'ok+success' && send.form === 'no-id'),
   'status: ok + error': heard('status', started('ok+error')),
   'status: error + error': heard('status', inForm('error-error')),
@@ -46,7 +62,8 @@ const rows: Readonly<Record<string, Seen>> = {
   'status: no such request, by 404 with JSON': heard('status', ({ words }) => words === 'HTTP 404 with JSON'),
   'status: 404 with HTML': heard('status', inForm('html-404')),
   'status: request_id not unique': heard('status', inForm('duplicate')),
-  'status: cut by our own deadline': ({ sends }) => sends.some(({ operation, words }) => operation === 'status' && words === 'never'),
+  'status: cut by our own deadline': ({ sends }) =>
+    sends.some(({ operation, words }) => operation === 'status' && words === 'never'),
   'status: 429': heard('status', inForm('http-429')),
   'status: 401, 403': heard('status', inForm('http-401', 'http-403')),
   'told: created without an id': told(({ says, clientId }) => says === 'created' && clientId === undefined),
@@ -82,8 +99,13 @@ const faults = [
   ...ledgerPlaces.flatMap((place) =>
     ['fails-before', 'fails-after', 'stalls', 'full'].map((mode) => `the ledger ${mode} during ${place}`),
   ),
-  ...['refused', 'dns', 'tls', 'connect-timeout', 'http-503', 'silence', 'slow', 'http-429'].map((mode) => `the partner: ${mode}`),
-  ...['before', 'after'].flatMap((when) => [`a connection is cut ${when} the arrival`, `a stale connection is cut ${when} the arrival`]),
+  ...['refused', 'dns', 'tls', 'connect-timeout', 'http-503', 'silence', 'slow', 'http-429'].map(
+    (mode) => `the partner: ${mode}`,
+  ),
+  ...['before', 'after'].flatMap((when) => [
+    `a connection is cut ${when} the arrival`,
+    `a stale connection is cut ${when} the arrival`,
+  ]),
   'a step of the wall clock',
   'the ledger loses its last second',
   'the ledger comes back empty',

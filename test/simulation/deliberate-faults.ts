@@ -14,10 +14,12 @@ export async function findDeliberateFaults(from: number, worlds: number): Promis
   let areAllFound = true
   for (const fault of deliberateFaults) {
     const report = await searchWith(fault, from, worlds)
-    const ran = Number(/^(\d+) worlds/m.exec(report)?.[1])
+    const seeds = [...report.matchAll(/^ {4}seeds (\d+)/gm)].map(([, seed]) => Number(seed) - from + 1)
     const promise = /^\d+ × (\w+)/m.exec(report)?.[1]
     if (promise === undefined) areAllFound = false
-    console.log(`${fault.name}: ${promise === undefined ? `NOT FOUND in ${ran} worlds` : `${promise}, within ${ran} worlds`}`)
+    console.log(
+      `${fault.name}: ${promise === undefined ? `NOT FOUND in ${worlds} worlds` : `${promise}, in world ${Math.min(...seeds)}`}`,
+    )
   }
   return areAllFound
 }
@@ -43,5 +45,8 @@ async function apply({ name, file, find, replace }: DeliberateFault, copy: strin
   const path = join(copy, file)
   const text = await readFile(path, 'utf8')
   if (text.split(find).length !== 2) throw new Error(`"${name}": its text stands not once in ${file}`)
-  await writeFile(path, text.replace(find, () => replace))
+  await writeFile(
+    path,
+    text.replace(find, () => replace),
+  )
 }

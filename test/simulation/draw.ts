@@ -13,8 +13,12 @@ export function drawPlan(seed: number): Plan {
   const intents = drawIntents(random, settings)
   const isFlood = random.chance(0.04)
   const callCount = isFlood ? 12 + random.below(20) : 1 + random.below(3) + (intents.length - 1)
-  const calls = Array.from({ length: callCount }, () => drawCall(random, intents.length, replicas, faultsEndAt, isFlood))
-  const faults = Array.from({ length: random.pick([0, 1, 1, 2, 2, 3, 5]) }, () => drawFault(random, replicas, faultsEndAt))
+  const calls = Array.from({ length: callCount }, () =>
+    drawCall(random, intents.length, replicas, faultsEndAt, isFlood),
+  )
+  const faults = Array.from({ length: random.pick([0, 1, 1, 2, 2, 3, 5]) }, () =>
+    drawFault(random, replicas, faultsEndAt),
+  )
   const isForever = intents.some(({ course }) => course.fate === 'process-forever')
   const isLate = intents.some(({ course }) => course.registersAfterMs > settings.absentMs || course.asks.some(isDoubt))
   return {
@@ -81,18 +85,63 @@ const fates: readonly Fate[] = [
 ]
 
 const addForms: readonly Form[] = [
-  'http-500', 'http-503', 'html-200', 'html-404', 'http-400', 'http-401', 'http-403', 'http-429', 'http-202', 'http-302',
-  'empty', 'truncated', 'reset', 'reset', 'silence', 'silence', 'drip', 'huge', 'unknown-word', 'unknown-status',
-  'missing-member', 'ok-error',
+  'http-500',
+  'http-503',
+  'html-200',
+  'html-404',
+  'http-400',
+  'http-401',
+  'http-403',
+  'http-429',
+  'http-202',
+  'http-302',
+  'empty',
+  'truncated',
+  'reset',
+  'reset',
+  'silence',
+  'silence',
+  'drip',
+  'huge',
+  'unknown-word',
+  'unknown-status',
+  'missing-member',
+  'ok-error',
 ]
 /** The partner has not taken what it answers so. */
 const neverActs: readonly Form[] = ['http-401', 'http-403', 'http-429']
 
 const askForms: readonly Form[] = [
-  'http-500', 'http-503', 'html-200', 'html-404', 'html-404', 'http-400', 'http-401', 'http-403', 'http-429', 'http-202',
-  'http-302', 'empty', 'truncated', 'reset', 'silence', 'drip', 'huge', 'unknown-word', 'unknown-status',
-  'missing-member', 'error-error', 'error-error', 'error-error', 'error-alone', 'duplicate', 'unsafe-id', 'blank-id',
-  'long-id', 'control-id', 'no-id',
+  'http-500',
+  'http-503',
+  'html-200',
+  'html-404',
+  'html-404',
+  'http-400',
+  'http-401',
+  'http-403',
+  'http-429',
+  'http-202',
+  'http-302',
+  'empty',
+  'truncated',
+  'reset',
+  'silence',
+  'drip',
+  'huge',
+  'unknown-word',
+  'unknown-status',
+  'missing-member',
+  'error-error',
+  'error-error',
+  'error-error',
+  'error-alone',
+  'duplicate',
+  'unsafe-id',
+  'blank-id',
+  'long-id',
+  'control-id',
+  'no-id',
 ]
 
 function drawCourse(random: Random, settings: Settings): Course {
@@ -122,7 +171,9 @@ function drawAsks(random: Random, settings: Settings): Step[] {
   const form = random.pick(askForms)
   const isSame = random.chance(0.5)
   return Array.from({ length: 1 + random.below(6) }, () =>
-    isSame ? { form, acts: false, delayMs: drawDelay(random, settings) } : drawStep(random, [...askForms, 'truth'], settings),
+    isSame
+      ? { form, acts: false, delayMs: drawDelay(random, settings) }
+      : drawStep(random, [...askForms, 'truth'], settings),
   )
 }
 
@@ -150,10 +201,30 @@ function drawCall(random: Random, intents: number, replicas: number, faultsEndAt
 }
 
 /** The calls at which a process may die or stand still. */
-const places = ['claim', 'renew', 'record', 'takeDue', 'postpone', 'find', 'findByKey', 'add', 'add', 'add', 'status', 'status']
+const places = [
+  'claim',
+  'renew',
+  'record',
+  'takeDue',
+  'postpone',
+  'find',
+  'findByKey',
+  'add',
+  'add',
+  'add',
+  'status',
+  'status',
+]
 const ledgerModes: readonly LedgerMode[] = ['fails-before', 'fails-after', 'stalls', 'full']
 const troubles: readonly TroubleMode[] = [
-  'refused', 'dns', 'tls', 'connect-timeout', 'http-503', 'silence', 'slow', 'http-429',
+  'refused',
+  'dns',
+  'tls',
+  'connect-timeout',
+  'http-503',
+  'silence',
+  'slow',
+  'http-429',
 ]
 
 function drawFault(random: Random, replicas: number, faultsEndAt: number): Fault {
@@ -165,19 +236,37 @@ function drawFault(random: Random, replicas: number, faultsEndAt: number): Fault
   switch (random.below(12)) {
     case 0:
     case 1:
-      return { kind: 'death', replica, place, nth, isBefore: random.chance(0.4), downMs: random.pick([100, 3_000, 30_000]) }
+      return {
+        kind: 'death',
+        replica,
+        place,
+        nth,
+        isBefore: random.chance(0.4),
+        downMs: random.pick([100, 3_000, 30_000]),
+      }
     case 2:
       return { kind: 'death-at', replica, at, downMs: random.pick([100, 3_000, 30_000]) }
     case 3:
     case 4:
       return { kind: 'freeze', replica, place, nth, forMs: random.ms(500, minuteMs), isInputFirst: random.chance(0.3) }
     case 5:
-      return { kind: 'wall-clock', replica: random.chance(0.3) ? -1 : replica, at, byMs: random.pick([-1, 1]) * random.ms(100, 10 * minuteMs) }
+      return {
+        kind: 'wall-clock',
+        replica: random.chance(0.3) ? -1 : replica,
+        at,
+        byMs: random.pick([-1, 1]) * random.ms(100, 10 * minuteMs),
+      }
     case 6:
       return { kind: 'ledger', mode: random.pick(ledgerModes), from: at, forMs: shortly }
     case 7:
     case 8:
-      return { kind: 'ledger-call', mode: random.pick(ledgerModes), place: random.pick(places.slice(0, 7)), nth, forMs: random.ms(100, 10_000) }
+      return {
+        kind: 'ledger-call',
+        mode: random.pick(ledgerModes),
+        place: random.pick(places.slice(0, 7)),
+        nth,
+        forMs: random.ms(100, 10_000),
+      }
     case 9:
       return random.chance(0.4)
         ? { kind: 'ledger-loses', at, lastMs: random.pick([1_000, 1_000, Infinity]) }

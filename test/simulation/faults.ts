@@ -71,7 +71,12 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     find: "if (!(await context.renew(true))) return { status: 'undecided', knowledge: start }",
     replace: '',
   },
-  { name: 'a place that is never left', file: create, find: 'works.delete(keyId)\n          seat.leave()', replace: 'works.delete(keyId)' },
+  {
+    name: 'a place that is never left',
+    file: create,
+    find: 'works.delete(keyId)\n          seat.leave()',
+    replace: 'works.delete(keyId)',
+  },
   {
     name: 'work that is never forgotten',
     file: create,

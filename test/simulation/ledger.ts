@@ -164,7 +164,10 @@ export class SharedLedger {
   }
 
   /** Undefined where it takes no time at all, so that most worlds save the turn. */
-  private delay({ process }: Client, ms = this.plan.ledgerMs === 0 ? 0 : this.random.ms(0, this.plan.ledgerMs)): Promise<void> | undefined {
+  private delay(
+    { process }: Client,
+    ms = this.plan.ledgerMs === 0 ? 0 : this.random.ms(0, this.plan.ledgerMs),
+  ): Promise<void> | undefined {
     if (ms === 0) return undefined
     return new Promise((resolve) => {
       process.clock.after(ms, process, resolve)

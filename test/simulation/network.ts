@@ -2,8 +2,8 @@
 import { Dispatcher } from 'undici'
 import type { Process } from './clock.ts'
 import type { Operation, Send } from './history.ts'
-import type { Form, TroubleMode } from './plan.ts'
 import type { Reply } from './partner.ts'
+import type { Form, TroubleMode } from './plan.ts'
 import type { Random } from './random.ts'
 
 export interface Wire {
@@ -29,7 +29,11 @@ const errorsBefore: Partial<Record<TroubleMode, { code: string; message: string 
   'connect-timeout': { code: 'UND_ERR_CONNECT_TIMEOUT', message: 'Connect Timeout Error' },
 }
 
-const formsOfTrouble: Partial<Record<TroubleMode, Form>> = { 'http-503': 'http-503', silence: 'silence', 'http-429': 'http-429' }
+const formsOfTrouble: Partial<Record<TroubleMode, Form>> = {
+  'http-503': 'http-503',
+  silence: 'silence',
+  'http-429': 'http-429',
+}
 
 /** What a partner that is slow needs more. */
 const slownessMs = 3_000
@@ -187,7 +191,10 @@ class Conversation implements Dispatcher.DispatchController {
   }
 
   private drip(left: string, send: Send): void {
-    if (left === '') return this.end(send)
+    if (left === '') {
+      this.end(send)
+      return
+    }
     this.later(dripMs, () => {
       this.handler.onResponseData?.(this, Buffer.from(left.slice(0, 8)))
       this.drip(left.slice(8), send)

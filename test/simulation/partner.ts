@@ -49,7 +49,12 @@ export class Partner {
     if (trouble !== undefined) return { form: trouble, acts: trouble === 'silence' && count % 2 === 0, delayMs: 5 }
     const step = (operation === 'add' ? course.adds : course.asks)[count] ?? truth
     // Of a request that is still on its way into its books the partner can say nothing yet.
-    if (operation === 'add' && step.form === 'truth' && course.registersAfterMs > 0 && !this.registrations.has(requestId)) {
+    if (
+      operation === 'add' &&
+      step.form === 'truth' &&
+      course.registersAfterMs > 0 &&
+      !this.registrations.has(requestId)
+    ) {
       return { form: 'http-503', acts: true, delayMs: step.delayMs }
     }
     return step
@@ -88,7 +93,8 @@ export class Partner {
       clientId: number % 3 === 0 ? String(700_000 + number) : `client-${number}`,
       sentAt: send.at,
       registeredAt,
-      createdAt: fate === 'created' ? registeredAt : fate === 'process-created' ? registeredAt + decidesAfterMs : Infinity,
+      createdAt:
+        fate === 'created' ? registeredAt : fate === 'process-created' ? registeredAt + decidesAfterMs : Infinity,
       forgottenAt: forgetsAfterMs === undefined ? Infinity : registeredAt + forgetsAfterMs,
     }
     this.history.registrations.push(registration)

@@ -101,12 +101,32 @@ export type TroubleMode = 'refused' | 'dns' | 'tls' | 'connect-timeout' | 'http-
 export type Place = string
 
 export type Fault =
-  | { readonly kind: 'death'; readonly replica: number; readonly place: Place; readonly nth: number; readonly isBefore: boolean; readonly downMs: number }
+  | {
+      readonly kind: 'death'
+      readonly replica: number
+      readonly place: Place
+      readonly nth: number
+      readonly isBefore: boolean
+      readonly downMs: number
+    }
   | { readonly kind: 'death-at'; readonly replica: number; readonly at: number; readonly downMs: number }
-  | { readonly kind: 'freeze'; readonly replica: number; readonly place: Place; readonly nth: number; readonly forMs: number; readonly isInputFirst: boolean }
+  | {
+      readonly kind: 'freeze'
+      readonly replica: number
+      readonly place: Place
+      readonly nth: number
+      readonly forMs: number
+      readonly isInputFirst: boolean
+    }
   | { readonly kind: 'wall-clock'; readonly replica: number; readonly at: number; readonly byMs: number }
   | { readonly kind: 'ledger'; readonly mode: LedgerMode; readonly from: number; readonly forMs: number }
-  | { readonly kind: 'ledger-call'; readonly mode: LedgerMode; readonly place: Place; readonly nth: number; readonly forMs: number }
+  | {
+      readonly kind: 'ledger-call'
+      readonly mode: LedgerMode
+      readonly place: Place
+      readonly nth: number
+      readonly forMs: number
+    }
   | { readonly kind: 'ledger-loses'; readonly at: number; readonly lastMs: number }
   | { readonly kind: 'trouble'; readonly mode: TroubleMode; readonly from: number; readonly forMs: number }
   | { readonly kind: 'stale'; readonly nth: number; readonly arrives: boolean }

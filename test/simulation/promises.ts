@@ -86,7 +86,8 @@ export const noFalseDenial: Check = (history) =>
 
 /** The client that this statement would deny: of the request that it names, or of any earlier one under this key. */
 function isAbout(history: History, statement: Statement, { requestId, phone, sentAt }: Registration): boolean {
-  if (statement.method === 'GET' || statement.key === undefined) return requestId === statement.requestId && sentAt <= statement.at
+  if (statement.method === 'GET' || statement.key === undefined)
+    return requestId === statement.requestId && sentAt <= statement.at
   if (phone !== phoneOf(history, statement.intent) || sentAt > statement.at) return false
   if (statement.requestId !== undefined) return requestId === statement.requestId
   return history.statements.some((other) => other.key === statement.key && other.requestId === requestId)
@@ -101,7 +102,11 @@ function mayBeDenied(history: History, statement: Statement, client: Registratio
   if (statement.says === 'not-created') {
     // Told while another request with this key may be sending.
     if (client.sentAt >= lastKnown(history, statement)) return true
-    return client.registeredAt > client.sentAt + absentMs || client.forgottenAt <= statement.at || hasLost(history, client.sentAt, statement.at)
+    return (
+      client.registeredAt > client.sentAt + absentMs ||
+      client.forgottenAt <= statement.at ||
+      hasLost(history, client.sentAt, statement.at)
+    )
   }
   if (statement.says === 'rejected') return wasRefused(history, statement, client)
   return true
@@ -109,7 +114,9 @@ function mayBeDenied(history: History, statement: Statement, client: Registratio
 
 /** From here on the state that a statement tells may be that of a claim of its own time. */
 function lastKnown(history: History, { requestId, at }: Statement): number {
-  const change = history.changes.findLast((each) => each.requestId === requestId && each.to === 'not-created' && each.at <= at)
+  const change = history.changes.findLast(
+    (each) => each.requestId === requestId && each.to === 'not-created' && each.at <= at,
+  )
   return change?.at ?? at
 }
 
@@ -162,8 +169,11 @@ function agree(history: History, first: Statement, later: Statement): boolean {
   if (later.at - first.at >= retentionMs) return true
   switch (first.says) {
     case 'created':
-      return later.says === 'created' && (first.clientId === undefined || later.clientId === first.clientId || !isTold(history, first))
-        || mayBeUnwritten(history, first, later)
+      return (
+        (later.says === 'created' &&
+          (first.clientId === undefined || later.clientId === first.clientId || !isTold(history, first))) ||
+        mayBeUnwritten(history, first, later)
+      )
     case 'rejected':
       return later.says === 'rejected' || later.says === 'created' || mayBeUnwritten(history, first, later)
     case 'processing':
@@ -183,8 +193,12 @@ function isTold({ registrations }: History, { requestId }: Statement): boolean {
 
 /** An outcome that could not be written down was told all the same; until the partner is asked again, less is known. */
 function mayBeUnwritten({ plan, registrations }: History, first: Statement, later: Statement): boolean {
-  const isForgotten = registrations.some(({ requestId, forgottenAt }) => requestId === first.requestId && forgottenAt <= later.at)
-  const isLess = ['unknown', 'processing'].includes(later.says) || (later.says === 'not-created' && (isForgotten || first.says !== 'created'))
+  const isForgotten = registrations.some(
+    ({ requestId, forgottenAt }) => requestId === first.requestId && forgottenAt <= later.at,
+  )
+  const isLess =
+    ['unknown', 'processing'].includes(later.says) ||
+    (later.says === 'not-created' && (isForgotten || first.says !== 'created'))
   const isTroubled = plan.faults.some(({ kind }) => kind === 'ledger' || kind === 'ledger-call')
   return isLess && isTroubled && first.at <= plan.faultsEndAt + plan.settings.deadlineMs
 }
@@ -227,7 +241,11 @@ export const everythingComesToRest: Check = (history) =>
   history.lastReads.flatMap((read) => {
     const own = history.registrations.filter(({ requestId }) => requestId === read.requestId)
     const isTrue = isLastWord(history, read, own)
-    return isTrue ? [] : [`in the end ${describe(read)}, the partner: ${own.map((each) => truthOf(history, each)).join(', ') || 'no such request'}`]
+    return isTrue
+      ? []
+      : [
+          `in the end ${describe(read)}, the partner: ${own.map((each) => truthOf(history, each)).join(', ') || 'no such request'}`,
+        ]
   })
 
 type Truth = 'created' | 'process' | 'rejected' | 'forgotten'
@@ -240,25 +258,36 @@ function truthOf({ plan }: History, client: Registration): Truth {
 }
 
 function isLastWord(history: History, read: Statement, own: readonly Registration[]): boolean {
-  const { says, requestId, clientId } = read
+  const { says, requestId } = read
   // Forgotten as it was finished long ago, or lost with the ledger: nobody is told anything false.
   const mayBeGone = history.plan.settings.retentionMs < history.plan.restMs || history.losses.length > 0
-  if (says === 'not-found') return mayBeGone || !history.statements.some((each) => each.requestId === requestId && !['problem', 'cut', 'not-found'].includes(each.says))
+  if (says === 'not-found')
+    return (
+      mayBeGone ||
+      !history.statements.some(
+        (each) => each.requestId === requestId && !['problem', 'cut', 'not-found'].includes(each.says),
+      )
+    )
   if (own.length === 0) return says === 'not-created' || says === 'rejected'
-  return own.some((client) => {
-    switch (truthOf(history, client)) {
-      case 'forgotten':
-        return says !== 'problem'
-      case 'created':
-        // A refusal that could not be doubted, as the ledger had lost the row and the question was not answered, stands.
-        if (says === 'rejected' && history.losses.length > 0) return wasRefused(history, read, client)
-        return says === 'created' && clientId === client.clientId
-      case 'rejected':
-        return says === 'rejected'
-      case 'process':
-        return says === 'processing'
+  return own.some((client) => isTrueOf(history, read, client))
+}
+
+function isTrueOf(history: History, read: Statement, client: Registration): boolean {
+  const { says, clientId } = read
+  switch (truthOf(history, client)) {
+    case 'forgotten':
+      return says !== 'problem'
+    case 'created':
+    case 'process': {
+      // A refusal that could not be doubted, as the ledger had lost the row and the question was not answered, stands.
+      if (says === 'rejected' && history.losses.length > 0) return wasRefused(history, read, client)
+      return truthOf(history, client) === 'process'
+        ? says === 'processing'
+        : says === 'created' && clientId === client.clientId
     }
-  })
+    case 'rejected':
+      return says === 'rejected'
+  }
 }
 
 /** In the end no place, timer or map entry is left. */
@@ -294,7 +323,19 @@ function everyStatement(history: History, isBroken: (statement: Statement) => bo
   return history.statements.filter(isBroken).map(describe)
 }
 
-export function describe({ number, method, key, says, code, safeToRetry, clientId, requestId, at, startedAt, error }: Statement): string {
+export function describe({
+  number,
+  method,
+  key,
+  says,
+  code,
+  safeToRetry,
+  clientId,
+  requestId,
+  at,
+  startedAt,
+  error,
+}: Statement): string {
   const words = [says, code, safeToRetry && `safe to retry: ${safeToRetry}`, clientId, error].filter(Boolean).join(', ')
   const what = method === 'POST' ? `POST ${key ?? 'without a key'}` : 'GET'
   return `#${number} ${what} (${requestId?.slice(0, 8) ?? 'no id'}, asked at ${startedAt}) told at ${at}: ${words}`

@@ -4,8 +4,19 @@ import type { Call, Course, Intent, Plan, Settings } from './plan.ts'
 type Fails = (plan: Plan) => Promise<boolean>
 
 const plainSettings: Partial<Settings> = {
-  scheme: 'jws', deadlineMs: 25_000, waitMs: 5_000, connectTimeoutMs: 3_000, timeoutMs: 15_000, settleMs: 2_000,
-  absentMs: 60_000, doubtMs: 60_000, resends: true, places: 64, waiting: 2_000, concurrency: 16, retentionMs: 168 * 3_600_000,
+  scheme: 'jws',
+  deadlineMs: 25_000,
+  waitMs: 5_000,
+  connectTimeoutMs: 3_000,
+  timeoutMs: 15_000,
+  settleMs: 2_000,
+  absentMs: 60_000,
+  doubtMs: 60_000,
+  resends: true,
+  places: 64,
+  waiting: 2_000,
+  concurrency: 16,
+  retentionMs: 168 * 3_600_000,
 }
 
 /** The smaller plans that one step leads to, the greatest steps first. */
@@ -22,13 +33,15 @@ function* smaller(plan: Plan): Generator<Plan> {
   if (plan.networkMs > 1) yield { ...plan, networkMs: 1 }
   if (plan.repeats !== 'refuses') yield { ...plan, repeats: 'refuses' }
   for (const [name, value] of Object.entries(plainSettings)) {
-    if (plan.settings[name as keyof Settings] !== value) yield { ...plan, settings: { ...plan.settings, [name]: value } }
+    if (plan.settings[name as keyof Settings] !== value)
+      yield { ...plan, settings: { ...plan.settings, [name]: value } }
   }
   for (const [index, call] of plan.calls.entries()) {
     for (const simpler of simplerCalls(call)) yield { ...plan, calls: plan.calls.with(index, simpler) }
   }
   for (const [index, intent] of plan.intents.entries()) {
-    for (const course of simplerCourses(intent)) yield { ...plan, intents: plan.intents.with(index, { ...intent, course }) }
+    for (const course of simplerCourses(intent))
+      yield { ...plan, intents: plan.intents.with(index, { ...intent, course }) }
   }
 }
 

@@ -31,16 +31,24 @@ function* linesOf(history: History): Generator<Line> {
     const { number, method, replica, intent, key, waitMs, startedAt } = statement
     const person = history.plan.intents[intent]
     const wait = waitMs === undefined ? '' : `, Prefer: wait=${waitMs / 1000}`
-    const what = method === 'POST' ? `POST person ${intent} of ${person?.caller}, ${key ?? 'no key'}${wait}` : `GET ${short(statement.requestId)}`
+    const what =
+      method === 'POST'
+        ? `POST person ${intent} of ${person?.caller}, ${key ?? 'no key'}${wait}`
+        : `GET ${short(statement.requestId)}`
     yield { at: startedAt, text: `#${number} ${what} → replica ${replica}` }
   }
-  for (const { at, requestId, from, to } of history.changes) yield { at, text: `   row ${short(requestId)}: ${from} → ${to}` }
+  for (const { at, requestId, from, to } of history.changes)
+    yield { at, text: `   row ${short(requestId)}: ${from} → ${to}` }
   for (const send of history.sends) {
     const { at, replica, operation, requestId, arrivedAt, words, form, answeredAt } = send
     yield { at, text: `replica ${replica} sends ${operation} ${short(requestId)}` }
     if (arrivedAt === undefined) continue
-    yield { at: arrivedAt, text: `the partner gets ${operation} ${short(requestId)}, means ${words}${form === 'truth' ? '' : ` (${form})`}` }
-    if (answeredAt !== undefined) yield { at: answeredAt, text: `replica ${replica} has the answer to ${operation} ${short(requestId)}: ${words}` }
+    yield {
+      at: arrivedAt,
+      text: `the partner gets ${operation} ${short(requestId)}, means ${words}${form === 'truth' ? '' : ` (${form})`}`,
+    }
+    if (answeredAt !== undefined)
+      yield { at: answeredAt, text: `replica ${replica} has the answer to ${operation} ${short(requestId)}: ${words}` }
   }
   for (const { registeredAt, createdAt, forgottenAt, requestId, clientId } of history.registrations) {
     yield { at: registeredAt, text: `the partner registers ${short(requestId)}` }

@@ -162,7 +162,12 @@ function abortError(signal: AbortSignal | undefined): Error {
 }
 
 function virtualUuid(owner: Process): string {
-  const hex = Array.from({ length: 4 }, () => owner.random.below(2 ** 32).toString(16).padStart(8, '0')).join('')
+  const hex = Array.from({ length: 4 }, () =>
+    owner.random
+      .below(2 ** 32)
+      .toString(16)
+      .padStart(8, '0'),
+  ).join('')
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
 }
 
@@ -188,7 +193,9 @@ export function installVirtualTime(): () => void {
   Object.assign(globalThis, virtual)
   Date.now = () => {
     const owner = current.getStore()
-    return owner === undefined ? real.dateNow() : epochMs + Math.floor(owner.clock.now + owner.shiftMs) + owner.wallOffsetMs
+    return owner === undefined
+      ? real.dateNow()
+      : epochMs + Math.floor(owner.clock.now + owner.shiftMs) + owner.wallOffsetMs
   }
   performance.now = () => {
     const owner = current.getStore()

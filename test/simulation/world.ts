@@ -1,14 +1,13 @@
 /** Runs a plan: the real code of each replica, in virtual time, between simulated callers, partner, network and ledger. */
 import { Callers } from './callers.ts'
 import { Clock, createProcess, type Process } from './clock.ts'
-import type { History, Operation, Send } from './history.ts'
+import type { Answer, History, Operation, Send } from './history.ts'
 import { SharedLedger } from './ledger.ts'
 import { SimulatedDispatcher, type Wire } from './network.ts'
 import { Partner } from './partner.ts'
 import type { Fault, Form, Plan, TroubleMode } from './plan.ts'
 import { createRandom } from './random.ts'
 import type { Core, Replica, Request } from './replica.ts'
-import type { Answer } from './history.ts'
 import { runIn, settled } from './virtual-time.ts'
 
 /** A place where a replica runs; after a death another process runs there. */
@@ -31,8 +30,19 @@ export async function runPlan(plan: Plan, core: Core): Promise<History> {
 
 function emptyHistory(plan: Plan): History {
   return {
-    plan, statements: [], sends: [], registrations: [], incidents: [], changes: [], claims: [], losses: [], stalls: [],
-    lastReads: [], leftovers: [], visited: new Set(), endedAt: 0,
+    plan,
+    statements: [],
+    sends: [],
+    registrations: [],
+    incidents: [],
+    changes: [],
+    claims: [],
+    losses: [],
+    stalls: [],
+    lastReads: [],
+    leftovers: [],
+    visited: new Set(),
+    endedAt: 0,
   }
 }
 
@@ -106,7 +116,12 @@ class World {
     const process = createProcess(this.clock, `replica ${number}.${generation}`, this.plan.seed)
     const seat: Seat = { number, counts, process, replica: undefined, phase: [], generation }
     const { settings, networkMs } = this.plan
-    const client = { replica: number, process, quietSince: this.clock.now, pass: (place: string, isBefore: boolean) => this.pass(seat, place, isBefore) }
+    const client = {
+      replica: number,
+      process,
+      quietSince: this.clock.now,
+      pass: (place: string, isBefore: boolean) => this.pass(seat, place, isBefore),
+    }
     const wire: Wire = {
       ...client,
       random: createRandom(this.plan.seed, `network of ${process.name}`),
@@ -129,8 +144,15 @@ class World {
   private sent(replica: number, operation: Operation, requestId: string, body: string): Send {
     const phone = Number(/"phone":(\d+)/.exec(body)?.[1] ?? this.phoneOf(requestId))
     const send: Send = {
-      at: this.clock.now, replica, operation, requestId, phone,
-      arrivedAt: undefined, form: undefined, words: '', answeredAt: undefined,
+      at: this.clock.now,
+      replica,
+      operation,
+      requestId,
+      phone,
+      arrivedAt: undefined,
+      form: undefined,
+      words: '',
+      answeredAt: undefined,
     }
     this.history.sends.push(send)
     return send
@@ -227,7 +249,9 @@ class World {
         break
       case 'wall-clock':
         clock.after(fault.at, undefined, () => {
-          this.tell(`the wall clock of ${fault.replica < 0 ? 'the ledger' : `replica ${fault.replica}`} steps by ${fault.byMs} ms`)
+          this.tell(
+            `the wall clock of ${fault.replica < 0 ? 'the ledger' : `replica ${fault.replica}`} steps by ${fault.byMs} ms`,
+          )
           this.history.visited.add('a step of the wall clock')
           if (fault.replica < 0) this.ledger.stepWallClock(fault.byMs)
           else (this.seats[fault.replica % plan.replicas] as Seat).process.wallOffsetMs += Math.round(fault.byMs)
@@ -236,7 +260,9 @@ class World {
       case 'ledger-loses':
         clock.after(fault.at, undefined, () => {
           this.tell(`the ledger loses ${fault.lastMs === Infinity ? 'everything' : `its last ${fault.lastMs} ms`}`)
-          this.history.visited.add(fault.lastMs === Infinity ? 'the ledger comes back empty' : 'the ledger loses its last second')
+          this.history.visited.add(
+            fault.lastMs === Infinity ? 'the ledger comes back empty' : 'the ledger loses its last second',
+          )
           this.ledger.lose(fault.lastMs)
         })
         break
@@ -261,20 +287,31 @@ class World {
     // One place that is lost among many would not be missed.
     if (count > 4) return
     for (const { number } of this.seats) {
-      void this.ask(number, (replica) => replica.post({ caller: 'probe', key: `first-${number}`, phone: 900 + number, waitMs: undefined }))
+      void this.ask(number, (replica) =>
+        replica.post({ caller: 'probe', key: `first-${number}`, phone: 900 + number, waitMs: undefined }),
+      )
     }
     await this.runUntil(this.clock.now + 2 * this.plan.settings.deadlineMs)
     const answers: { seat: number; answer: Answer }[] = []
     for (const { number } of this.seats) {
       for (let n = 0; n < count; n++) {
-        const request: Request = { caller: 'probe', key: `probe-${number}-${n}`, phone: 1000 + number * 10 + n, waitMs: undefined }
-        void this.ask(number, (replica) => replica.post(request))?.then((answer) => answers.push({ seat: number, answer }))
+        const request: Request = {
+          caller: 'probe',
+          key: `probe-${number}-${n}`,
+          phone: 1000 + number * 10 + n,
+          waitMs: undefined,
+        }
+        void this.ask(number, (replica) => replica.post(request))?.then((answer) =>
+          answers.push({ seat: number, answer }),
+        )
       }
     }
     await this.runUntil(this.clock.now + 2 * this.plan.settings.deadlineMs)
     for (const { seat, answer } of answers) {
       if (answer.says === 'problem' || answer.says === 'fault') {
-        this.history.leftovers.push(`in the end a healthy create on replica ${seat} is told ${answer.code ?? answer.says}`)
+        this.history.leftovers.push(
+          `in the end a healthy create on replica ${seat} is told ${answer.code ?? answer.says}`,
+        )
       }
     }
     if (answers.length < count * this.seats.length) this.history.leftovers.push('in the end a create is not answered')
@@ -289,7 +326,8 @@ class World {
     await this.runUntil(this.clock.now + 60_000)
     if (stopped < this.seats.length) this.history.leftovers.push('a replica does not stop')
     for (const { number, process } of this.seats) {
-      if (!process.isDead && process.timers > 0) this.history.leftovers.push(`replica ${number} has ${process.timers} timers left`)
+      if (!process.isDead && process.timers > 0)
+        this.history.leftovers.push(`replica ${number} has ${process.timers} timers left`)
     }
   }
 }
