@@ -69,7 +69,7 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
     renew: ({ requestId, from, to, deadlineMs, mayHaveArrived }) =>
       together(() => {
         const now = Date.now()
-        const deadlineAt = now + deadlineMs
+        const deadlineAt = Math.round(now + deadlineMs)
         const nextAskAt = deadlineAt + graceMs
         const renewed = statements.renew.get(requestId, from, to, now, deadlineAt, nextAskAt, Number(mayHaveArrived))
         return renewed && toRow(renewed, now)
@@ -199,7 +199,7 @@ type Statements = ReturnType<typeof prepareStatements>
 function insertOrFind(statements: Statements, claim: Claim) {
   const { requestId, keyId, caller, fingerprint, claimToken, deadlineMs } = claim
   const now = Date.now()
-  const deadlineAt = now + deadlineMs
+  const deadlineAt = Math.round(now + deadlineMs)
   const { changes } = statements.insert.run(
     requestId,
     keyId ?? null,

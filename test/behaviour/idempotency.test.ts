@@ -444,7 +444,7 @@ t.test(
     })
     t.match(await service.create(body, keyed('two')), unavailable('same-key-only'))
     t.match(await service.create(body), unavailable('yes'))
-    t.match(await service.get(`/clients/requests/${first.body.requestId}`), unavailable('yes'))
+    t.match(await service.get(`/clients/requests/${first.body.requestId}`), unavailable('same-key-only'))
     t.equal(service.received.length, receivedBefore, 'the partner heard nothing of it')
     t.equal((await service.metrics()).get('clients_create_total{outcome="not_sent"}'), 2)
 

@@ -56,10 +56,7 @@ export function createExchanges({ statements, leaks }: ExchangesParts): Exchange
       const says = interpret(method, answer)
       // Not sent by this request; an earlier one with the key may have been.
       const isAboutThisOne = says === 'not-created' && safeToRetry === 'same-key-only'
-      return record(
-        { says: isAboutThisOne ? 'not-sent' : says, answer, requestId, clientId },
-        headers['retry-after'],
-      )
+      return record({ says: isAboutThisOne ? 'not-sent' : says, answer, requestId, clientId }, headers['retry-after'])
     } catch (error) {
       const { code, name } = error as { code?: string | number; name: string }
       const answer = typeof code === 'string' ? code : name

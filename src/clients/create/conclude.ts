@@ -60,7 +60,7 @@ function toChange(delivered: Delivered, row: Row, partnerDescription: string | u
       return { state: row.mayHaveArrived ? 'unknown' : 'not-created' }
     case 'undecided': {
       const { known, isAcknowledged } = delivered.knowledge
-      return { state: known === 'created' ? 'created' : known, isAcknowledged }
+      return { state: known, isAcknowledged }
     }
   }
 }

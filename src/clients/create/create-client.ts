@@ -2,17 +2,18 @@
  * The whole story of one create: claim it in the ledger, send it, find out what came of it, write that down, tell it. One
  * intent is sent under one request_id, by the holder of the claim alone; every other request with its key joins, waits or reads.
  */
-import { randomUUID } from 'node:crypto'
-import { isFinal, isOverdue, type Ledger, type Row } from '../../ledger/ledger.ts'
+import { graceMs, isFinal, isOverdue, type Ledger, type Row } from '../../ledger/ledger.ts'
 import type { Bulkhead, Seat } from '../../partner/bulkhead.ts'
 import { encodeRequest } from '../../partner/encode.ts'
 import { Problem, retryAfter, safeToRetryWith } from '../../problems/problem.ts'
 import { type CreateResult, inProgress, notSentAgain, type Settlement, toAnswer } from '../answer.ts'
 import type { CreateClient } from '../body/schema.ts'
+import { claimIn, renewIn } from './claims.ts'
 import { conclude } from './conclude.ts'
 import type { Delivered, Delivery, DeliveryContext } from './deliver.ts'
 import { toKnowledge } from './find-out.ts'
 import { type RequestDefaults, toAddClientRequest } from './mapping.ts'
+import { readLatest, toInterim, type Work, withinWait } from './work.ts'
 
 export interface CreateClientSettings {
   readonly defaults: RequestDefaults
@@ -59,16 +60,7 @@ export interface CreateCommand {
  */
 export type CreateClientAtPartner = (command: CreateCommand) => Promise<CreateResult>
 
-/** What this process is working on. */
-interface Work {
-  readonly fingerprint: string
-  readonly settlement: Promise<Settlement>
-  /** What can be told while it goes on; undefined until it is claimed. */
-  interim: Settlement | undefined
-}
-
 const overloadedSeconds = 1
-const ledgerSeconds = 2
 
 export function buildCreateClient({ ledger, delivery, bulkhead, settings }: CreateClientParts): CreateClientAtPartner {
   /** By the key's id. Without a key no other request can join. */
@@ -83,7 +75,8 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     forgetDocument(command.body)
     const seat = bulkhead.wait()
     try {
-      const settlement = seat === undefined ? running.interim : await withinWait(running, command)
+      const settlement =
+        seat === undefined ? await readLatest(running, ledger) : await withinWait(running, command, ledger)
       if (settlement === undefined) throw inProgress(command.requestId)
       return toAnswer({ ...settlement, how: 'joined' })
     } finally {
@@ -96,6 +89,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     const seat = bulkhead.enter()
     if (seat === undefined) return replayWithoutPlace(command)
     const work: Work = {
+      requestId: command.requestId,
       fingerprint: fingerprints[0] ?? '',
       interim: undefined,
       settlement: Promise.resolve()
@@ -106,28 +100,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
         }),
     }
     if (keyId !== undefined) works.set(keyId, work)
-    return withinWait(work, command)
-  }
-
-  /** The work goes on when the caller's wait is over: a create that was sent is never given up. */
-  async function withinWait(work: Work, { waitMs, arrivedAt, log }: CreateCommand): Promise<Settlement> {
-    // Without a wait of its own, or with none at all, the caller is answered as soon as there is news.
-    if (waitMs === undefined || waitMs === 0) return work.settlement
-    const { promise: waited, resolve } = Promise.withResolvers<undefined>()
-    const timer = setTimeout(resolve, arrivedAt + waitMs - performance.now(), undefined)
-    try {
-      const settlement = (await Promise.race([work.settlement, waited])) ?? work.interim
-      if (settlement === undefined) return await work.settlement
-      if (settlement === work.interim) {
-        work.settlement.then(
-          ({ row }) => log.info({ outcome: row.state }, afterTheWait),
-          (err: unknown) => log.warn({ err }, afterTheWait),
-        )
-      }
-      return settlement
-    } finally {
-      clearTimeout(timer)
-    }
+    return withinWait(work, command, ledger)
   }
 
   /** A key whose outcome is final is answered even when every place is taken. */
@@ -143,7 +116,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
   async function settle(command: CreateCommand, seat: Seat, work: Work): Promise<Settlement> {
     const { keyId, fingerprints } = command
     const deadlineAt = performance.now() + settings.deadlineMs
-    const { isClaimed, row } = await claim(command, deadlineAt)
+    const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)
     if (isClaimed) return await carryOn(row, 'send')
     if (keyId === undefined || !fingerprints.includes(row.fingerprint)) throw keyReused(command)
     switch (row.state) {
@@ -163,7 +136,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     async function sendAnew(known: Row): Promise<Settlement> {
       const mayHaveArrived = known.mayHaveArrived || known.isInferred
       if (mayHaveArrived && !settings.mayResend) throw notSentAgain(known.requestId)
-      const renewed = await renew(known, deadlineAt, mayHaveArrived)
+      const renewed = await renewIn(ledger, known, deadlineAt, mayHaveArrived)
       if (renewed === undefined) throw inProgress(known.requestId)
       return await carryOn(renewed, 'send')
     }
@@ -184,18 +157,16 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     const { body, log, arrivedAt, waitMs = settings.waitMs } = command
     const { requestId } = row
     let held = row
-    work.interim = toInterim(row, how)
+    work.interim = toInterim(row, how === 'send' ? 'new' : 'replayed')
     const context: DeliveryContext = {
       deadlineAt,
       waitUntil: arrivedAt + waitMs,
       log,
       mayHaveArrived: row.mayHaveArrived,
-      startWaiting() {
-        work.interim = toInterim({ ...row, state: 'processing' }, how)
-        return seat.wait()
-      },
+      startWaiting: (known) =>
+        seat.wait() && noteNews(held, known, known === 'processing' ? arrivedAt + waitMs : deadlineAt),
       async renew(mayHaveArrived) {
-        const renewed = await renew(held, deadlineAt, mayHaveArrived).catch(() => undefined)
+        const renewed = await renewIn(ledger, held, deadlineAt, mayHaveArrived).catch(() => undefined)
         if (renewed !== undefined) held = renewed
         return renewed !== undefined
       },
@@ -213,6 +184,22 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     return await conclude(ledger, { row: held, isFirstClaim, how: status }, delivered, command)
   }
 
+  /**
+   * FreedomPay has accepted the create, so the row says so while the caller waits: other replicas tell the same, and a crash from now
+   * on leaves a row of which "no such request" is not believed. The reconciler asks only once the wait is over.
+   */
+  function noteNews(row: Row, state: 'processing' | 'created', waitUntil: number): true {
+    const { requestId, claimToken } = row
+    const pauseMs = Math.round(Math.max(0, waitUntil - performance.now()) + graceMs)
+    const postponement = { requestId, claimToken, pauseMs, takenAsks: 0, asks: 0, doubts: 0, isAcknowledged: true }
+    // What cannot be written now is written with the outcome.
+    ledger.record(requestId, claimToken, { state }).then(
+      () => ledger.postpone(postponement).catch(() => undefined),
+      () => undefined,
+    )
+    return true
+  }
+
   async function pursue(
     encode: () => ReturnType<typeof encodeRequest>,
     row: Row,
@@ -222,42 +209,10 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     if (!settings.mayResend) forgetDocument(body)
     return await delivery.pursue(encode, row.requestId, toKnowledge(row, performance.now()), context)
   }
-
-  /** Before anything is sent. Of any number of requests with one key, one is told that it is claimed. */
-  function claim({ requestId, keyId, caller, fingerprints }: CreateCommand, deadlineAt: number) {
-    const [fingerprint = ''] = fingerprints
-    const deadlineMs = Math.max(1, Math.round(deadlineAt - performance.now()))
-    return ledger
-      .claim({ requestId, keyId, caller, fingerprint, claimToken: randomUUID(), deadlineMs })
-      .catch((cause: unknown) => {
-        throw ledgerUnavailable(keyId, cause)
-      })
-  }
-
-  function renew(row: Row, deadlineAt: number, mayHaveArrived: boolean): Promise<Row | undefined> {
-    const deadlineMs = Math.max(1, Math.round(deadlineAt - performance.now()))
-    const { requestId, claimToken: from } = row
-    return ledger.renew({ requestId, from, to: randomUUID(), deadlineMs, mayHaveArrived }).catch((cause: unknown) => {
-      throw ledgerUnavailable(row.keyId, cause)
-    })
-  }
-}
-
-const afterTheWait = 'The caller’s wait was over; this line records how the create ended'
-
-/** What can be told of a create that is still being worked on. */
-function toInterim(row: Row, how: 'send' | 'pursue'): Settlement {
-  const state = row.state === 'processing' ? 'processing' : 'unknown'
-  return { row: { ...row, state, updatedAtMs: Date.now() }, how: how === 'send' ? 'new' : 'replayed' }
 }
 
 function keyReused({ requestId }: CreateCommand): Problem {
   return new Problem('idempotency-key-reused', { requestId })
-}
-
-function ledgerUnavailable(keyId: string | undefined, cause: unknown): Problem {
-  const safeToRetry = safeToRetryWith(keyId)
-  return new Problem('ledger-unavailable', { headers: retryAfter(ledgerSeconds), safeToRetry, cause })
 }
 
 /** Up to 2.7 MiB, which would otherwise be held twice for as long as FreedomPay takes. */

@@ -35,7 +35,7 @@ export interface DeliveryContext extends CallContext {
   /** Whether a send under an earlier claim may have reached FreedomPay. */
   readonly mayHaveArrived: boolean
   /** The create only waits from now on; false where too many wait already. */
-  readonly startWaiting: () => boolean
+  readonly startWaiting: PollLimits['startWaiting']
   /** Claims the row anew in the ledger, before the request is sent again; false where the claim is lost. */
   readonly renew: (mayHaveArrived: boolean) => Promise<boolean>
 }
@@ -60,47 +60,57 @@ export interface Delivery {
   ): Promise<Delivered>
 }
 
+/** Only a poll that may be followed by a resend ends with it. */
+type Absent = { status: 'absent' }
+
 /** No send may take all that is left: there must be time to ask what came of it. */
 const shareOfASend = 2 / 3
 
 export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts): Delivery {
-  function poll(requestId: string, start: Knowledge, context: DeliveryContext, canResend: boolean): Promise<Polled> {
+  function poll(
+    requestId: string,
+    start: Knowledge,
+    context: DeliveryContext,
+    settleMs: number | undefined,
+  ): Promise<Polled> {
     const { waitUntil, deadlineAt, startWaiting } = context
     const limits: PollLimits = {
       until: (known) => (known === 'processing' ? Math.min(waitUntil, deadlineAt) : deadlineAt),
-      settleMs: canResend && settings.mayResend ? settings.settleMs : undefined,
+      settleMs,
       startWaiting,
     }
     return pollStatus(cardApi, requestId, start, limits, settings, context)
   }
 
-  async function send(request: EncodedRequest, context: DeliveryContext): Promise<Delivered> {
+  /** Asks what came of a request that is not sent again. */
+  async function ask(requestId: string, start: Knowledge, context: DeliveryContext): Promise<Exclude<Polled, Absent>> {
+    return (await poll(requestId, start, context, undefined)) as Exclude<Polled, Absent>
+  }
+
+  /** A resend follows a send that may still arrive, so no answer to it can say that nothing was taken. */
+  async function send(request: EncodedRequest, context: DeliveryContext, isResend: boolean): Promise<Delivered> {
+    const { requestId } = request
     const outcome = await sendUntilTaken(request, context)
     const start = knowNothing(performance.now())
     switch (outcome.kind) {
       case 'rejected':
-        return await doubtRefusal(request.requestId, outcome, start, context)
+        return await doubtRefusal(requestId, outcome, start, context)
       case 'created':
-        return decided(
-          await poll(request.requestId, { ...start, known: 'created', isAcknowledged: true }, context, false),
-        )
       case 'processing':
-        return decided(
-          await poll(request.requestId, { ...start, known: 'processing', isAcknowledged: true }, context, false),
-        )
+        return await ask(requestId, { ...start, known: outcome.kind, isAcknowledged: true }, context)
       case 'duplicate': {
-        // An earlier send of the same request, which this row knows nothing of, or which seemed not to have arrived.
-        const found = decided(await poll(request.requestId, { ...start, isAcknowledged: true }, context, false))
-        return { ...found, isDuplicate: true }
+        const found = await ask(requestId, { ...start, isAcknowledged: true }, context)
+        // Otherwise an earlier send of the same request, which this row knows nothing of, or which seemed not to have arrived.
+        return isResend ? found : { ...found, isDuplicate: true }
       }
       case 'not-sent':
       case 'not-admitted':
       case 'misconfigured':
       case 'throttled':
-        return { status: 'not-taken', outcome }
+        return isResend ? await ask(requestId, start, context) : { status: 'not-taken', outcome }
       case 'no-such-request':
       case 'unknown':
-        return await findOrResend(() => request, request.requestId, start, context)
+        return isResend ? await ask(requestId, start, context) : await pursue(() => request, requestId, start, context)
       default:
         outcome satisfies never
         return { status: 'undecided', knowledge: start }
@@ -108,32 +118,17 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
   }
 
   /** Asks; where FreedomPay still does not know the request after the settling time, it is sent once more. */
-  async function findOrResend(
+  async function pursue(
     encode: () => EncodedRequest,
     requestId: string,
     start: Knowledge,
     context: DeliveryContext,
   ): Promise<Delivered> {
-    const found = await poll(requestId, start, context, true)
+    const found = await poll(requestId, start, context, settings.mayResend ? settings.settleMs : undefined)
     if (found.status !== 'absent') return found
     if (!(await context.renew(true))) return { status: 'undecided', knowledge: start }
     countRetry('no_such_request')
-    const outcome = await sendUntilTaken(encode(), { ...context, mayHaveArrived: true })
-    const again = knowNothing(performance.now())
-    switch (outcome.kind) {
-      case 'rejected':
-        return await doubtRefusal(requestId, outcome, again, { ...context, mayHaveArrived: true })
-      case 'created':
-        return decided(await poll(requestId, { ...again, known: 'created', isAcknowledged: true }, context, false))
-      case 'processing':
-        return decided(await poll(requestId, { ...again, known: 'processing', isAcknowledged: true }, context, false))
-      case 'duplicate':
-        // The first send arrived after all.
-        return decided(await poll(requestId, { ...again, isAcknowledged: true }, context, false))
-      default:
-        // Not sent, or not known: the first send may still arrive.
-        return decided(await poll(requestId, again, context, false))
-    }
+    return await send(encode(), { ...context, mayHaveArrived: true }, true)
   }
 
   /** A refusal may be of a repetition alone, in words that we do not know, of a request that arrived earlier. */
@@ -148,11 +143,12 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     const { knowledge, conclusion } = judge(start, outcome, askedAt, settings)
     if (conclusion !== undefined && conclusion.status === 'created') return { ...conclusion, isDuplicate: true }
     if (knowledge.known !== 'unknown') {
-      return { ...decided(await poll(requestId, knowledge, context, false)), isDuplicate: true }
+      return { ...(await ask(requestId, knowledge, context)), isDuplicate: true }
     }
     const isConfirmed = outcome.kind === 'no-such-request' || outcome.kind === 'rejected'
     if (context.mayHaveArrived && !isConfirmed) return { status: 'undecided', knowledge }
-    return { status: 'rejected', partner, isInferred: false }
+    // A refusal that no answer confirms is asked about again.
+    return { status: 'rejected', partner, isInferred: !isConfirmed }
   }
 
   function sendOnce(request: EncodedRequest, { deadlineAt, log }: DeliveryContext): Promise<Outcome> {
@@ -174,14 +170,5 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     return outcome
   }
 
-  return {
-    send,
-    pursue: (encode, requestId, known, context) => findOrResend(encode, requestId, known, context),
-  }
-}
-
-/** Only a poll that may be followed by a resend ends with "absent". */
-function decided(polled: Polled): Exclude<Polled, { status: 'absent' }> {
-  if (polled.status === 'absent') throw new Error('a poll without a settling time was settled')
-  return polled
+  return { send: (request, context) => send(request, context, false), pursue }
 }

@@ -15,6 +15,8 @@ export type FindOut = (row: Row, log: Pick<ReconcilerLog, 'warn'>, signal: Abort
 
 export function buildFindOut(cardApi: CardApi, settings: FindOutSettings): FindOut {
   return async (row, log, signal) => {
+    // Told to stop before it began: the signal will say so no second time.
+    signal.throwIfAborted()
     const before = toKnowledge(row, performance.now())
     let { outcome, knowledge, conclusion } = await ask(before)
     // The question may have overtaken the create, so a "no such request" that would decide is heard twice.

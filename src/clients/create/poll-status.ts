@@ -121,7 +121,7 @@ export interface PollLimits {
   /** Where another send is allowed: how long "no such request" must stand before it. */
   readonly settleMs: number | undefined
   /** Told once what is known gets better than unknown. False: too many wait already. */
-  readonly startWaiting: () => boolean
+  readonly startWaiting: (known: Exclude<Known, 'unknown'>) => boolean
 }
 
 export type Polled =
@@ -156,7 +156,7 @@ export async function pollStatus(
   for (;;) {
     if (knowledge.known !== 'unknown' && !hasTold) {
       hasTold = true
-      if (!limits.startWaiting()) return { status: 'undecided', knowledge }
+      if (!limits.startWaiting(knowledge.known)) return { status: 'undecided', knowledge }
     }
     const leftMs = limits.until(knowledge.known) - performance.now()
     if (!isFirst) {
@@ -188,6 +188,7 @@ export async function pollStatus(
 /** Just when "no such request" has stood long enough; once that moment is over it says nothing about pauses any more. */
 function untilSettledMs({ absentSince }: Knowledge, { settleMs }: PollLimits): number {
   if (absentSince === undefined || settleMs === undefined) return Infinity
-  const leftMs = absentSince + settleMs - performance.now()
+  // Whole, as a timer drops fractions and would come too early.
+  const leftMs = Math.ceil(absentSince + settleMs - performance.now())
   return leftMs > 0 ? leftMs : Infinity
 }
