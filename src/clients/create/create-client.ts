@@ -70,13 +70,13 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     const { keyId, fingerprints } = command
     const running = keyId === undefined ? undefined : works.get(keyId)
     if (running === undefined) return toAnswer(await begin(command))
-    if (!fingerprints.includes(running.fingerprint)) throw keyReused(command)
+    if (!fingerprints.includes(running.fingerprint)) throw keyReused(running)
     // The first request's body is being sent; this one would only be held as long.
     forgetDocument(command.body)
     const seat = bulkhead.wait()
     try {
       const settlement = seat === undefined ? running.interim : await withinWait(running, command)
-      if (settlement === undefined) throw inProgress(command.requestId)
+      if (settlement === undefined) throw inProgress(running.requestId)
       return toAnswer({ ...settlement, how: 'joined' })
     } finally {
       seat?.leave()
@@ -108,7 +108,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     const row = keyId === undefined ? undefined : await ledger.findByKey(keyId).catch(() => undefined)
     const isReplay = row !== undefined && row.state !== 'not-created' && isFinal(row.state)
     if (isReplay && fingerprints.includes(row.fingerprint)) return { row, how: 'replayed' }
-    if (isReplay) throw keyReused(command)
+    if (isReplay) throw keyReused(row)
     throw new Problem('overloaded', { headers: retryAfter(overloadedSeconds), safeToRetry: safeToRetryWith(keyId) })
   }
 
@@ -117,7 +117,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     const deadlineAt = performance.now() + settings.deadlineMs
     const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)
     if (isClaimed) return await carryOn(row, 'send')
-    if (keyId === undefined || !fingerprints.includes(row.fingerprint)) throw keyReused(command)
+    if (keyId === undefined || !fingerprints.includes(row.fingerprint)) throw keyReused(row)
     switch (row.state) {
       case 'created':
       case 'rejected':
@@ -195,7 +195,8 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
   }
 }
 
-function keyReused({ requestId }: CreateCommand): Problem {
+/** Names the earlier request: one with this body does not exist. */
+function keyReused({ requestId }: Pick<Row, 'requestId'>): Problem {
   return new Problem('idempotency-key-reused', { requestId })
 }
 

@@ -25,7 +25,7 @@ t.jobs = 20
 const keyless = { keyId: undefined, fingerprints: [] }
 const isNew = { status: 'created', clientId: 'c', requestId: 'a', idempotencyStatus: 'new' }
 const isReplayed = { ...isNew, idempotencyStatus: 'replayed' }
-const isReused = { code: 'idempotency-key-reused', safeToRetry: 'no' }
+const isReused = { code: 'idempotency-key-reused', requestId: 'a', safeToRetry: 'no' }
 const isInProgress = { code: 'request-in-progress', requestId: 'a', safeToRetry: 'same-key-only', hasRetryAfter: true }
 const isOverloaded = { code: 'overloaded', hasRetryAfter: true, idempotencyStatus: undefined }
 const createdOnceSent: Answer = ({ count }) => (count('add') > 0 ? created('c') : noSuchRequest)
