@@ -163,9 +163,10 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
       waitUntil: arrivedAt + waitMs,
       log,
       mayHaveArrived: row.mayHaveArrived,
-      startWaiting() {
+      startWaiting(known) {
         work.interim = toInterim({ ...row, state: 'processing' }, status)
-        return seat.wait()
+        // One that is created is only asked for its id, which takes a moment and must not fail for want of a seat.
+        return known === 'created' || seat.wait()
       },
       async renew(mayHaveArrived) {
         const renewed = await renewIn(ledger, held, deadlineAt, mayHaveArrived).catch(() => undefined)

@@ -34,8 +34,8 @@ export interface DeliveryContext extends CallContext {
   readonly waitUntil: number
   /** Whether a send under an earlier claim may have reached FreedomPay. */
   readonly mayHaveArrived: boolean
-  /** The create only waits from now on; false where too many wait already. */
-  readonly startWaiting: () => boolean
+  /** FreedomPay has the create, which only waits from now on; false where too many wait already. */
+  readonly startWaiting: PollLimits['startWaiting']
   /** Claims the row anew in the ledger, before the request is sent again; false where the claim is lost. */
   readonly renew: (mayHaveArrived: boolean) => Promise<boolean>
 }

@@ -120,7 +120,7 @@ export interface PollLimits {
   /** Where another send is allowed: how long "no such request" must stand before it. */
   readonly settleMs: number | undefined
   /** Told once what is known gets better than unknown. False: too many wait already. */
-  readonly startWaiting: () => boolean
+  readonly startWaiting: (known: Exclude<Known, 'unknown'>) => boolean
 }
 
 export type Polled =
@@ -155,7 +155,7 @@ export async function pollStatus(
   for (;;) {
     if (knowledge.known !== 'unknown' && !hasTold) {
       hasTold = true
-      if (!limits.startWaiting()) return { status: 'undecided', knowledge }
+      if (!limits.startWaiting(knowledge.known)) return { status: 'undecided', knowledge }
     }
     const leftMs = limits.until(knowledge.known) - performance.now()
     if (!isFirst) {

@@ -536,6 +536,29 @@ t.test('where too many wait a create in work is answered at once', { buffered: t
   await story.bulkhead.idle()
 })
 
+t.test('however many wait, a client that is created is asked for its id', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({
+    add: [created()],
+    status: [() => gate.passed.then(() => created('c'))],
+    places: 1,
+    waiting: 0,
+  })
+  const first = story.run()
+  await untilCalled(story, 2)
+  t.match(await story.run({ ...keyless, requestId: 'b' }), isOverloaded, 'which keeps its place')
+  gate.open()
+  t.strictSame(await first, isNew)
+})
+
+t.test('a wait that ends before the id is known is told that the create is in work', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({ add: [created()], status: [() => gate.passed.then(() => created('c'))] })
+  t.match(await story.run({ waitMs: 100 }), { status: 'processing', idempotencyStatus: 'new' })
+  gate.open()
+  await story.bulkhead.idle()
+})
+
 t.test('every place is free again, however a create ends', { buffered: true }, async (t) => {
   const fault = new Error('a fault of ours')
   const story = startStory({

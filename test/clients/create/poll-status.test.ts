@@ -186,12 +186,12 @@ async function run(status: Answer[], options: Run = {}) {
   const { absentMs = 60_000, doubtMs = 60_000, mayWait = true, isAcknowledged = known !== 'unknown' } = options
   const partner = scriptCardApi({ status })
   const startedAt = performance.now()
-  const told: number[] = []
+  const told: [asks: number, known: Known][] = []
   const limits: PollLimits = {
     until: (now) => startedAt + (typeof untilMs === 'number' ? untilMs : untilMs(now)),
     settleMs,
-    startWaiting() {
-      told.push(partner.count('status'))
+    startWaiting(now) {
+      told.push([partner.count('status'), now])
       return mayWait
     },
   }
@@ -425,8 +425,9 @@ t.test('the Retry-After of a throttled question is the least pause before the ne
 
 t.test('who only waits from now on is told so once, before the next question', { buffered: true }, async (t) => {
   t.strictSame((await run([unknown, created('c')])).told, [])
-  t.strictSame((await run([unknown, processing, processing, created(), created('c')])).told, [2])
-  t.strictSame((await run([created('c')], { known: 'processing' })).told, [0])
+  t.strictSame((await run([unknown, processing, processing, created(), created('c')])).told, [[2, 'processing']])
+  t.strictSame((await run([created('c')], { known: 'processing' })).told, [[0, 'processing']])
+  t.strictSame((await run([created(), created('c')])).told, [[1, 'created']])
 })
 
 t.test('where too many wait already it is undecided at once', { buffered: true }, async (t) => {
