@@ -554,7 +554,7 @@ t.test('however many wait, a client that is created is asked for its id', { buff
 t.test('a wait that ends before the id is known is told that the create is in work', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [created()], status: [() => gate.passed.then(() => created('c'))] })
-  t.match(await story.run({ waitMs: 100 }), { status: 'processing', idempotencyStatus: 'new' })
+  t.match(await story.run({ waitMs: 300 }), { status: 'processing', idempotencyStatus: 'new' })
   gate.open()
   await story.bulkhead.idle()
 })
@@ -636,7 +636,7 @@ t.test('a fault after the wait is noted', { buffered: true }, async (t) => {
 t.test('what is in work is told as that when the wait is over', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [processing], status: [() => gate.passed.then(() => created('c'))] })
-  t.strictSame(await story.run({ waitMs: 250 }), { status: 'processing', requestId: 'a', idempotencyStatus: 'new' })
+  t.strictSame(await story.run({ waitMs: 1000 }), { status: 'processing', requestId: 'a', idempotencyStatus: 'new' })
   gate.open()
   await story.bulkhead.idle()
   t.match(await story.ledger.find('a'), { state: 'created' })
@@ -660,6 +660,21 @@ t.test('an answer within the wait leaves no line', { buffered: true }, async (t)
   const story = startStory({ add: [created()], status: [created('c')] })
   t.strictSame(await story.run({ waitMs: 60_000 }), isNew)
   t.strictSame(story.logs, [])
+})
+
+t.test('a wait that is over already is no fault of the program', { buffered: true }, async (t) => {
+  const warnings: Error[] = []
+  const listen = (warning: Error) => warnings.push(warning)
+  process.on('warning', listen)
+  t.teardown(() => process.off('warning', listen))
+  const story = startStory({ add: [created()], status: [created('c')] })
+  await story.run({ waitMs: 1, arrivedAt: performance.now() - 1000 })
+  await story.bulkhead.idle()
+  await nextTurn()
+  t.strictSame(
+    warnings.filter(({ name }) => name === 'TimeoutNegativeWarning'),
+    [],
+  )
 })
 
 t.test('a wait that ends before the claim is made ends with the create', { buffered: true }, async (t) => {
