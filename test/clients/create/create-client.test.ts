@@ -208,6 +208,21 @@ t.test('what an earlier request left is pursued', { buffered: true }, async (t) 
   )
 })
 
+t.test('what FreedomPay has not known for long enough is concluded by who asks', { buffered: true }, async (t) => {
+  const story = startStory({
+    status: [noSuchRequest],
+    disturb: (ledger) => ({
+      async claim(claim) {
+        const { isClaimed, row } = await ledger.claim(claim)
+        return { isClaimed, row: { ...row, sinceLastSendMs: 60_000 } }
+      },
+    }),
+  })
+  await story.write({ state: 'unknown' })
+  t.match(await story.run(), { status: 'unknown', idempotencyStatus: 'replayed' })
+  t.match(await story.ledger.find('a'), { state: 'not-created', isInferred: true })
+})
+
 t.test('a claim that cannot be made sends nothing', { buffered: true }, async (t) => {
   const story = startStory({ disturb: () => ({ claim: fail }) })
   const says = { code: 'ledger-unavailable', hasRetryAfter: true }
