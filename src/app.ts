@@ -5,11 +5,14 @@ import type { ClientRoutesOptions } from './clients/routes.ts'
 import { registerClientRoutes } from './clients/routes.ts'
 import requestId, { generateRequestId } from './plugins/common-headers.ts'
 import { addDrainHooks, type Lifecycle } from './plugins/drain.ts'
-import errorHandler, { answerClientError, sendProblem, toProblem } from './plugins/error-handler.ts'
+import errorHandler, { sendProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
+import notFound from './plugins/not-found.ts'
 import openapi from './plugins/openapi.ts'
 import { schemaCompilers } from './plugins/schema-compilers.ts'
+import unreadableHttp, { answerClientError } from './plugins/unreadable-http.ts'
 import { registerProblemPages } from './problems/pages.ts'
+import { toProblem } from './problems/translate.ts'
 import { createRequestLogs } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -56,6 +59,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(httpMetrics, { metrics })
   addDrainHooks(app, lifecycle)
   await app.register(errorHandler)
+  await app.register(unreadableHttp)
+  await app.register(notFound)
   await app.register(openapi, { version, hasDocs })
   await registerProblemPages(app)
   await app.register((scope) => registerClientRoutes(scope, parts))

@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { requestLogOf } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { parseTraceId } from './common-headers.ts'
-import { statusByHand } from './error-handler.ts'
+import { statusByHand } from './unreadable-http.ts'
 
 export interface HttpMetricsOptions {
   readonly metrics: Pick<Metrics, 'observeHttpRequest'>
@@ -40,5 +40,5 @@ export default fp(
       done()
     })
   },
-  { name: 'http-metrics' },
+  { name: 'http-metrics', dependencies: ['request-id'] },
 )
