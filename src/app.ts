@@ -3,10 +3,12 @@ import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { ClientRoutesOptions } from './clients/routes.ts'
 import { registerClientRoutes } from './clients/routes.ts'
+import { holdContinue } from './large-bodies/expect-continue.ts'
 import requestId, { generateRequestId } from './plugins/common-headers.ts'
 import { addDrainHooks, type Lifecycle } from './plugins/drain.ts'
 import errorHandler, { sendProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
+import linger from './plugins/linger.ts'
 import notFound from './plugins/not-found.ts'
 import openapi from './plugins/openapi.ts'
 import { schemaCompilers } from './plugins/schema-compilers.ts'
@@ -61,6 +63,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(errorHandler)
   await app.register(unreadableHttp)
   await app.register(notFound)
+  await app.register(linger)
+  holdContinue(app.server)
   await app.register(openapi, { version, hasDocs })
   await registerProblemPages(app)
   await app.register((scope) => registerClientRoutes(scope, parts))

@@ -7,6 +7,7 @@ import { isAscii, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import { Problem } from '../problems/problem.ts'
 import { largeBodyBytes, type Turn } from './event-loop-slices.ts'
+import { sayContinue } from './expect-continue.ts'
 
 /** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
 export const bodyLimitBytes = 3 * 1024 * 1024
@@ -29,6 +30,7 @@ export function readBody(payload: IncomingMessage, turn: Turn, done: Done): void
   let large: Buffer<ArrayBuffer> | undefined
   let isOver = false
 
+  if (payload.headers.expect !== undefined) sayContinue(payload)
   payload.on('data', collect)
   payload.on('end', parse)
   payload.on('error', fail)
