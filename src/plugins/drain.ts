@@ -4,6 +4,7 @@ import { Server as NetServer } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import { Problem, retryAfter } from '../problems/problem.ts'
+import { isLatestOnItsConnection } from './unreadable-http.ts'
 
 /** Whether this process starts, works or stops; shared by the two listeners. */
 export interface Lifecycle {
@@ -77,8 +78,8 @@ export function addDrainHooks(app: FastifyInstance, lifecycle: Lifecycle): void 
     if (lifecycle.phase === 'closing') refuse().catch(done)
     else done()
   })
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (lifecycle.phase === 'closing') reply.header('connection', 'close')
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    if (lifecycle.phase === 'closing' && isLatestOnItsConnection(request)) reply.header('connection', 'close')
     done()
   })
 }

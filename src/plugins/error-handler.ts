@@ -25,5 +25,7 @@ function answerWith(problem: Problem, request: FastifyRequest, reply: FastifyRep
     const level = problem.code === 'internal' ? 'error' : 'warn'
     request.log[level]({ code: problem.code, err: problem }, problem.message)
   }
+  // Fastify ends the connection of a body that no parser took, though nothing of it is left to arrive.
+  if (request.raw.complete) reply.removeHeader('connection')
   return reply.code(problem.status).headers(problem.headers).type(problemMediaType).send(problem.body)
 }

@@ -7,18 +7,28 @@ import fp from 'fastify-plugin'
 import type { ProblemBody } from '../problems/problem.ts'
 import { invalidRequest } from '../problems/translate.ts'
 import { problemMediaType } from './error-handler.ts'
+import { discardInput, endLingering } from './linger.ts'
 
 export default fp(
   async function unreadableHttp(app: FastifyInstance) {
     leaveHeadersToUs(app)
 
     app.addHook('onRequest', (request, reply, done) => {
-      exchanges.set(request.raw.socket, { request, reply })
+      addExchange(request, reply)
+      if (ending.has(request.raw.socket)) {
+        // Nobody would hear what becomes of it.
+        reply.hijack()
+        return
+      }
       requireReadableHeaders(request.raw)
       done()
     })
+    app.addHook('onSend', (request, reply, _payload, done) => {
+      if (!request.raw.complete && reply.getHeader('connection') === 'close') ending.add(request.raw.socket)
+      done()
+    })
   },
-  { name: 'unreadable-http', dependencies: ['error-handler'] },
+  { name: 'unreadable-http', dependencies: ['error-handler', 'linger'] },
 )
 
 /** Node would answer these faults by itself, without a word. */
@@ -35,20 +45,47 @@ function requireReadableHeaders({ httpVersion, headers }: IncomingMessage): void
   }
 }
 
-const clientErrors: Record<string, { status: number; message: string }> = {
+/** A caller that was too slow is not waited for as long again. */
+const shortLingerMs = 2000
+
+const clientErrors: Record<string, { status: number; message: string; lingerMs?: number }> = {
   HPE_HEADER_OVERFLOW: { status: 431, message: 'the header lines are too long together' },
-  ERR_HTTP_REQUEST_TIMEOUT: { status: 408, message: 'the request did not arrive completely in time' },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    message: 'the request did not arrive completely in time',
+    lingerMs: shortLingerMs,
+  },
 }
 
 interface HttpExchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
-  /** The connection ends with it. */
-  isLast?: boolean
+  /** The one before on the connection, while it may be unanswered. Answers leave in order, so it is the last to wait for. */
+  previous?: HttpExchange
 }
 
 /** The latest on each connection. */
 const exchanges = new WeakMap<Socket, HttpExchange>()
+
+function addExchange(request: FastifyRequest, reply: FastifyReply): void {
+  const { socket } = request.raw
+  const previous = exchanges.get(socket)
+  if (previous !== undefined) previous.previous = undefined
+  exchanges.set(socket, { request, reply, previous: isAnswered(previous) ? undefined : previous })
+}
+
+function isAnswered(exchange: HttpExchange | undefined): boolean {
+  return exchange === undefined || exchange.reply.raw.writableFinished
+}
+
+/** Whether no other request has arrived behind this one; an answer that ends the connection would take theirs away. */
+export function isLatestOnItsConnection(request: FastifyRequest): boolean {
+  const latest = exchanges.get(request.raw.socket)
+  return latest === undefined || latest.request === request
+}
+
+/** Connections that end behind an answer that is still to come. */
+const ending = new WeakSet<Socket>()
 
 /** The status of each answer that was written to the socket past its response. */
 const statusesByHand = new WeakMap<ServerResponse, number>()
@@ -57,21 +94,42 @@ export function statusByHand(response: ServerResponse): number | undefined {
   return statusesByHand.get(response)
 }
 
-/** What HTTP itself could not read never reaches a handler, so the answer is written to the socket by hand. */
+/**
+ * What HTTP itself could not read never reaches a handler, so the answer is written to the socket by hand: behind those that
+ * earlier requests on the connection have still to get.
+ */
 export function answerClientError(error: Error & { code?: string }, socket: Socket, log: FastifyBaseLogger): void {
-  const exchange = exchanges.get(socket)
-  const unfinished = exchange?.request.raw.complete ? undefined : exchange
-  if (error.code === 'ECONNRESET' || !socket.writable || unfinished?.reply.raw.headersSent) {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
   }
-  if (unfinished === undefined && exchange?.reply.raw.writableFinished === false) {
-    // Only what comes behind it cannot be read. It is being worked on, and has its own answer to get first.
-    if (!exchange.isLast) exchange.reply.raw.once('close', () => socket.destroy())
-    exchange.isLast = true
+  if (ending.has(socket)) return
+  const latest = exchanges.get(socket)
+  const unfinished = latest?.request.raw.complete ? undefined : latest
+  const hasOwnAnswer = unfinished?.reply.raw.headersSent === true
+  const awaited = unfinished === undefined || hasOwnAnswer ? latest : unfinished.previous
+
+  const end = () => {
+    if (hasOwnAnswer) endLingering(socket)
+    else writeByHand(error, socket, unfinished, log)
+  }
+  if (awaited === undefined || isAnswered(awaited)) {
+    end()
     return
   }
-  const { status, message } = clientErrors[String(error.code)] ?? {
+  ending.add(socket)
+  discardInput(socket)
+  // What comes behind whole requests and is none has nobody who waits for an answer to it.
+  awaited.reply.raw.once('close', unfinished === undefined ? () => endLingering(socket) : end)
+}
+
+function writeByHand(
+  error: Error & { code?: string },
+  socket: Socket,
+  unfinished: HttpExchange | undefined,
+  log: FastifyBaseLogger,
+): void {
+  const { status, message, lingerMs } = clientErrors[String(error.code)] ?? {
     status: 400,
     message: 'this is not readable as HTTP',
   }
@@ -79,7 +137,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
   const reqId = unfinished?.request.id ?? randomUUID()
   if (unfinished === undefined) log.info({ reqId, route: 'unmatched', statusCode: status, err: error }, 'request')
   else statusesByHand.set(unfinished.reply.raw, status)
-  socket.end(renderRawAnswer(body, reqId), () => socket.destroy())
+  endLingering(socket, renderRawAnswer(body, reqId), lingerMs)
 }
 
 function renderRawAnswer(body: ProblemBody, requestId: string): string {

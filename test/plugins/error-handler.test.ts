@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import requestId, { generateRequestId } from '../../src/plugins/common-headers.ts'
 import errorHandler, { sendProblem } from '../../src/plugins/error-handler.ts'
 import httpMetrics from '../../src/plugins/http-metrics.ts'
+import linger from '../../src/plugins/linger.ts'
 import notFound from '../../src/plugins/not-found.ts'
 import unreadableHttp, { answerClientError } from '../../src/plugins/unreadable-http.ts'
 import { Problem } from '../../src/problems/problem.ts'
@@ -44,6 +45,7 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
   await app.register(requestId, { isSandbox: false })
   await app.register(httpMetrics, { metrics: { observeHttpRequest: observe } })
   await app.register(errorHandler)
+  await app.register(linger)
   await app.register(unreadableHttp)
   await app.register(notFound)
   addRoutes(app)
