@@ -4,7 +4,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { ProblemBody } from '../problems/problem.ts'
+import type { Problem, ProblemBody } from '../problems/problem.ts'
 import { invalidRequest } from '../problems/translate.ts'
 import { problemMediaType } from './error-handler.ts'
 import { discardInput, endLingering } from './linger.ts'
@@ -37,12 +37,36 @@ function leaveHeadersToUs({ server }: FastifyInstance): void {
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => server.emit('request', req, res))
 }
 
-/** @throws Problem invalid-request */
-function requireReadableHeaders({ httpVersion, headers }: IncomingMessage): void {
-  if (httpVersion === '1.1' && headers.host === undefined) throw invalidRequest('host', 'is required')
+/**
+ * Where two programs in a row may disagree about who is meant, or where a body ends, the request is refused, and its connection
+ * ends (RFC 9112, sections 3.2 and 6.1).
+ * @throws Problem invalid-request
+ */
+function requireReadableHeaders({ httpVersion, headers, rawHeaders }: IncomingMessage): void {
+  if (httpVersion !== '1.1' && httpVersion !== '1.0') throw ambiguous('', 'must be HTTP/1.1 or HTTP/1.0')
+  if (httpVersion === '1.1' && headers.host === undefined) throw ambiguous('host', 'is required')
+  if (isSentTwice('host', rawHeaders)) throw ambiguous('host', 'must be sent once')
+  const coding = headers['transfer-encoding']
+  if (coding !== undefined) {
+    if (httpVersion === '1.0') throw ambiguous('transfer-encoding', 'is not known to HTTP/1.0')
+    if (coding.toLowerCase() !== 'chunked') throw ambiguous('transfer-encoding', 'must be chunked, or absent')
+  }
   if (headers.expect !== undefined && headers.expect.toLowerCase() !== '100-continue') {
     throw invalidRequest('expect', 'must be 100-continue, or absent', { status: 417 })
   }
+}
+
+function ambiguous(pointer: string, message: string): Problem {
+  return invalidRequest(pointer, message, { headers: { connection: 'close' } })
+}
+
+function isSentTwice(name: string, rawHeaders: readonly string[]): boolean {
+  let lines = 0
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const line = rawHeaders[i] as string
+    if (line.length === name.length && line.toLowerCase() === name) lines++
+  }
+  return lines > 1
 }
 
 /** A caller that was too slow is not waited for as long again. */
