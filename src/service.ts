@@ -11,6 +11,7 @@ import { createFingerprint } from './clients/create/idempotency-key.ts'
 import { buildReadRequest } from './clients/read-request.ts'
 import type { Config } from './config/load.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
+import { createPlaces } from './large-bodies/places.ts'
 import { openLedger } from './ledger/open.ts'
 import { startReconciler } from './ledger/reconciler.ts'
 import { buildOps } from './ops.ts'
@@ -92,7 +93,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     createClient,
     readRequest: buildReadRequest(ledger),
     fingerprint: createFingerprint(config.readLedgerKey()),
-    turn,
+    reading: { turn, places: createPlaces(config.partnerMaxInFlight) },
     validateBody: createBodyValidator({
       region: config.region,
       defaultProductId: config.productId,

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Turn } from '../large-bodies/event-loop-slices.ts'
-import { readBody } from '../large-bodies/read-body.ts'
+import { type Reading, readBody } from '../large-bodies/read-body.ts'
 import { Problem } from '../problems/problem.ts'
 import { toProblem } from '../problems/translate.ts'
 import { requestLogOf } from '../telemetry/logger.ts'
@@ -20,8 +19,7 @@ export interface ClientRoutesOptions {
   readonly readRequest: ReadRequest
   readonly validateBody: ValidateBody
   readonly fingerprint: Fingerprint
-  /** Where large bodies wait between slices of work. */
-  readonly turn: Turn
+  readonly reading: Reading
   readonly deadlineMs: number
   readonly metrics: Metrics
 }
@@ -33,10 +31,10 @@ const anonymousCaller = 'anonymous'
 const unheard = 'the create that nobody waits for has ended'
 
 export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
-  const { createClient, readRequest, validateBody, fingerprint, turn, deadlineMs, metrics } = options
+  const { createClient, readRequest, validateBody, fingerprint, reading, deadlineMs, metrics } = options
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', (_request, payload, done) => readBody(payload, turn, done))
+  app.addContentTypeParser('application/json', (_request, payload, done) => readBody(payload, reading, done))
 
   /**
    * Creates one client at FreedomPay. All personal data of the body goes there and nowhere else: it is neither logged nor

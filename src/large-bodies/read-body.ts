@@ -5,9 +5,10 @@
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
-import { Problem } from '../problems/problem.ts'
+import { Problem, retryAfter, safeToRetryUnread } from '../problems/problem.ts'
 import { largeBodyBytes, type Turn } from './event-loop-slices.ts'
 import { sayContinue } from './expect-continue.ts'
+import type { Places } from './places.ts'
 
 /** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
 export const bodyLimitBytes = 3 * 1024 * 1024
@@ -16,12 +17,27 @@ export const bodyLimitBytes = 3 * 1024 * 1024
 const spare: Buffer<ArrayBuffer>[] = []
 const maxSpare = 4
 
+export interface Reading {
+  /** Where large bodies wait between slices of work. */
+  readonly turn: Turn
+  /** How many of them may be read at once. */
+  readonly places: Places
+}
+
+const overloadedSeconds = 1
+
 type Done = (error: Error | null, body?: unknown) => void
 
-/** Calls `done` with the parsed body or with Problem invalid-request or body-too-large. */
-export function readBody(payload: IncomingMessage, turn: Turn, done: Done): void {
-  if (Number(payload.headers['content-length']) > bodyLimitBytes) {
+/** Calls `done` with the parsed body or with Problem invalid-request, body-too-large or overloaded. */
+export function readBody(payload: IncomingMessage, { turn, places }: Reading, done: Done): void {
+  const declaredBytes = Number(payload.headers['content-length'])
+  if (declaredBytes > bodyLimitBytes) {
     done(new Problem('body-too-large'))
+    return
+  }
+  let hasPlace = declaredBytes >= largeBodyBytes
+  if (hasPlace && !places.enter()) {
+    done(noPlace(payload))
     return
   }
   const chunks: Buffer[] = []
@@ -44,6 +60,11 @@ export function readBody(payload: IncomingMessage, turn: Turn, done: Done): void
     if (large === undefined && length + chunk.length < largeBodyBytes) {
       chunks.push(chunk)
     } else {
+      if (!hasPlace && !places.enter()) {
+        end(noPlace(payload))
+        return
+      }
+      hasPlace = true
       large ??= moveTo(spare.pop() ?? Buffer.allocUnsafeSlow(bodyLimitBytes), chunks)
       chunk.copy(large, length)
       payload.pause()
@@ -83,8 +104,17 @@ export function readBody(payload: IncomingMessage, turn: Turn, done: Done): void
     isOver = true
     payload.off('data', collect).off('end', parse).off('error', fail)
     if (large !== undefined) putBack(large, length)
+    if (hasPlace) places.leave()
     done(error, body)
   }
+}
+
+function noPlace({ headers }: IncomingMessage): Problem {
+  return new Problem('overloaded', {
+    detail: 'Too many large bodies are being read. Nothing was sent to FreedomPay.',
+    safeToRetry: safeToRetryUnread(headers),
+    headers: retryAfter(overloadedSeconds),
+  })
 }
 
 /** What is not kept is given back at once: until the collector comes by, a hundred megabytes of it may pile up. */

@@ -193,6 +193,8 @@ export interface ProblemOptions {
   requestId?: string
   errors?: InputError[]
   partner?: PartnerReason
+  /** Where the request itself says more than the catalogue: it had a key, and an earlier attempt cannot be excluded. */
+  readonly safeToRetry?: SafeToRetry
   headers?: Record<string, string>
   cause?: unknown
 }
@@ -217,12 +219,17 @@ export class Problem extends Error {
       status: this.status,
       detail: options.detail ?? definition.happened,
       code,
-      safeToRetry: definition.safeToRetry,
+      safeToRetry: options.safeToRetry ?? definition.safeToRetry,
       requestId: options.requestId,
       errors: options.errors,
       partner: options.partner,
     }
   }
+}
+
+/** Of a request that is refused before the ledger was asked for its key: an earlier attempt may have gone further. */
+export function safeToRetryUnread(headers: Readonly<Record<string, unknown>>): SafeToRetry {
+  return headers['idempotency-key'] === undefined ? 'yes' : 'same-key-only'
 }
 
 export function retryAfter(seconds: number): Record<string, string> {
