@@ -35,6 +35,8 @@ closeWithGrace(
   {
     delay: config.shutdownDelayMs + config.requestDeadlineMs + closingMarginMs,
     logger: { error: logFault },
+    // After a fault of the hardware's the faulty instruction runs again, for ever: the process must die.
+    skip: ['SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV'],
   },
   async ({ signal, err }) => {
     if (err === undefined) log.info({ signal }, 'stopping')
