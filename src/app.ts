@@ -32,6 +32,8 @@ export interface AppParts extends ClientRoutesOptions {
 /** A whole request, headers and body, must arrive within this; 3 MiB in it is a slow mobile line. */
 const requestTimeoutMs = 30_000
 const headersTimeoutMs = 10_000
+/** How often Node looks for requests that are over their time; its own 30 s would let them take that much longer. */
+const lateRequestsEveryMs = 2000
 /** Longer than the 60 s after which common gateways drop an idle upstream connection, so that they end it and not we. */
 const keepAliveTimeoutMs = 72_000
 
@@ -48,7 +50,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
     requestTimeout: requestTimeoutMs,
     // Node takes the longer of the two for the whole request, and its default is a minute.
-    http: { headersTimeout: headersTimeoutMs },
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lateRequestsEveryMs },
     keepAliveTimeout: keepAliveTimeoutMs,
     // While closing, requests are refused with a problem of our own.
     return503OnClosing: false,
