@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import t from 'tap'
+import { members } from '../../src/clients/body/schema.ts'
 import { createTurnstile, largeBodyBytes, type Turn } from '../../src/large-bodies/event-loop-slices.ts'
 import { createPlaces } from '../../src/large-bodies/places.ts'
 import { bodyLimitBytes, readBody } from '../../src/large-bodies/read-body.ts'
@@ -127,4 +128,43 @@ t.test('a large body that finds no place is refused, and every end of one frees 
     await t.rejects(readWith(toPayload(cut(Buffer.alloc(bodyLimitBytes + 1, 0x20)), {})), { code: 'body-too-large' })
     t.equal(await readWith(toPayload(cut(json), headers)), 'read')
   }
+})
+
+const count = 50_000
+const hostile = {
+  brackets: '['.repeat(count * 2) + ']'.repeat(count * 2),
+  members: `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join()}}`,
+  objects: `[${'{},'.repeat(count)}{}]`,
+  numbers: `[${'1,'.repeat(count * 2)}1]`,
+  'empty texts': `[${'"",'.repeat(count)}""]`,
+}
+
+t.test(
+  'a large body that is not one document in little JSON is refused, whether or not it could be parsed',
+  async (t) => {
+    const message = 'must be a JSON object with the members of this contract'
+    for (const [name, json] of Object.entries(hostile)) {
+      for (const text of [json, json.slice(0, -1)]) {
+        const refusal = { code: 'invalid-request', body: { errors: [{ pointer: '', message }] } }
+        await t.rejects(read(toPayload(cut(Buffer.from(text)))), refusal, name)
+      }
+    }
+  },
+)
+
+t.test('the body with the most structure that can be valid is read', async (t) => {
+  const odd = (length: number) => '"'.repeat(length)
+  const address = { country: 'UZB', postalCode: odd(255), city: odd(255), street: odd(255), building: odd(255) }
+  const body = {
+    ...Object.fromEntries(members.map((member) => [member, ''])),
+    email: `${'{'.repeat(64)}@${'a.'.repeat(90)}com`,
+    personId: odd(64),
+    externalUserId: odd(128),
+    branchId: odd(255),
+    registrationAddress: address,
+    residentialAddress: address,
+    identification: { identifiedAt: '2026-01-31T09:30:00+05:00', identifiedBy: odd(255) },
+    document: makeText('A', 2_000_000),
+  }
+  t.strictSame(await read(toPayload(cut(Buffer.from(JSON.stringify(body))))), body)
 })
