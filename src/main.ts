@@ -2,7 +2,8 @@
 import closeWithGrace from 'close-with-grace'
 import { type Config, ConfigError, loadConfig } from './config/load.ts'
 import { startService } from './service.ts'
-import { createLogger, settleWrites } from './telemetry/logger.ts'
+import { settleWrites } from './telemetry/log-destination.ts'
+import { createLogger } from './telemetry/logger.ts'
 
 /** sysexits.h: EX_CONFIG */
 const faultyConfigurationCode = 78

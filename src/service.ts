@@ -21,6 +21,7 @@ import { createBulkhead, withCircuitBreaker } from './partner/resilience.ts'
 import { createSigner } from './partner/signature.ts'
 import { drainServer, type Lifecycle } from './plugins/drain.ts'
 import { sandboxCredentials } from './sandbox/credentials.ts'
+import { registerDroppedLines } from './telemetry/log-destination.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
 /** Between the end of a question to the partner and the moment when another replica may ask it. */
@@ -39,6 +40,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   const { version } = packageJson
   const ledger = await openLedger(config.readLedger(), log)
   const metrics = createMetrics({ version, commit }, () => ledger.unresolved())
+  registerDroppedLines(metrics.registry, log)
   const lifecycle: Lifecycle = { phase: 'starting' }
   const bulkhead = createBulkhead(config.partnerMaxInFlight)
   const turn = createTurnstile()

@@ -1,6 +1,7 @@
 /** One JSON line each. Fields are allow-listed where they are logged; the redaction below is only the second net. */
 import type { FastifyBaseLogger } from 'fastify'
-import { type Bindings, type DestinationStream, type Logger, pino, symbols } from 'pino'
+import { type Bindings, type DestinationStream, type Logger, pino } from 'pino'
+import { destinationOf, openStdout } from './log-destination.ts'
 import { toTimestamp } from './timestamps.ts'
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
@@ -24,15 +25,6 @@ const neverLogged = [
   'secretKey',
 ]
 
-/** A line is written within this, or with others as soon as they are this many bytes: a system call for each costs more than it. */
-const flushEveryMs = 100
-const bufferedBytes = 12 * 1024
-
-/** Standard output, written in the background. What is still held is written when the process exits by itself. */
-function openStdout(): DestinationStream {
-  return pino.destination({ dest: 1, sync: false, minLength: bufferedBytes, periodicFlush: flushEveryMs })
-}
-
 export function createLogger(level: LogLevel, destination: DestinationStream = openStdout()): Logger {
   return pino(
     {
@@ -45,14 +37,6 @@ export function createLogger(level: LogLevel, destination: DestinationStream = o
     },
     destination,
   )
-}
-
-/**
- * Resolves once nothing is being written in the background: what is at exit may come behind the lines that are written then, or
- * never.
- */
-export function settleWrites(log: Logger): Promise<void> {
-  return new Promise((resolve) => log.flush(() => resolve()))
 }
 
 /** What the last line of a request tells. None of it is the caller's text, but for what has been checked. */
@@ -105,8 +89,7 @@ export class RequestLog {
       traceId,
       msg,
     }
-    const destination = (this.log as unknown as Record<symbol, DestinationStream>)[symbols.streamSym]
-    destination?.write(`${JSON.stringify(line)}\n`)
+    destinationOf(this.log).write(`${JSON.stringify(line)}\n`)
   }
 
   fatal(told: Told, message?: string): void {

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { createLogger, describeError, RequestLog, settleWrites } from '../../src/telemetry/logger.ts'
+import { settleWrites } from '../../src/telemetry/log-destination.ts'
+import { createLogger, describeError, RequestLog } from '../../src/telemetry/logger.ts'
 
 const personal = 'phone +998901234567'
 
