@@ -12,7 +12,7 @@ import linger from './plugins/linger.ts'
 import notFound from './plugins/not-found.ts'
 import openapi from './plugins/openapi.ts'
 import { schemaCompilers } from './plugins/schema-compilers.ts'
-import unreadableHttp, { answerClientError } from './plugins/unreadable-http.ts'
+import unreadableHttp, { answerClientError, trackExchange } from './plugins/unreadable-http.ts'
 import { registerProblemPages } from './problems/pages.ts'
 import { toProblem } from './problems/translate.ts'
 import { createRequestLogs } from './telemetry/logger.ts'
@@ -55,7 +55,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     // While closing, requests are refused with a problem of our own.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, log),
-    frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply),
+    frameworkErrors(error, request, reply) {
+      trackExchange(request, reply)
+      return sendProblem(toProblem(error), request, reply)
+    },
     routerOptions: { maxParamLength: 300 },
   }) as unknown as FastifyInstance
 

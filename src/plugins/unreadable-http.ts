@@ -14,7 +14,7 @@ export default fp(
     leaveHeadersToUs(app)
 
     app.addHook('onRequest', (request, reply, done) => {
-      addExchange(request, reply)
+      trackExchange(request, reply)
       if (ending.has(request.raw.socket)) {
         // Nobody would hear what becomes of it.
         reply.hijack()
@@ -91,7 +91,8 @@ interface HttpExchange {
 /** The latest on each connection. */
 const exchanges = new WeakMap<Socket, HttpExchange>()
 
-function addExchange(request: FastifyRequest, reply: FastifyReply): void {
+/** Must hear of every request on a connection, also of those for which no hook runs. */
+export function trackExchange(request: FastifyRequest, reply: FastifyReply): void {
   const { socket } = request.raw
   const previous = exchanges.get(socket)
   if (previous !== undefined) previous.previous = undefined

@@ -21,6 +21,7 @@ const rows: [name: string, behind: string, statuses: number[]][] = [
   ['a create with a chunk that is none', `${chunked}zz\r\n`, [201, 400]],
   ['another create and rubbish', `${create('567')}rubbish\r\n\r\n`, [201, 201]],
   ['a request that is refused before its body, which is none', `${unsupported}zz\r\n`, [201, 415]],
+  ['a request that the router refuses, and rubbish', 'GET /% HTTP/1.1\r\nHost: x\r\n\r\nrubbish\r\n\r\n', [201, 400]],
   ['a header without a name', 'GET /problems HTTP/1.1\r\nHost: x\r\n: odd\r\n\r\n', [201]],
 ]
 
