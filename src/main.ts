@@ -2,7 +2,7 @@
 import closeWithGrace from 'close-with-grace'
 import { type Config, ConfigError, loadConfig } from './config/load.ts'
 import { startService } from './service.ts'
-import { settleWrites } from './telemetry/log-destination.ts'
+import { openTerminal, settleWrites } from './telemetry/log-destination.ts'
 import { createLogger } from './telemetry/logger.ts'
 
 /** sysexits.h: EX_CONFIG */
@@ -22,7 +22,9 @@ function loadConfigOrExit(): Config {
 }
 
 const config = loadConfigOrExit()
-const log = createLogger(config.logLevel)
+// JSON for programs, unless a person has typed `npm start`.
+const terminal = process.env.npm_lifecycle_event === 'start' ? await openTerminal() : undefined
+const log = createLogger(config.logLevel, terminal)
 const starting = startService(config, log, process.env.COMMIT || 'unknown')
 
 /** That the time is up, that a second signal came, or why stopping failed. */

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Problem } from '../problems/problem.ts'
 import { toProblem } from '../problems/translate.ts'
+import { requestLogOf } from '../telemetry/logger.ts'
 
 export const problemMediaType = 'application/problem+json'
 
@@ -16,11 +17,15 @@ export default fp(
 /** For what the router itself refuses, such as an address that cannot be decoded: no hook runs for it. */
 export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' })
-  request.log.info({ method: request.method, route: 'unmatched', statusCode: problem.status }, 'request')
+  request.log.info(
+    { method: request.method, route: 'unmatched', statusCode: problem.status, code: problem.code },
+    'request',
+  )
   return answerWith(problem, request, reply)
 }
 
 function answerWith(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  requestLogOf(request).code = problem.code
   if (problem.status >= 500) {
     const level = problem.code === 'internal' ? 'error' : 'warn'
     request.log[level]({ code: problem.code, err: problem }, problem.message)

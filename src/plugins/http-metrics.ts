@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { requestLogOf } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { parseTraceId } from './common-headers.ts'
 import { statusByHand } from './unreadable-http.ts'
 
 export interface HttpMetricsOptions {
@@ -28,7 +27,6 @@ export default fp(
           route,
           statusCode,
           durationMs: Math.round(ms * 10) / 10,
-          traceId: parseTraceId(request.headers.traceparent),
         },
         answeredWith === undefined ? 'caller hung up' : 'request',
       )

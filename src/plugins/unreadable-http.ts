@@ -6,6 +6,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import fp from 'fastify-plugin'
 import type { Problem, ProblemBody } from '../problems/problem.ts'
 import { invalidRequest } from '../problems/translate.ts'
+import { requestLogOf } from '../telemetry/logger.ts'
 import { problemMediaType } from './error-handler.ts'
 import { discardInput, endLingering } from './linger.ts'
 
@@ -160,8 +161,12 @@ function writeByHand(
   }
   const { body } = invalidRequest('', message, { status })
   const reqId = unfinished?.request.id ?? randomUUID()
-  if (unfinished === undefined) log.info({ reqId, route: 'unmatched', statusCode: status, err: error }, 'request')
-  else statusesByHand.set(unfinished.reply.raw, status)
+  if (unfinished === undefined) {
+    log.info({ reqId, route: 'unmatched', statusCode: status, code: body.code, err: error }, 'request')
+  } else {
+    statusesByHand.set(unfinished.reply.raw, status)
+    requestLogOf(unfinished.request).code = body.code
+  }
   endLingering(socket, renderRawAnswer(body, reqId), lingerMs)
 }
 

@@ -1,5 +1,6 @@
 /** Standard output, written in the background, where nobody may be reading. */
 import { fstatSync } from 'node:fs'
+import { isatty } from 'node:tty'
 import { type DestinationStream, type Logger, pino, symbols } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 
@@ -35,6 +36,18 @@ export function openStdout(): DestinationStream {
   dropped.set(destination, 0)
   destination.on('drop', () => dropped.set(destination, (dropped.get(destination) ?? 0) + 1))
   return destination
+}
+
+/** Lines for people, where they look at a terminal and this was installed for development; undefined elsewhere. */
+export async function openTerminal(): Promise<DestinationStream | undefined> {
+  if (!isatty(stdout)) return undefined
+  try {
+    const { default: pretty } = await import('pino-pretty')
+    return pretty({ sync: true, ignore: 'service,version' })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_MODULE_NOT_FOUND') return undefined
+    throw error
+  }
 }
 
 /**

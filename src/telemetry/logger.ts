@@ -1,8 +1,13 @@
 /** One JSON line each. Fields are allow-listed where they are logged; the redaction below is only the second net. */
+import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import { type Bindings, type DestinationStream, type Logger, pino } from 'pino'
+import packageJson from '../../package.json' with { type: 'json' }
 import { destinationOf, openStdout } from './log-destination.ts'
 import { toTimestamp } from './timestamps.ts'
+import { parseTraceId } from './trace-id.ts'
+
+const { name: service, version } = packageJson
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -29,7 +34,7 @@ export function createLogger(level: LogLevel, destination: DestinationStream = o
   return pino(
     {
       level,
-      base: null,
+      base: { service, version },
       timestamp: () => `,"time":"${toTimestamp(Date.now())}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
@@ -45,7 +50,6 @@ export interface RequestSummary {
   readonly route: string
   readonly statusCode: number
   readonly durationMs: number
-  readonly traceId: string | undefined
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -59,34 +63,41 @@ type Told = Fields | string | Error
 export class RequestLog {
   private readonly log: Logger
   private readonly reqId: string
+  private readonly traceparent: unknown
   /** The create that the request is about, once that is known. */
   requestId: string | undefined
   outcome: string | undefined
+  /** Of the problem that the request was answered with. */
+  code: string | undefined
 
-  constructor(log: Logger, reqId: string) {
+  constructor(log: Logger, reqId: string, traceparent?: unknown) {
     this.log = log
     this.reqId = reqId
+    this.traceparent = traceparent
   }
 
   /**
    * The only line of most requests, so it takes the shortest way. It is neither serialised nor redacted, which is why each of its
    * fields is named here.
    */
-  summarise({ method, route, statusCode, durationMs, traceId }: RequestSummary, msg: string): void {
+  summarise({ method, route, statusCode, durationMs }: RequestSummary, msg: string): void {
     if (!this.log.isLevelEnabled('info')) return
-    const { reqId, requestId, outcome } = this
+    const { reqId, traceId, requestId, outcome, code } = this
     const time = toTimestamp(Date.now())
     const line = {
       level: 'info',
       time,
+      service,
+      version,
       reqId,
+      traceId,
       requestId,
       outcome,
+      code,
       method,
       route,
       statusCode,
       durationMs,
-      traceId,
       msg,
     }
     destinationOf(this.log).write(`${JSON.stringify(line)}\n`)
@@ -121,8 +132,12 @@ export class RequestLog {
   }
 
   private get own(): Fields {
-    const { reqId, requestId, outcome } = this
-    return { reqId, requestId, outcome }
+    const { reqId, traceId, requestId, outcome } = this
+    return { reqId, traceId, requestId, outcome }
+  }
+
+  private get traceId(): string | undefined {
+    return this.traceparent === undefined ? undefined : parseTraceId(this.traceparent)
   }
 
   private write(level: Exclude<LogLevel, 'silent'>, told: Told, message?: string): void {
@@ -134,8 +149,11 @@ export class RequestLog {
 }
 
 /** For Fastify, whose type of a logger wants more of pino than Fastify uses. */
-export function createRequestLogs(log: Logger): (parent: unknown, bindings: Bindings) => FastifyBaseLogger {
-  return (_parent, { reqId }) => new RequestLog(log, reqId as string) as unknown as FastifyBaseLogger
+export function createRequestLogs(
+  log: Logger,
+): (parent: unknown, bindings: Bindings, options: unknown, rawRequest?: IncomingMessage) => FastifyBaseLogger {
+  return (_parent, { reqId }, _options, rawRequest) =>
+    new RequestLog(log, reqId as string, rawRequest?.headers.traceparent) as unknown as FastifyBaseLogger
 }
 
 export function requestLogOf({ log }: { readonly log: FastifyBaseLogger }): RequestLog {

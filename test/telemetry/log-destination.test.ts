@@ -49,3 +49,11 @@ t.test('the number of lines that were dropped is a metric', async (t) => {
   const service = await startTestService(t)
   t.equal((await service.metrics()).get('log_lines_dropped_total'), 0)
 })
+
+t.test('lines are JSON where standard output is no terminal', async (t) => {
+  const env = { PORT: '0', OPS_PORT: '0', npm_lifecycle_event: 'start' }
+  const child = spawn(process.execPath, [pathOf('../../src/main.ts')], { env, stdio: ['ignore', 'pipe', 'ignore'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  const [said] = await once(child.stdout, 'data')
+  t.match(JSON.parse(String(said).split('\n')[0] as string), { service: 'freedompay-clients', level: 'warn' })
+})
