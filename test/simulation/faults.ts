@@ -17,12 +17,12 @@ export const deliberateFaults: readonly DeliberateFault[] = [
   {
     name: 'claim after send',
     file: create,
-    find: 'const { isClaimed, row } = await claim(command, deadlineAt)',
+    find: 'const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)',
     replace: `const request = encodeRequest(toAddClientRequest(command.body, command.requestId, settings.defaults))
     await delivery.send(request, {
       deadlineAt, waitUntil: 0, log: command.log, mayHaveArrived: false, startWaiting: () => false, renew: async () => false,
     })
-    const { isClaimed, row } = await claim(command, deadlineAt)`,
+    const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)`,
   },
   {
     name: 'a time-out taken as not sent',
