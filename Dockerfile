@@ -3,11 +3,14 @@ FROM node:26-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
+# What is in the image, for those who look for vulnerable parts (CycloneDX).
+RUN npm run --silent sbom
 
 FROM node:26-bookworm-slim
 WORKDIR /app
 ENV NODE_ENV=production HOST=0.0.0.0
 COPY --from=dependencies /app/node_modules node_modules
+COPY --from=dependencies /app/sbom.json ./
 COPY package.json ./
 COPY src src
 # What Node makes of the sources, kept for every start: without it a start takes half as long again and 20 MB more. It is made as the

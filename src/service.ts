@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
+import { openAuthenticator } from './auth/open.ts'
 import { createBodyValidator } from './clients/body/validation.ts'
 import { createFingerprint, type Fingerprint } from './clients/create/idempotency-key.ts'
 import type { Config } from './config/load.ts'
@@ -33,6 +34,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   const metrics = createMetrics({ version, commit }, () => opened.stats())
   const lifecycle: Lifecycle = { phase: 'starting' }
   const turn = createTurnstile()
+  const authenticator = openAuthenticator(config.auth, { observe: metrics.observeSecret, log })
 
   const sandbox = config.partnerOrigin === undefined ? await startSandbox(log) : undefined
   const origin = sandbox?.origin ?? config.partnerOrigin ?? ''
@@ -75,6 +77,9 @@ export async function startService(config: Config, log: Logger, commit: string):
     isSandbox: sandbox !== undefined,
     hasDocs: config.hasDocs,
     trustProxy: config.trustProxy,
+    authenticator,
+    callerRatePerMinute: config.callerRatePerMinute,
+    needsIdempotencyKey: config.needsIdempotencyKey,
     deadlineMs: config.requestDeadlineMs,
     createClient,
     readRequest,
@@ -90,6 +95,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   })
 
   async function closeParts(): Promise<void> {
+    authenticator?.stop()
     await reconciler.stop()
     await ledger.close()
     await dispatcher.destroy()

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname } from 'node:path'
+import type { AuthSettings } from '../auth/open.ts'
 import { type Member, members } from '../clients/body/schema.ts'
 import type { LedgerSettings } from '../ledger/open.ts'
 import type { PartnerCodes } from '../partner/outcome.ts'
@@ -9,6 +10,7 @@ import { type Region, regions } from '../partner/regions.ts'
 import type { Credentials, SignatureScheme } from '../partner/signature.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
 import { Compile } from '../typebox.ts'
+import { toAuthSettings } from './auth-settings.ts'
 import { Settings } from './settings.ts'
 
 export interface Config {
@@ -47,6 +49,10 @@ export interface Config {
   /** Reads the key of the body fingerprints from where it stands; undefined: derived from the secret key. */
   readonly readLedgerKey: () => string | undefined
   readonly readPreviousLedgerKey: () => string | undefined
+  readonly auth: AuthSettings
+  /** 0: any number. */
+  readonly callerRatePerMinute: number
+  readonly needsIdempotencyKey: boolean
   readonly trustProxy: false | number | string
   readonly hasDocs: boolean
   readonly shutdownDelayMs: number
@@ -80,8 +86,9 @@ export function loadConfig(env: Environment): Config {
     texts.FREEDOMPAY_AUTH_ID === undefined &&
     texts.FREEDOMPAY_SECRET_KEY === undefined
   if (!isSandbox) faults.push(...findAbsent(texts))
-  const config = toConfig(settings, isSandbox, env, faults)
-  faults.push(...findAuthFaults(env, isProduction))
+  const read = (name: keyof Settings) => readText(env, name)
+  const auth = toAuthSettings(settings, { given: texts, isProduction, read }, faults)
+  const config = { ...toConfig(settings, isSandbox, env, faults), auth }
   if (faults.length > 0) throw new ConfigError(faults)
   return Object.freeze(config)
 }
@@ -140,22 +147,12 @@ function toValue(text: string, type: string | undefined): string | number | bool
   return text
 }
 
-/** Better no service than one that is believed to check who calls. */
-function findAuthFaults(env: Environment, isProduction: boolean): string[] {
-  const unsupported = ['AUTH_FILE', 'API_KEYS_FILE', 'JWT_JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE']
-  const faults = unsupported.filter((name) => env[name]).map((name) => `${name} is not supported yet`)
-  if (env.AUTH ? env.AUTH !== 'none' : isProduction) {
-    faults.push('AUTH must be said in production, and none is the only kind that is supported yet')
-  }
-  return faults
-}
-
 function findAbsent(texts: Partial<Record<keyof Settings, string>>): string[] {
   const required = ['FREEDOMPAY_AUTH_ID', 'FREEDOMPAY_SECRET_KEY', 'FREEDOMPAY_PRODUCT_ID'] as const
   return required.filter((name) => texts[name] === undefined).map((name) => `${name} is required`)
 }
 
-function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faults: string[]): Config {
+function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faults: string[]): Omit<Config, 'auth'> {
   const region = regions[settings.FREEDOMPAY_REGION]
   const productId = settings.FREEDOMPAY_PRODUCT_ID ?? sandboxProductId
   const branchId = settings.FREEDOMPAY_BRANCH_ID
@@ -199,6 +196,8 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     ledgerAccount: settings.LEDGER_ACCOUNT,
     readLedgerKey: toLedgerKeyReader(settings, env, faults),
     readPreviousLedgerKey: () => readText(env, 'LEDGER_PREVIOUS_KEY'),
+    callerRatePerMinute: settings.CALLER_RATE_PER_MINUTE,
+    needsIdempotencyKey: settings.IDEMPOTENCY_KEY === 'required',
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
     hasDocs: settings.DOCS,
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,

@@ -116,6 +116,34 @@ export const Settings = Type.Object({
     default: 168,
     description: 'How long a finished request is remembered',
   }),
+  AUTH: Type.Optional(
+    Type.Enum(['none', 'api-key', 'jwt'], {
+      description:
+        'Who may call: `none` (everybody) · `api-key` · `jwt`; `none` by default, but in production it must be said',
+    }),
+  ),
+  API_KEYS_FILE: Type.Optional(
+    Text('With `AUTH=api-key`: a file with lines `caller:sha256-hex`, several per caller; read again every 10 s'),
+  ),
+  JWT_JWKS_URL: Type.Optional(Text('With `AUTH=jwt`: where the issuer publishes its keys')),
+  JWT_ISSUER: Type.Optional(Text('With `AUTH=jwt`: `iss` of every token')),
+  JWT_AUDIENCE: Type.Optional(Text('With `AUTH=jwt`: what `aud` of every token must name')),
+  JWT_CALLER_CLAIM: Text('With `AUTH=jwt`: which claim names the caller', { default: 'sub' }),
+  JWT_SCOPE: Type.Optional(Text('With `AUTH=jwt`: a scope that a token must have')),
+  JWT_JWKS_TOKEN: Type.Optional(
+    Text('Bearer token for `JWT_JWKS_URL`, read anew for each fetch; Kubernetes’ API server wants one'),
+  ),
+  JWT_JWKS_CA: Type.Optional(Text('Certificates in PEM to trust at `JWT_JWKS_URL` instead of the usual ones')),
+  CALLER_RATE_PER_MINUTE: Type.Integer({
+    minimum: 0,
+    maximum: 1_000_000_000,
+    default: 0,
+    description: 'Requests that one caller may send in a minute, counted by each replica; `0` is any number',
+  }),
+  IDEMPOTENCY_KEY: Type.Enum(['optional', 'required'], {
+    default: 'optional',
+    description: '`optional` · `required`: a create without an Idempotency-Key is a 400',
+  }),
   TRUST_PROXY: Text('Addresses in front whose `X-Forwarded-*` are believed, or their number of hops', {
     default: 'false',
   }),

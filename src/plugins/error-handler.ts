@@ -28,7 +28,7 @@ export default fp(
 
 /** For what the router itself refuses, such as an address that cannot be decoded: no hook runs for it. */
 export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' })
+  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   request.log.info({ method: request.method, route: 'unmatched', statusCode: problem.status }, 'request')
   return answerWith(problem, request, reply)
 }
@@ -167,6 +167,7 @@ function renderRawAnswer(body: ProblemBody, requestId: string): string {
     `Content-Length: ${Buffer.byteLength(text)}`,
     `X-Request-Id: ${requestId}`,
     'Cache-Control: no-store',
+    'X-Content-Type-Options: nosniff',
     'Connection: close',
     '',
     text,

@@ -104,6 +104,14 @@ export const problems = {
     retry:
       'Correct what `partner` names; the same data would be rejected again. Use a new key for the corrected request.',
   },
+  'rate-limited': {
+    status: 429,
+    title: 'This caller sends too much',
+    safeToRetry: 'yes',
+    happened: 'The caller has sent more requests in a minute than it may. Nothing was sent to FreedomPay.',
+    retry:
+      'Wait as long as `Retry-After` says, then send it again, with the same Idempotency-Key if it had one: an earlier try of it may have gone further.',
+  },
   internal: {
     status: 500,
     title: 'A fault in this service',

@@ -7,6 +7,7 @@ import { results } from '../partner/outcome.ts'
 import { type CircuitStateName, circuitStates } from '../partner/resilience.ts'
 import { type Operation, paths } from '../partner/schema.ts'
 import type { ProblemCode } from '../problems/problem.ts'
+import { type AuthMetrics, createAuthMetrics } from './auth-metrics.ts'
 import { createBatchedCounter, createBatchedHistogram, type Observe } from './batched-metrics.ts'
 
 export const createOutcomes = [
@@ -49,7 +50,7 @@ export interface BuildInfo {
   readonly commit: string
 }
 
-export interface Metrics {
+export interface Metrics extends AuthMetrics {
   readonly registry: Registry
   /** In seconds. */
   readonly observeHttpRequest: Observe<'method' | 'route' | 'status_code'>
@@ -146,6 +147,7 @@ export function createMetrics(buildInfo: BuildInfo, readStats: () => Promise<Led
 
   return {
     registry,
+    ...createAuthMetrics(registry),
     observeHttpRequest,
     countCreate,
     partnerRetries,

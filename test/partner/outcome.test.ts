@@ -55,7 +55,7 @@ const rows: Row[] = [
     answer: answered({ ...success, client_id: '' }),
     add: drift('client_id is no id'),
   },
-  ...[' ', '\t', 'a'.repeat(129), 'a\u0000b', 'a\nb', '\ud800', 9007199254740993, 2 ** 53].map((clientId) => ({
+  ...[' ', '\t', 'a'.repeat(129), 'a\u0000b', 'a\nb', '\ud800', 2 ** 53].map((clientId) => ({
     name: `the client_id ${JSON.stringify(clientId).slice(0, 20)} is no id`,
     answer: answered({ ...success, client_id: clientId }),
     add: drift('client_id is no id'),

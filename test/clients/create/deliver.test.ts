@@ -219,6 +219,30 @@ const stories: Story[] = [
     asks: 1,
   },
 
+  {
+    name: 'a doubtful error confirms no refusal of what may have arrived before',
+    add: [rejected()],
+    status: [doubtful],
+    options: { mayHaveArrived: true },
+    ended: isUnknown,
+    asks: 1,
+  },
+  {
+    name: 'a refusal of the second send is outweighed by the first, which is no replay',
+    add: [unknown, rejected({ code: '7777' })],
+    status: [createdOnceResent],
+    ended: isCreated,
+    ...resent,
+  },
+  {
+    name: 'also where the first is still in work',
+    add: [unknown, rejected({ code: '7777' })],
+    status: [({ count }) => (count('add') > 1 ? processing : noSuchRequest)],
+    options: { waitMs: 700 },
+    ended: isInWork,
+    ...resent,
+  },
+
   // No answer
   {
     name: 'no answer, and it was created',
