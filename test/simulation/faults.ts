@@ -34,10 +34,10 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     name: '503 on a time-out',
     file: deliver,
     find: `      case 'unknown':
-        return await findOrResend(() => request`,
+        return isResend`,
     replace: `      case 'unknown':
         if (outcome.result === 'timeout') return { status: 'not-taken', outcome: { ...outcome, kind: 'not-sent' } }
-        return await findOrResend(() => request`,
+        return isResend`,
   },
   {
     name: 'a reconciler that believes the first "no such request"',
