@@ -17,8 +17,12 @@ export const overlays = ['sandbox', 'production'] as const
 export type Overlay = (typeof overlays)[number]
 
 /** One object of Kubernetes; its shape is what the test is about. */
-// biome-ignore lint/suspicious/noExplicitAny: the schemas judge it
-export type Manifest = { apiVersion: string; kind: string; metadata: { name: string } } & Record<string, any>
+export type Manifest = {
+  apiVersion: string
+  kind: string
+  metadata: { name: string; labels?: Record<string, string> }
+  // biome-ignore lint/suspicious/noExplicitAny: the schemas judge it
+} & Record<string, any>
 
 /** @throws Error where kustomize refuses it */
 export function renderOverlay(overlay: Overlay): Manifest[] {
