@@ -20,6 +20,8 @@ export interface AppParts extends ClientRoutesOptions {
   readonly version: string
   readonly isSandbox: boolean
   readonly hasDocs: boolean
+  /** In front of every public route; empty for none. */
+  readonly basePath: string
   /** Whom to believe `X-Forwarded-*`: nobody, a number of hops in front, or addresses. */
   readonly trustProxy: false | number | string
 }
@@ -31,7 +33,7 @@ const headersTimeoutMs = 10_000
 const keepAliveTimeoutMs = 72_000
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { log, metrics, lifecycle, version, isSandbox, hasDocs, trustProxy } = parts
+  const { log, metrics, lifecycle, version, isSandbox, hasDocs, basePath, trustProxy } = parts
   const app = fastify({
     loggerInstance: log,
     schemaController: { compilersFactory: schemaCompilers },
@@ -47,17 +49,22 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     keepAliveTimeout: keepAliveTimeoutMs,
     // While closing, requests are refused with a problem of our own.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, log),
-    frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, log, basePath),
+    frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply, basePath),
     routerOptions: { maxParamLength: 300 },
   }) as unknown as FastifyInstance
 
   await app.register(requestId, { isSandbox })
   await app.register(httpMetrics, { metrics })
   addDrainHooks(app, lifecycle)
-  await app.register(errorHandler)
-  await app.register(openapi, { version, hasDocs })
-  await registerProblemPages(app)
-  await app.register((scope) => registerClientRoutes(scope, parts))
+  await app.register(errorHandler, { basePath })
+  await app.register(
+    async (scope) => {
+      await scope.register(openapi, { version, hasDocs })
+      await registerProblemPages(scope)
+      await scope.register((routes) => registerClientRoutes(routes, parts))
+    },
+    { prefix: basePath },
+  )
   return app
 }

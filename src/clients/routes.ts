@@ -86,7 +86,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       // Whoever joins waits as the first request does.
       if (applied !== '' && idempotencyStatus !== 'joined') reply.header('preference-applied', applied)
       if (representation.status !== 'created') reply.header('retry-after', lookAgainSeconds)
-      reply.header('location', `/clients/requests/${requestId}`)
+      reply.header('location', `${app.prefix}/clients/requests/${requestId}`)
       return reply.code(representation.status === 'created' ? 201 : 202).send(representation)
     },
   })

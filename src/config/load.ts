@@ -39,6 +39,8 @@ export interface Config {
   readonly readLedger: () => LedgerSettings
   /** Reads the key of the body fingerprints from where it stands. */
   readonly readLedgerKey: () => string
+  /** Empty, or with a slash in front and none at its end. */
+  readonly basePath: string
   readonly trustProxy: false | number | string
   readonly hasDocs: boolean
   readonly shutdownDelayMs: number
@@ -181,6 +183,7 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     partnerMaxInFlight: settings.PARTNER_MAX_IN_FLIGHT,
     readLedger: () => ({ url: settings.LEDGER_URL, retentionMs: settings.LEDGER_RETENTION_HOURS * 3_600_000 }),
     readLedgerKey: toLedgerKeyReader(settings, env, faults),
+    basePath: settings.BASE_PATH,
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
     hasDocs: settings.DOCS,
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,

@@ -82,6 +82,11 @@ export const Settings = Type.Object({
     default: 168,
     description: 'How long a finished request is remembered',
   }),
+  BASE_PATH: Type.String({
+    pattern: '^(/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*$',
+    default: '',
+    description: 'E.g. `/payments`: every public route, `Location`, `type` and `/docs` under it',
+  }),
   TRUST_PROXY: Text('Addresses in front whose `X-Forwarded-*` are believed, or their number of hops', {
     default: 'false',
   }),

@@ -4,16 +4,21 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { Problem, type ProblemBody } from '../problems/problem.ts'
+import { Problem, type ProblemBody, toBody } from '../problems/problem.ts'
 
 export const problemMediaType = 'application/problem+json'
 
+export interface ErrorHandlerOptions {
+  /** Where the pages stand that `type` leads to. */
+  readonly basePath?: string
+}
+
 export default fp(
-  async function errorHandler(app: FastifyInstance) {
+  async function errorHandler(app: FastifyInstance, { basePath = '' }: ErrorHandlerOptions) {
     const allowedMethods = collectAllowedMethods(app)
     leaveHeadersToUs(app)
 
-    app.setErrorHandler((error, request, reply) => answerWith(toProblem(error), request, reply))
+    app.setErrorHandler((error, request, reply) => answerWith(toProblem(error), request, reply, basePath))
 
     // Before the body is read: an unknown address is unknown whatever comes with it.
     app.addHook('onRequest', (request, reply, done) => {
@@ -27,18 +32,23 @@ export default fp(
 )
 
 /** For what the router itself refuses, such as an address that cannot be decoded: no hook runs for it. */
-export function sendProblem(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+export function sendProblem(
+  problem: Problem,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  basePath = '',
+): FastifyReply {
   reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' })
   request.log.info({ method: request.method, route: 'unmatched', statusCode: problem.status }, 'request')
-  return answerWith(problem, request, reply)
+  return answerWith(problem, request, reply, basePath)
 }
 
-function answerWith(problem: Problem, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+function answerWith(problem: Problem, request: FastifyRequest, reply: FastifyReply, basePath: string): FastifyReply {
   if (problem.status >= 500) {
     const level = problem.code === 'internal' ? 'error' : 'warn'
     request.log[level]({ code: problem.code, err: problem }, problem.message)
   }
-  return reply.code(problem.status).headers(problem.headers).type(problemMediaType).send(problem.body)
+  return reply.code(problem.status).headers(problem.headers).type(problemMediaType).send(toBody(problem, basePath))
 }
 
 /** Fastify's own errors, by their code; whatever is not recognised is a fault of ours, and nothing of it leaves. */
@@ -135,7 +145,12 @@ export function statusByHand(response: ServerResponse): number | undefined {
 }
 
 /** What HTTP itself could not read never reaches a handler, so the answer is written to the socket by hand. */
-export function answerClientError(error: Error & { code?: string }, socket: Socket, log: FastifyBaseLogger): void {
+export function answerClientError(
+  error: Error & { code?: string },
+  socket: Socket,
+  log: FastifyBaseLogger,
+  basePath = '',
+): void {
   const exchange = exchanges.get(socket)
   const unfinished = exchange?.request.raw.complete ? undefined : exchange
   if (error.code === 'ECONNRESET' || !socket.writable || unfinished?.reply.raw.headersSent) {
@@ -152,7 +167,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
     status: 400,
     message: 'this is not readable as HTTP',
   }
-  const { body } = invalidRequest('', message, { status })
+  const body = toBody(invalidRequest('', message, { status }), basePath)
   const reqId = unfinished?.request.id ?? randomUUID()
   if (unfinished === undefined) log.info({ reqId, route: 'unmatched', statusCode: status, err: error }, 'request')
   else statusesByHand.set(unfinished.reply.raw, status)

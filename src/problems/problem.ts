@@ -225,6 +225,11 @@ export class Problem extends Error {
   }
 }
 
+/** What a caller gets of a problem: its page stands under the same path as every other route. */
+export function toBody(problem: Problem, basePath: string): ProblemBody {
+  return basePath === '' ? problem.body : { ...problem.body, type: `${basePath}${problem.body.type}` }
+}
+
 export function retryAfter(seconds: number): Record<string, string> {
   return { 'retry-after': String(Math.max(1, Math.ceil(seconds))) }
 }
