@@ -1,12 +1,11 @@
 # Dependencies by the lock file, without those for development and without running any package's scripts. Of each package stays what
-# runs: maps, types, sources, documentation and tests are a third of the whole.
+# runs, without maps, types, documentation and tests.
 FROM node:26-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts \
   && find node_modules -type f \( -name '*.md' -o -name '*.markdown' -o -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.ts' \) -delete \
-  && find node_modules -depth -type d \( -name test -o -name tests -o -name __tests__ -o -name .github \) -exec rm -rf {} + \
- 
+  && find node_modules -depth -type d \( -name test -o -name tests -o -name __tests__ -o -name .github \) -exec rm -rf {} +
 
 # The base without what only builds: npm, yarn, documentation. It becomes one layer of the next stage, as deleting in a layer of its own
 # would save nothing.
