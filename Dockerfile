@@ -3,8 +3,10 @@
 FROM node:26-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
-RUN npm ci --omit=dev --ignore-scripts \
-  && find node_modules -type f \( -name '*.md' -o -name '*.markdown' -o -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.ts' \) -delete \
+RUN npm ci --omit=dev --ignore-scripts
+# What is in the image, for those who look for vulnerable parts (CycloneDX).
+RUN npm run --silent sbom
+RUN find node_modules -type f \( -name '*.md' -o -name '*.markdown' -o -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.ts' \) -delete \
   && find node_modules -depth -type d \( -name test -o -name tests -o -name __tests__ -o -name .github \) -exec rm -rf {} +
 
 # The base without what only builds: npm, yarn, documentation. It becomes one layer of the next stage, as deleting in a layer of its own
@@ -16,6 +18,7 @@ RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /us
     /var/lib/apt/lists/* /var/cache/apt /var/cache/debconf /var/log/* /root/.npm /root/.cache /tmp/*
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
+COPY --from=dependencies /app/sbom.json ./
 COPY package.json ./
 COPY src src
 ENV NODE_ENV=production

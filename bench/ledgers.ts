@@ -19,7 +19,7 @@ export async function prepareLedger(kind: LedgerKind): Promise<PreparedLedger> {
   const key = { LEDGER_KEY: 'a-ledger-key-of-the-bench-of-forty-bytes' }
   switch (kind) {
     case 'memory':
-      return { env: { ...key, LEDGER_URL: 'sqlite::memory:' }, remove: async () => {} }
+      return { env: { ...key, LEDGER_URL: 'memory:' }, remove: async () => {} }
     case 'sqlite': {
       ledgers += 1
       const file = fileURLToPath(new URL(`ledger-${ledgers}.db`, workFolder))

@@ -8,7 +8,7 @@ import { type Candidate, credentials, productId, startCandidate } from './candid
 import type { CapturedCall } from './stand-in.ts'
 import type { StandIn } from './stand-in-process.ts'
 
-const sign = createSigner('jws', credentials)
+const sign = createSigner('jws', () => credentials)
 const refusedBodies = [
   { phone: '+998901234567', unknownMember: 1 },
   { phone: '998901234567' },

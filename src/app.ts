@@ -1,13 +1,16 @@
 /** The public listener, assembled. Nothing here reads a setting or listens. */
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
+import type { Authenticator } from './auth/caller.ts'
 import type { ClientRoutesOptions } from './clients/routes.ts'
 import { registerClientRoutes } from './clients/routes.ts'
+import authentication from './plugins/authentication.ts'
 import requestId, { generateRequestId } from './plugins/common-headers.ts'
 import { addDrainHooks, type Lifecycle } from './plugins/drain.ts'
 import errorHandler, { answerClientError, sendProblem, toProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
 import openapi from './plugins/openapi.ts'
+import callerRate from './plugins/rate-limit.ts'
 import { schemaCompilers } from './plugins/schema-compilers.ts'
 import { registerProblemPages } from './problems/pages.ts'
 import { createRequestLogs } from './telemetry/logger.ts'
@@ -24,6 +27,10 @@ export interface AppParts extends ClientRoutesOptions {
   readonly basePath: string
   /** Whom to believe `X-Forwarded-*`: nobody, a number of hops in front, or addresses. */
   readonly trustProxy: false | number | string
+  /** Undefined: every caller is anonymous. */
+  readonly authenticator: Authenticator | undefined
+  /** 0: any number. */
+  readonly callerRatePerMinute: number
 }
 
 /** A whole request, headers and body, must arrive within this; 3 MiB in it is a slow mobile line. */
@@ -31,9 +38,13 @@ const requestTimeoutMs = 30_000
 const headersTimeoutMs = 10_000
 /** Longer than the 60 s after which common gateways drop an idle upstream connection, so that they end it and not we. */
 const keepAliveTimeoutMs = 72_000
+/** No route but POST /clients takes a body, and that one reads its own. */
+const bodyLimitBytes = 1024
+/** Then the connection ends behind an answer that says so: connections spread over replicas anew, and none is kept for ever. */
+const maxRequestsPerSocket = 10_000
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { log, metrics, lifecycle, version, isSandbox, hasDocs, basePath, trustProxy } = parts
+  const { log, metrics, lifecycle, version, isSandbox, hasDocs, basePath, trustProxy, authenticator } = parts
   const app = fastify({
     loggerInstance: log,
     schemaController: { compilersFactory: schemaCompilers },
@@ -47,6 +58,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     // Node takes the longer of the two for the whole request, and its default is a minute.
     http: { headersTimeout: headersTimeoutMs },
     keepAliveTimeout: keepAliveTimeoutMs,
+    bodyLimit: bodyLimitBytes,
+    maxRequestsPerSocket,
     // While closing, requests are refused with a problem of our own.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, log, basePath),
@@ -58,9 +71,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(httpMetrics, { metrics })
   addDrainHooks(app, lifecycle)
   await app.register(errorHandler, { basePath })
+  await app.register(authentication, { authenticator })
+  await app.register(callerRate, { perMinute: parts.callerRatePerMinute })
   await app.register(
     async (scope) => {
-      await scope.register(openapi, { version, hasDocs })
+      await scope.register(openapi, { version, hasDocs, scheme: authenticator?.scheme })
       await registerProblemPages(scope)
       await scope.register((routes) => registerClientRoutes(routes, parts))
     },

@@ -1,6 +1,7 @@
 /** Settings → service → drain. The only reader of the environment. */
 import closeWithGrace from 'close-with-grace'
 import { type Config, ConfigError, loadConfig } from './config/load.ts'
+import { ForeignLedgerError } from './ledger/ledger.ts'
 import { startService } from './service.ts'
 import { createLogger, settleWrites } from './telemetry/logger.ts'
 
@@ -49,6 +50,10 @@ closeWithGrace(
 try {
   await starting
 } catch (error) {
+  if (error instanceof ForeignLedgerError) {
+    process.stderr.write(`${error.message}\n`)
+    process.exit(faultyConfigurationCode)
+  }
   log.fatal({ err: error }, 'cannot start')
   process.exit(1)
 }

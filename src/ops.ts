@@ -27,6 +27,10 @@ export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsPart
     forceCloseConnections: true,
   }) as unknown as FastifyInstance
   await ops.register(errorHandler)
+  ops.addHook('onRequest', (_request, reply, done) => {
+    reply.header('x-content-type-options', 'nosniff')
+    done()
+  })
 
   ops.get('/metrics', async (_request, reply) => {
     reply.type(metrics.registry.contentType)

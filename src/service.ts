@@ -1,29 +1,23 @@
 /** The parts of the service, put together from its settings: what main.ts runs, and what the tests run. */
+import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
+import { openAuthenticator } from './auth/open.ts'
 import { createBodyValidator } from './clients/body/validation.ts'
-import { buildCreateClient } from './clients/create/create-client.ts'
-import { buildPursuit } from './clients/create/deliver.ts'
-import { buildFindOut } from './clients/create/find-out.ts'
-import { createFingerprint } from './clients/create/idempotency-key.ts'
-import { buildReadRequest } from './clients/read-request.ts'
+import { createFingerprint, type Fingerprint } from './clients/create/idempotency-key.ts'
 import type { Config } from './config/load.ts'
+import { startCore } from './core.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
 import { openLedger } from './ledger/open.ts'
-import { startReconciler } from './ledger/reconciler.ts'
+import { createProbe } from './ledger/probe.ts'
 import { buildOps } from './ops.ts'
-import { createCardApi } from './partner/card-api.ts'
 import { createDispatcher } from './partner/dispatcher.ts'
-import { createBulkhead, withCircuitBreaker } from './partner/resilience.ts'
-import { createSigner } from './partner/signature.ts'
+import { createSigner, deriveKey } from './partner/signature.ts'
 import { drainServer, type Lifecycle } from './plugins/drain.ts'
 import { sandboxCredentials } from './sandbox/credentials.ts'
 import { createMetrics } from './telemetry/metrics.ts'
-
-/** Between the end of a question to the partner and the moment when another replica may ask it. */
-const leaseMarginMs = 5000
 
 export interface Service {
   /** Where the API listens, e.g. `http://127.0.0.1:3000`. */
@@ -36,50 +30,45 @@ export interface Service {
 /** Starts everything, the sandbox too where there are no credentials, and resolves once requests are taken. */
 export async function startService(config: Config, log: Logger, commit: string): Promise<Service> {
   const { version } = packageJson
-  const ledger = await openLedger(config.readLedger(), log)
-  const metrics = createMetrics({ version, commit }, () => ledger.unresolved())
+  const opened = await openLedger(config.readLedger(), log)
+  const metrics = createMetrics({ version, commit }, () => opened.stats())
   const lifecycle: Lifecycle = { phase: 'starting' }
-  const bulkhead = createBulkhead(config.partnerMaxInFlight)
   const turn = createTurnstile()
+  const authenticator = openAuthenticator(config.auth, { observe: metrics.observeSecret, log })
 
   const sandbox = config.partnerOrigin === undefined ? await startSandbox(log) : undefined
   const origin = sandbox?.origin ?? config.partnerOrigin ?? ''
+  const readCredentials = config.readCredentials ?? (() => sandboxCredentials)
+  const probe = createProbe(opened, config.ledgerAccount ?? nameAccount(origin, readCredentials().authId))
+  const { ledger } = probe
+  await probe.start(log)
   const dispatcher = createDispatcher({
     origin,
     connectTimeoutMs: config.partnerConnectTimeoutMs,
+    keepAliveMs: config.partnerKeepAliveMs,
   })
-  const signedApi = createCardApi({
+  const { createClient, readRequest, bulkhead, reconciler } = startCore({
+    settings: config,
+    ledger,
     dispatcher,
     origin,
-    sign: createSigner(config.signature, config.readCredentials?.() ?? sandboxCredentials),
+    sign: createSigner(config.signature, readCredentials),
     turn,
-    codes: { duplicate: config.duplicateCodes, notFound: config.notFoundCodes },
-    timeoutMs: config.partnerTimeoutMs,
-    observer: metrics.partnerObserver,
-  })
-  const cardApi = withCircuitBreaker(signedApi, metrics.setCircuitState)
-  const pursuit = buildPursuit({
-    cardApi,
-    settings: { waitMs: config.createWaitMs, settleMs: config.partnerSettleMs },
-    countRetry: (reason) => metrics.partnerRetries.inc({ reason }),
-  })
-  const createClient = buildCreateClient({
-    ledger,
-    pursuit,
-    bulkhead,
-    settings: {
-      defaults: { productId: config.productId, branchId: config.branchId },
-      deadlineMs: config.requestDeadlineMs,
+    log,
+    observer: {
+      partner: metrics.partnerObserver,
+      reconciler: metrics.reconcilerObserver,
+      countRetry: (reason) => metrics.partnerRetries.inc({ reason }),
+      setCircuitState: metrics.setCircuitState,
     },
   })
-  const reconciler = startReconciler({
-    ledger,
-    findOut: buildFindOut(cardApi, { settleMs: config.partnerSettleMs, askMs: config.partnerTimeoutMs }),
-    leaseMs: config.partnerSettleMs + 2 * config.partnerTimeoutMs + leaseMarginMs,
-    log,
-  })
+  const ledgerKeys = [
+    config.readLedgerKey() ?? deriveKey(readCredentials, 'ledger key'),
+    config.readPreviousLedgerKey(),
+  ]
+  const [fingerprint, ...earlier] = ledgerKeys.filter((key) => key !== undefined).map(createFingerprint)
 
-  const ops = await buildOps({ log, metrics, lifecycle, checks: { ledger: () => ledger.ping() } })
+  const ops = await buildOps({ log, metrics, lifecycle, checks: { ledger: () => probe.check() } })
   const app = await buildApp({
     log,
     metrics,
@@ -89,10 +78,13 @@ export async function startService(config: Config, log: Logger, commit: string):
     hasDocs: config.hasDocs,
     basePath: config.basePath,
     trustProxy: config.trustProxy,
+    authenticator,
+    callerRatePerMinute: config.callerRatePerMinute,
+    needsIdempotencyKey: config.needsIdempotencyKey,
     deadlineMs: config.requestDeadlineMs,
     createClient,
-    readRequest: buildReadRequest(ledger),
-    fingerprint: createFingerprint(config.readLedgerKey()),
+    readRequest,
+    fingerprints: [fingerprint as Fingerprint, ...earlier],
     turn,
     validateBody: createBodyValidator({
       region: config.region,
@@ -104,6 +96,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   })
 
   async function closeParts(): Promise<void> {
+    authenticator?.stop()
     await reconciler.stop()
     await ledger.close()
     await dispatcher.destroy()
@@ -134,6 +127,13 @@ export async function startService(config: Config, log: Logger, commit: string):
     await closeParts()
     throw error
   }
+}
+
+/** Whose ledger it is, where LEDGER_ACCOUNT gives no name; hashed, as the identifier is half a credential. */
+function nameAccount(origin: string, authId: string): string {
+  // The sandbox in this process has another port each time.
+  const { hostname } = new URL(origin)
+  return hash('sha256', `${hostname}\n${authId}`).slice(0, 32)
 }
 
 /** Loaded only where it is used, as production has none. */

@@ -80,10 +80,13 @@ t.test('every answer of POST /clients has named examples, headers among them', (
     201: ['created', 'createdWithoutId'],
     202: ['processing', 'unknown'],
     400: ['invalid-request', 'invalid-idempotency-key'],
+    401: ['unauthenticated'],
+    403: ['forbidden'],
     409: ['request-in-progress'],
     413: ['body-too-large'],
     415: ['unsupported-media-type'],
     422: ['partner-rejected', 'idempotency-key-reused'],
+    429: ['rate-limited'],
     500: ['internal'],
     502: ['partner-misconfigured'],
     503: ['partner-unavailable', 'overloaded', 'ledger-unavailable'],
@@ -94,7 +97,7 @@ t.test('every answer of POST /clients has named examples, headers among them', (
     return [status, examples.map(([name]) => name)]
   })
   t.strictSame(Object.fromEntries(found), expected)
-  for (const status of ['202', '409', '503']) {
+  for (const status of ['202', '409', '429', '503']) {
     t.ok(createClient.responses[status]?.headers?.['Retry-After'], `${status} has Retry-After`)
   }
   for (const status of ['201', '202']) {

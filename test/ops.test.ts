@@ -7,7 +7,12 @@ import { call, phoneFor, startTestService } from './fixtures/service.ts'
 
 /** The operations listener alone, as it is in a process that starts or stops. */
 async function startOps(parts: Partial<OpsParts>) {
-  const metrics = createMetrics({ version: '1.2.3', commit: 'abc' }, async () => ({ count: 0, oldestSeconds: 0 }))
+  const metrics = createMetrics({ version: '1.2.3', commit: 'abc' }, async () => ({
+    unresolved: 0,
+    oldestUnresolvedSeconds: 0,
+    needsAttention: 0,
+    oldestDueSeconds: 0,
+  }))
   return buildOps({ log: createLogger('silent'), metrics, lifecycle: { phase: 'ready' }, ...parts })
 }
 
@@ -95,7 +100,7 @@ t.test('each create moves the counter of what its caller was told', async (t) =>
   const partnerCalls = (labels: string) => samples.get(`partner_request_duration_seconds_count{${labels}}`)
   t.equal(partnerCalls('operation="add",result="ok"'), 2)
   t.equal(partnerCalls('operation="add",result="rejected"'), 1)
-  t.equal(partnerCalls('operation="add",result="http_4xx"'), 1)
+  t.equal(partnerCalls('operation="add",result="http_4xx"'), 2, 'sent once more with the credential read again')
   t.ok((partnerCalls('operation="status",result="ok"') ?? 0) > 0)
   t.equal(samples.get('partner_requests_in_flight'), 0)
 })

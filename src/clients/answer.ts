@@ -1,8 +1,7 @@
 /** What a caller is told: always made from the ledger's row, so that a replay says the same as the first answer. */
 import type { Row } from '../ledger/ledger.ts'
 import { parseRetryAfter } from '../partner/retry.ts'
-import { Problem, retryAfter } from '../problems/problem.ts'
-import { toTimestamp } from '../telemetry/timestamps.ts'
+import { Problem, retryAfter, safeToRetryWith } from '../problems/problem.ts'
 import type { ClientRequest } from './body/schema.ts'
 import type { NotTaken } from './create/deliver.ts'
 
@@ -11,10 +10,17 @@ export type IdempotencyStatus = 'new' | 'joined' | 'replayed'
 
 /** How the work on one create ended. */
 export interface Settlement {
-  readonly row: Pick<Row, 'requestId' | 'state' | 'clientId' | 'partnerCode' | 'partnerDescription' | 'updatedAtMs'>
+  readonly row: Pick<
+    Row,
+    'requestId' | 'keyId' | 'state' | 'clientId' | 'partnerCode' | 'partnerDescription' | 'updatedAtMs'
+  >
   readonly how: IdempotencyStatus
-  /** Why the partner certainly does not have it, where that is so. */
+  /** Why FreedomPay certainly does not have it from this send, where that is so. */
   readonly notTaken?: NotTaken | undefined
+  /** No earlier request with this key was sent. */
+  readonly isFirstClaim?: boolean
+  /** FreedomPay's description, masked: told once, and kept only if there was nothing to mask. */
+  readonly partnerDescription?: string | undefined
 }
 
 export interface CreateResult {
@@ -33,80 +39,80 @@ export const lookAgainSeconds = 5
 const unavailableSeconds = 2
 const inProgressSeconds = 2
 
-/**
- * `idempotencyStatus` is undefined without a key.
- * @throws Problem where no client was created; it carries `Idempotency-Status`, too
- */
-export function toAnswer(
-  { row, notTaken }: Settlement,
-  idempotencyStatus: IdempotencyStatus | undefined,
-): CreateResult {
-  const { requestId, state, clientId, partnerCode, partnerDescription } = row
-  const updatedAt = toTimestamp(row.updatedAtMs)
+/** @throws Problem where no client was created; with a key it carries `Idempotency-Status` */
+export function toAnswer(settlement: Settlement): CreateResult {
+  const { row, notTaken, partnerDescription } = settlement
+  const { requestId, state, clientId, partnerCode } = row
+  const idempotencyStatus = row.keyId === undefined ? undefined : settlement.how
+  const headers: Record<string, string> = idempotencyStatus ? { 'idempotency-status': idempotencyStatus } : {}
+  const updatedAt = new Date(row.updatedAtMs).toISOString()
   switch (state) {
     case 'created':
       return { idempotencyStatus, representation: { requestId, status: 'created', clientId, updatedAt } }
     case 'processing':
       return { idempotencyStatus, representation: { requestId, status: 'processing', updatedAt } }
-    case 'sent':
-    case 'unknown':
-      // Not taken from us, but somebody else holds the claim by now.
-      if (notTaken !== undefined) {
-        throw inProgress(requestId)
-      }
-      return { idempotencyStatus, representation: { requestId, status: 'unknown', updatedAt } }
     case 'rejected':
       throw new Problem('partner-rejected', {
         requestId,
-        partner: { code: partnerCode, description: partnerDescription },
-        headers: statusHeaders(idempotencyStatus),
+        partner: { code: partnerCode, description: partnerDescription ?? row.partnerDescription },
+        headers,
       })
+    case 'sent':
+      // Not taken from us, but another replica holds the claim by now.
+      if (notTaken !== undefined) throw inProgress(requestId)
+      break
+    case 'unknown':
     case 'not-created':
-      // Somebody else's conclusion. To us its fate was not known, so we cannot say that it is safe to send it again.
-      if (notTaken === undefined)
-        return { idempotencyStatus, representation: { requestId, status: 'unknown', updatedAt } }
-      throw toProblem(requestId, notTaken, statusHeaders(idempotencyStatus))
+      if (notTaken !== undefined) throw toProblem(settlement, notTaken, headers)
   }
+  // Also where FreedomPay seems never to have had it: a caller that waited for a client is not told that there is none.
+  return { idempotencyStatus, representation: { requestId, status: 'unknown', updatedAt } }
 }
 
-function toProblem(requestId: string, notTaken: NotTaken, ownHeaders: Record<string, string>): Problem {
+function toProblem({ row, isFirstClaim }: Settlement, notTaken: NotTaken, ownHeaders: Record<string, string>): Problem {
+  const { requestId, keyId } = row
+  const safeToRetry = isFirstClaim ? 'yes' : safeToRetryWith(keyId)
   const headers = { ...ownHeaders, ...retryAfter(unavailableSeconds) }
   switch (notTaken.kind) {
     case 'misconfigured':
-      return new Problem('partner-misconfigured', { requestId, headers: ownHeaders })
+      return new Problem('partner-misconfigured', { requestId, safeToRetry, headers: ownHeaders })
     case 'throttled': {
       const seconds = (parseRetryAfter(notTaken.retryAfter) ?? unavailableSeconds * 1000) / 1000
       const detail = 'FreedomPay takes no more requests at the moment, so it did not take this one.'
-      return new Problem('partner-unavailable', {
-        requestId,
-        detail,
-        headers: { ...ownHeaders, ...retryAfter(seconds) },
-      })
+      const later = { ...ownHeaders, ...retryAfter(seconds) }
+      return new Problem('partner-unavailable', { requestId, detail, safeToRetry, headers: later })
     }
     case 'not-admitted': {
       const detail = 'FreedomPay could not be reached several times in a row, so this request was not sent.'
-      return new Problem('partner-unavailable', { requestId, detail, headers })
+      return new Problem('partner-unavailable', { requestId, detail, safeToRetry, headers })
     }
     case 'not-sent':
-      // Why is in the log already, once for each try.
-      return new Problem('partner-unavailable', { requestId, headers })
+      // The cause is in the log already, once for each try.
+      return new Problem('partner-unavailable', { requestId, safeToRetry, headers })
   }
 }
 
-/** This key is somebody else's work at the moment. */
-export function inProgress(requestId: string): Problem {
-  return new Problem('request-in-progress', { requestId, headers: retryAfter(inProgressSeconds) })
+/** The service may not send this request again, and FreedomPay does not seem to know it. */
+export function notSentAgain(requestId: string): Problem {
+  return new Problem('partner-unavailable', {
+    requestId,
+    detail:
+      'FreedomPay does not know this request, and this service must not send it a second time (PARTNER_RESEND=false). Read the request; a person decides whether to use a new key.',
+    safeToRetry: 'same-key-only',
+    headers: retryAfter(unavailableSeconds),
+  })
 }
 
-function statusHeaders(status: IdempotencyStatus | undefined): Record<string, string> {
-  return status === undefined ? {} : { 'idempotency-status': status }
+/** Another replica works on this key at the moment. */
+export function inProgress(requestId: string): Problem {
+  return new Problem('request-in-progress', { requestId, headers: retryAfter(inProgressSeconds) })
 }
 
 /** The same representation for `GET /clients/requests/{requestId}`. */
 export function toClientRequest(row: Row): ClientRequest {
   const { requestId, state, clientId, partnerCode, partnerDescription } = row
   const partner = state === 'rejected' ? { code: partnerCode, description: partnerDescription } : undefined
-  // To a caller, what is being sent just now is what may or may not have arrived.
+  // To a caller, a create that is being sent just now may or may not have arrived.
   const status = state === 'sent' ? 'unknown' : state
-  return { requestId, status, clientId, partner, updatedAt: toTimestamp(row.updatedAtMs) }
+  return { requestId, status, clientId, partner, updatedAt: new Date(row.updatedAtMs).toISOString() }
 }

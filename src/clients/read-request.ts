@@ -18,7 +18,9 @@ export function buildReadRequest(ledger: Ledger): ReadRequest {
   return async ({ requestId, caller }) => {
     const row = await ledger.find(requestId).catch((cause: unknown) => {
       const detail = 'The ledger cannot be read, so nothing can be said of this request at the moment.'
-      throw new Problem('ledger-unavailable', { detail, headers: retryAfter(ledgerSeconds), cause })
+      // A create of this caller's may well exist.
+      const safeToRetry = 'same-key-only'
+      throw new Problem('ledger-unavailable', { detail, headers: retryAfter(ledgerSeconds), safeToRetry, cause })
     })
     if (row === undefined || row.caller !== caller) throw new Problem('not-found')
     return toClientRequest(row)

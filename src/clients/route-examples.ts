@@ -22,7 +22,7 @@ const scenarios: Record<string, [phone: string, summary: string]> = {
   connectionCut: ['+998901234003', '201: created, then the connection is cut'],
   createdSilently: ['+998901234004', '201: created, but never answered (15 s)'],
   neverAnswered: ['+998901234005', '202: never answered, not created (25 s)'],
-  serverError: ['+998901234006', '202: HTTP 500, not created (5 s)'],
+  serverError: ['+998901234006', '202: HTTP 500, not created (25 s)'],
   html: ['+998901234007', '201: created, answered with HTML'],
   slowAnswer: ['+998901234008', '201: created, answered one byte at a time (15 s)'],
   throttled: ['+998901234009', '201: HTTP 429 once, then created'],
@@ -30,6 +30,10 @@ const scenarios: Record<string, [phone: string, summary: string]> = {
   credentialRefused: ['+998901234011', '502: the credential is refused'],
   unknownWord: ['+998901234012', '202: an undocumented word for the outcome (25 s)'],
   failsLater: ['+998901234013', '422: processing, then rejected'],
+  registeredLate: ['+998901234014', '201: HTTP 502, registered 8 s later'],
+  doubtfulError: ['+998901234015', '201: processing, one doubtful error, then created'],
+  gatewayPage: ['+998901234016', '201: created, the connection is cut, a gateway hides the status for 2 s'],
+  unreadableId: ['+998901234017', '201: created, its id cannot be read (25 s)'],
 }
 
 const everyMember: CreateClient = {

@@ -19,6 +19,11 @@ const everyAnswer = {
   'X-Partner': Type.String({ description: '`sandbox` while the service talks to its sandbox, otherwise absent' }),
 }
 const retryAfter = { 'Retry-After': Type.Integer({ minimum: 1, description: 'Seconds' }) }
+const wwwAuthenticate = {
+  'WWW-Authenticate': Type.String({
+    description: 'Which credential is wanted, and what is wrong with the one that came',
+  }),
+}
 const idempotencyStatus = {
   'Idempotency-Status': Type.Enum(['new', 'joined', 'replayed'], {
     type: 'string',
@@ -67,7 +72,8 @@ export function problemAnswers(codes: ProblemCode[], members = problemMembers) {
       const description = group.map((code) => problems[code].title).join('; or: ')
       const headers = {
         ...everyAnswer,
-        ...((status === 503 || status === 409) && retryAfter),
+        ...((status === 503 || status === 409 || status === 429) && retryAfter),
+        ...((status === 401 || status === 403) && wwwAuthenticate),
         ...(group.some((code) => code.startsWith('partner-')) && idempotencyStatus),
       }
       const examples = Object.fromEntries(group.map((code) => [code, toProblemExample(code, members[code])]))
@@ -126,11 +132,14 @@ export const createClientSchema = {
     ...problemAnswers([
       'invalid-request',
       'invalid-idempotency-key',
+      'unauthenticated',
+      'forbidden',
       'request-in-progress',
       'body-too-large',
       'unsupported-media-type',
       'partner-rejected',
       'idempotency-key-reused',
+      'rate-limited',
       'internal',
       'partner-misconfigured',
       'partner-unavailable',
@@ -160,8 +169,18 @@ export const readRequestSchema = {
       { ...ClientRequest, title: 'ClientRequest' },
       requestExamples,
     ),
-    ...problemAnswers(['invalid-request', 'not-found', 'internal', 'overloaded', 'ledger-unavailable'], {
-      'invalid-request': { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] },
-    }),
+    ...problemAnswers(
+      [
+        'invalid-request',
+        'unauthenticated',
+        'forbidden',
+        'not-found',
+        'rate-limited',
+        'internal',
+        'overloaded',
+        'ledger-unavailable',
+      ],
+      { 'invalid-request': { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] } },
+    ),
   },
 }

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Turn } from '../large-bodies/event-loop-slices.ts'
-import { readBody } from '../large-bodies/read-body.ts'
+import { bodyLimitBytes, readBody } from '../large-bodies/read-body.ts'
 import { toProblem } from '../plugins/error-handler.ts'
-import { Problem } from '../problems/problem.ts'
+import { Problem, retryAfter } from '../problems/problem.ts'
 import { requestLogOf } from '../telemetry/logger.ts'
 import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../telemetry/metrics.ts'
 import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
 import type { CreateClient } from './body/schema.ts'
 import type { ValidateBody } from './body/validation.ts'
 import type { CreateClientAtPartner } from './create/create-client.ts'
-import { type Fingerprint, readIdempotencyKey, toRequestId } from './create/idempotency-key.ts'
+import { type Fingerprint, readIdempotencyKey, toKeyId, toRequestId } from './create/idempotency-key.ts'
 import { parsePrefer } from './create/prefer-header.ts'
 import type { ReadRequest } from './read-request.ts'
 import { createClientSchema, readRequestSchema } from './route-schemas.ts'
@@ -19,21 +19,21 @@ export interface ClientRoutesOptions {
   readonly createClient: CreateClientAtPartner
   readonly readRequest: ReadRequest
   readonly validateBody: ValidateBody
-  readonly fingerprint: Fingerprint
+  /** By the ledger's key, then by the one before it. */
+  readonly fingerprints: readonly [Fingerprint, ...Fingerprint[]]
   /** Where large bodies wait between slices of work. */
   readonly turn: Turn
   readonly deadlineMs: number
+  readonly needsIdempotencyKey: boolean
   readonly metrics: Metrics
 }
-
-/** Who calls where nobody is asked who they are. */
-const anonymousCaller = 'anonymous'
 
 /** The line of the HTTP request was written when the caller left; this one tells what nobody was there to hear. */
 const unheard = 'the create that nobody waits for has ended'
 
 export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
-  const { createClient, readRequest, validateBody, fingerprint, turn, deadlineMs, metrics } = options
+  const { createClient, readRequest, validateBody, fingerprints, turn, deadlineMs, needsIdempotencyKey, metrics } =
+    options
 
   app.removeAllContentTypeParsers()
   app.addContentTypeParser('application/json', (_request, payload, done) => readBody(payload, turn, done))
@@ -44,7 +44,9 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
    * (not final yet) or a problem.
    */
   app.post<{ Body: CreateClient }>('/clients', {
-    schema: createClientSchema,
+    config: { access: 'private' },
+    schema: needsIdempotencyKey ? withRequiredKey(createClientSchema) : createClientSchema,
+    bodyLimit: bodyLimitBytes,
     // Headers are read where they are used, as a malformed one is not always an error.
     validatorCompiler:
       ({ httpPart }) =>
@@ -54,6 +56,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       },
     onRequest(request, _reply, done) {
       requirePlainJson(request)
+      if (needsIdempotencyKey) requireIdempotencyKey(request)
       done()
     },
     onError(request, reply, error, done) {
@@ -63,19 +66,22 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       done()
     },
     handler: async (request, reply) => {
-      const { body } = request
+      const { body, caller } = request
       const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
       const line = request.headers['idempotency-key'] as string | undefined
       const key = line === undefined ? undefined : readIdempotencyKey(line)
-      const requestId = key === undefined ? randomUUID() : toRequestId(anonymousCaller, key)
+      const prints = key === undefined ? [] : fingerprints.map((fingerprint) => fingerprint(body))
+      const requestId = key === undefined ? randomUUID() : toRequestId(caller, key, prints[0] ?? '')
       const log = requestLogOf(request)
       log.requestId = requestId
 
       const { representation, idempotencyStatus } = await createClient({
         requestId,
-        caller: anonymousCaller,
-        fingerprint: key === undefined ? '' : fingerprint(body),
+        keyId: key === undefined ? undefined : toKeyId(caller, key),
+        caller,
+        fingerprints: prints,
         body,
+        arrivedAt: performance.now() - reply.elapsedTime,
         waitMs,
         log,
       })
@@ -85,18 +91,24 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       if (idempotencyStatus !== undefined) reply.header('idempotency-status', idempotencyStatus)
       // Whoever joins waits as the first request does.
       if (applied !== '' && idempotencyStatus !== 'joined') reply.header('preference-applied', applied)
-      if (representation.status !== 'created') reply.header('retry-after', lookAgainSeconds)
-      reply.header('location', `${app.prefix}/clients/requests/${requestId}`)
+      if (representation.status !== 'created') reply.headers(retryAfter(lookAgainSeconds))
+      // Of an earlier body key, the ledger's own request_id.
+      reply.header('location', `${app.prefix}/clients/requests/${representation.requestId}`)
       return reply.code(representation.status === 'created' ? 201 : 202).send(representation)
     },
   })
 
   /** What is known of an earlier create of the same caller's. Holds no personal data. */
   app.get<{ Params: { requestId: string } }>('/clients/requests/:requestId', {
+    config: { access: 'private' },
     schema: readRequestSchema,
     validatorCompiler: () => requireUuid,
-    handler: async (request) =>
-      readRequest({ requestId: request.params.requestId.toLowerCase(), caller: anonymousCaller }),
+    handler: async (request, reply) => {
+      const requestId = request.params.requestId.toLowerCase()
+      const found = await readRequest({ requestId, caller: request.caller })
+      if (found.status === 'unknown' || found.status === 'processing') reply.headers(retryAfter(lookAgainSeconds))
+      return found
+    },
   })
 }
 
@@ -118,6 +130,18 @@ const uuid = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
 function requireUuid(params: { requestId: string }): { value: unknown } {
   if (uuid.test(params.requestId)) return { value: params }
   throw new Problem('invalid-request', { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] })
+}
+
+/** For OpenAPI alone: what holds is the function below. */
+function withRequiredKey(schema: typeof createClientSchema) {
+  return { ...schema, headers: { ...schema.headers, required: ['Idempotency-Key'] } }
+}
+
+/** Before the body is read. */
+function requireIdempotencyKey({ headers }: FastifyRequest): void {
+  if (headers['idempotency-key'] !== undefined) return
+  const message = 'is required by this service; send one with every create, and the same one with every retry of it'
+  throw new Problem('invalid-request', { errors: [{ pointer: 'idempotency-key', message }] })
 }
 
 const contentType = 'content-type'

@@ -1,14 +1,16 @@
 /** The environment, read once: one schema, every fault named at once, a frozen result that holds no secret. */
-import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { isIP } from 'node:net'
 import { dirname } from 'node:path'
+import type { AuthSettings } from '../auth/open.ts'
 import { type Member, members } from '../clients/body/schema.ts'
 import type { LedgerSettings } from '../ledger/open.ts'
+import type { PartnerCodes } from '../partner/outcome.ts'
 import { type Region, regions } from '../partner/regions.ts'
 import type { Credentials, SignatureScheme } from '../partner/signature.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
 import { Compile } from '../typebox.ts'
+import { toAuthSettings } from './auth-settings.ts'
 import { Settings } from './settings.ts'
 
 export interface Config {
@@ -27,18 +29,30 @@ export interface Config {
   readonly allowedProductIds: ReadonlySet<number>
   readonly allowedBranchIds: ReadonlySet<string>
   readonly alsoRequired: readonly Member[]
-  readonly duplicateCodes: ReadonlySet<string>
-  readonly notFoundCodes: ReadonlySet<string>
+  readonly codes: PartnerCodes
   readonly requestDeadlineMs: number
   readonly createWaitMs: number
   readonly partnerConnectTimeoutMs: number
   readonly partnerTimeoutMs: number
+  readonly partnerKeepAliveMs: number
   readonly partnerSettleMs: number
+  readonly partnerAbsentMs: number
+  readonly partnerDoubtMs: number
+  readonly mayResend: boolean
   readonly partnerMaxInFlight: number
+  readonly partnerMaxWaiting: number
+  readonly reconcilerConcurrency: number
   /** A function, as a `redis://` address may hold a password. */
   readonly readLedger: () => LedgerSettings
-  /** Reads the key of the body fingerprints from where it stands. */
-  readonly readLedgerKey: () => string
+  /** Undefined: derived from the host and the auth id. */
+  readonly ledgerAccount: string | undefined
+  /** Reads the key of the body fingerprints from where it stands; undefined: derived from the secret key. */
+  readonly readLedgerKey: () => string | undefined
+  readonly readPreviousLedgerKey: () => string | undefined
+  readonly auth: AuthSettings
+  /** 0: any number. */
+  readonly callerRatePerMinute: number
+  readonly needsIdempotencyKey: boolean
   /** Empty, or with a slash in front and none at its end. */
   readonly basePath: string
   readonly trustProxy: false | number | string
@@ -74,8 +88,9 @@ export function loadConfig(env: Environment): Config {
     texts.FREEDOMPAY_AUTH_ID === undefined &&
     texts.FREEDOMPAY_SECRET_KEY === undefined
   if (!isSandbox) faults.push(...findAbsent(texts))
-  const config = toConfig(settings, isSandbox, env, faults)
-  faults.push(...findAuthFaults(env, isProduction))
+  const read = (name: keyof Settings) => readText(env, name)
+  const auth = toAuthSettings(settings, { given: texts, isProduction, read }, faults)
+  const config = { ...toConfig(settings, isSandbox, env, faults), auth }
   if (faults.length > 0) throw new ConfigError(faults)
   return Object.freeze(config)
 }
@@ -134,22 +149,12 @@ function toValue(text: string, type: string | undefined): string | number | bool
   return text
 }
 
-/** Better no service than one that is believed to check who calls. */
-function findAuthFaults(env: Environment, isProduction: boolean): string[] {
-  const unsupported = ['AUTH_FILE', 'API_KEYS_FILE', 'JWT_JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE']
-  const faults = unsupported.filter((name) => env[name]).map((name) => `${name} is not supported yet`)
-  if (env.AUTH ? env.AUTH !== 'none' : isProduction) {
-    faults.push('AUTH must be said in production, and none is the only kind that is supported yet')
-  }
-  return faults
-}
-
 function findAbsent(texts: Partial<Record<keyof Settings, string>>): string[] {
   const required = ['FREEDOMPAY_AUTH_ID', 'FREEDOMPAY_SECRET_KEY', 'FREEDOMPAY_PRODUCT_ID'] as const
   return required.filter((name) => texts[name] === undefined).map((name) => `${name} is required`)
 }
 
-function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faults: string[]): Config {
+function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faults: string[]): Omit<Config, 'auth'> {
   const region = regions[settings.FREEDOMPAY_REGION]
   const productId = settings.FREEDOMPAY_PRODUCT_ID ?? sandboxProductId
   const branchId = settings.FREEDOMPAY_BRANCH_ID
@@ -173,16 +178,28 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     allowedProductIds: new Set([productId, ...toIntegers(settings.FREEDOMPAY_ALLOWED_PRODUCT_IDS, faults)]),
     allowedBranchIds: new Set([...(branchId ? [branchId] : []), ...toList(settings.FREEDOMPAY_ALLOWED_BRANCH_IDS)]),
     alsoRequired: toMembers(settings.FREEDOMPAY_REQUIRED, faults),
-    duplicateCodes: new Set(toList(settings.FREEDOMPAY_DUPLICATE_CODES)),
-    notFoundCodes: new Set(toList(settings.FREEDOMPAY_NOT_FOUND_CODES)),
+    codes: {
+      duplicate: new Set(toList(settings.FREEDOMPAY_DUPLICATE_CODES)),
+      notFound: new Set(toList(settings.FREEDOMPAY_NOT_FOUND_CODES)),
+    },
     requestDeadlineMs: settings.REQUEST_DEADLINE_MS,
     createWaitMs: settings.CREATE_WAIT_MS,
     partnerConnectTimeoutMs: settings.PARTNER_CONNECT_TIMEOUT_MS,
     partnerTimeoutMs: settings.PARTNER_TIMEOUT_MS,
+    partnerKeepAliveMs: settings.PARTNER_KEEP_ALIVE_MS,
     partnerSettleMs: settings.PARTNER_SETTLE_MS,
+    partnerAbsentMs: settings.PARTNER_ABSENT_MS,
+    partnerDoubtMs: settings.PARTNER_DOUBT_MS,
+    mayResend: settings.PARTNER_RESEND,
     partnerMaxInFlight: settings.PARTNER_MAX_IN_FLIGHT,
+    partnerMaxWaiting: settings.PARTNER_MAX_WAITING,
+    reconcilerConcurrency: settings.RECONCILER_CONCURRENCY,
     readLedger: () => ({ url: settings.LEDGER_URL, retentionMs: settings.LEDGER_RETENTION_HOURS * 3_600_000 }),
+    ledgerAccount: settings.LEDGER_ACCOUNT,
     readLedgerKey: toLedgerKeyReader(settings, env, faults),
+    readPreviousLedgerKey: () => readText(env, 'LEDGER_PREVIOUS_KEY'),
+    callerRatePerMinute: settings.CALLER_RATE_PER_MINUTE,
+    needsIdempotencyKey: settings.IDEMPOTENCY_KEY === 'required',
     basePath: settings.BASE_PATH,
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
     hasDocs: settings.DOCS,
@@ -193,18 +210,22 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
 const minLedgerKeyBytes = 32
 
 /** A ledger that outlives the process needs a key that does, too. */
-function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string {
-  const { LEDGER_KEY: key, LEDGER_URL: url } = settings
+function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string | undefined {
+  const { LEDGER_KEY: key, LEDGER_PREVIOUS_KEY: previousKey, LEDGER_URL: url } = settings
+  if (url === 'memory:' && env.NODE_ENV === 'production' && !readText(env, 'LEDGER_URL')) {
+    faults.push('LEDGER_URL is required in production')
+  }
   if (!url.startsWith('sqlite:') && URL.parse(url) === null) faults.push('LEDGER_URL is no URL that can be read')
   if (url.startsWith('sqlite:/') && !existsSync(dirname(url.slice('sqlite:'.length)))) {
     faults.push('LEDGER_URL names a file in a folder that does not exist')
   }
-  if (key === undefined && url !== 'sqlite::memory:') faults.push('LEDGER_KEY is required with this LEDGER_URL')
-  if (key !== undefined && Buffer.byteLength(key) < minLedgerKeyBytes) {
-    faults.push(`LEDGER_KEY must have at least ${minLedgerKeyBytes} bytes`)
+  if (key === undefined && url !== 'memory:') faults.push('LEDGER_KEY is required with this LEDGER_URL')
+  for (const [name, text] of Object.entries({ LEDGER_KEY: key, LEDGER_PREVIOUS_KEY: previousKey })) {
+    if (text !== undefined && Buffer.byteLength(text) < minLedgerKeyBytes) {
+      faults.push(`${name} must have at least ${minLedgerKeyBytes} bytes`)
+    }
   }
-  const random = randomBytes(minLedgerKeyBytes).toString('hex')
-  return () => readText(env, 'LEDGER_KEY') ?? random
+  return () => readText(env, 'LEDGER_KEY')
 }
 
 function toOrigin(text: string, faults: string[]): string {

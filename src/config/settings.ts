@@ -59,28 +59,90 @@ export const Settings = Type.Object({
   ),
   PARTNER_CONNECT_TIMEOUT_MS: Ms(3000, 'One connection to FreedomPay'),
   PARTNER_TIMEOUT_MS: Ms(15_000, 'One call to FreedomPay, from start to last byte'),
-  PARTNER_SETTLE_MS: Ms(2000, 'How long "no such request" must stand before it is believed', 0),
+  PARTNER_KEEP_ALIVE_MS: Ms(
+    4000,
+    'How long an idle connection to FreedomPay is kept, unless its `Keep-Alive` hint says less',
+  ),
+  PARTNER_SETTLE_MS: Ms(2000, 'How long "no such request" must stand before the same request_id may be sent again', 0),
+  PARTNER_ABSENT_MS: Ms(
+    60_000,
+    'How long "no such request" must stand, since the last moment at which a send may have left, before it is concluded from',
+    0,
+  ),
+  PARTNER_DOUBT_MS: Ms(60_000, 'How long a doubtful "error" must stand before it is concluded from', 0),
+  PARTNER_RESEND: Type.Boolean({
+    default: true,
+    description:
+      '`false`: nothing is ever sent twice, until FreedomPay has confirmed the answer to a repeated request_id',
+  }),
   PARTNER_MAX_IN_FLIGHT: Type.Integer({
     minimum: 1,
     maximum: 100_000,
     default: 64,
-    description: 'Creates in flight; more are refused with 503',
+    description:
+      'Creates that are being sent or asked about at once; more are refused with 503. As many bodies over 128 KiB may be read at once',
+  }),
+  PARTNER_MAX_WAITING: Type.Integer({
+    minimum: 0,
+    maximum: 1_000_000,
+    default: 2000,
+    description: 'Callers that wait for an outcome; more are answered 202 at once',
+  }),
+  RECONCILER_CONCURRENCY: Type.Integer({
+    minimum: 1,
+    maximum: 1000,
+    default: 16,
+    description: 'Questions under way at once for outcomes that no caller waits for',
   }),
   LEDGER_URL: Type.String({
-    pattern: '^(sqlite:.+|rediss?://.+)$',
-    default: 'sqlite::memory:',
-    description: '`sqlite::memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…`',
+    pattern: '^(memory:|sqlite:/.+|rediss?://.+)$',
+    default: 'memory:',
+    description: '`memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…`; required in production',
   }),
   LEDGER_KEY: Type.Optional(
     Text(
-      'Key of the body fingerprints, at least 32 bytes, the same for every replica; random per process with `sqlite::memory:`, else required',
+      'Key of the body fingerprints, at least 32 bytes, the same for every replica; derived from the secret key with `memory:`, else required',
     ),
+  ),
+  LEDGER_PREVIOUS_KEY: Type.Optional(
+    Text('The key before a rotation: repeated idempotency keys from then are still recognised'),
+  ),
+  LEDGER_ACCOUNT: Type.Optional(
+    Text('Name of the FreedomPay account that the ledger belongs to; host and auth id, hashed, by default'),
   ),
   LEDGER_RETENTION_HOURS: Type.Integer({
     minimum: 1,
     maximum: 87_600,
     default: 168,
     description: 'How long a finished request is remembered',
+  }),
+  AUTH: Type.Optional(
+    Type.Enum(['none', 'api-key', 'jwt'], {
+      description:
+        'Who may call: `none` (everybody) · `api-key` · `jwt`; `none` by default, but in production it must be said',
+    }),
+  ),
+  API_KEYS_FILE: Type.Optional(
+    Text('With `AUTH=api-key`: a file with lines `caller:sha256-hex`, several per caller; read again every 10 s'),
+  ),
+  JWT_JWKS_URL: Type.Optional(Text('With `AUTH=jwt`: where the issuer publishes its keys')),
+  JWT_ISSUER: Type.Optional(Text('With `AUTH=jwt`: `iss` of every token')),
+  JWT_AUDIENCE: Type.Optional(Text('With `AUTH=jwt`: what `aud` of every token must name')),
+  JWT_CALLER_CLAIM: Text('With `AUTH=jwt`: which claim names the caller', { default: 'sub' }),
+  JWT_SCOPE: Type.Optional(Text('With `AUTH=jwt`: a scope that a token must have')),
+  JWT_JWKS_TOKEN: Type.Optional(
+    Text('Bearer token for `JWT_JWKS_URL`, read anew for each fetch; Kubernetes’ API server wants one'),
+  ),
+  JWT_JWKS_CA: Type.Optional(Text('Certificates in PEM to trust at `JWT_JWKS_URL` instead of the usual ones')),
+  CALLER_RATE_PER_MINUTE: Type.Integer({
+    minimum: 0,
+    maximum: 1_000_000_000,
+    default: 0,
+    description: 'Requests that one caller may send in a minute, counted by each replica; `0` is any number',
+  }),
+  IDEMPOTENCY_KEY: Type.Enum(['optional', 'required'], {
+    default: 'optional',
+    description: '`optional` · `required`: a create without an Idempotency-Key is a 400',
   }),
   BASE_PATH: Type.String({
     pattern: '^(/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*$',

@@ -1,11 +1,11 @@
 /**
- * What was asked of the partner and what came of it: one row for each create, written before anything is sent. It holds no
- * personal data; the body is known by a keyed fingerprint alone.
+ * What was asked of FreedomPay and what came of it: one row for each create, written before anything is sent. A row holds no
+ * personal data; the body is known by a keyed fingerprint alone, the idempotency key by a hash.
  */
 
 /**
  * sent: claimed, and since then perhaps sent. unknown, processing: not final. created, rejected, not-created: final.
- * A state only moves forward, and the table below is the only place that says what forward is.
+ * A state only moves forward; `predecessors` is the only place that says what forward is.
  */
 export const states = ['sent', 'unknown', 'not-created', 'processing', 'rejected', 'created'] as const
 export type State = (typeof states)[number]
@@ -14,8 +14,8 @@ export type State = (typeof states)[number]
 export type Recordable = Exclude<State, 'sent'>
 
 /**
- * From which states each may be reached: the ones before it. What the partner said outweighs what was concluded from its
- * silence, so it may correct `not-created`; and that a client exists outweighs everything.
+ * From which states each may be reached: the ones before it. FreedomPay's word outweighs a conclusion from its silence, so it
+ * corrects `not-created`; and that a client exists outweighs everything.
  */
 export const predecessors = {
   unknown: ['sent'],
@@ -25,51 +25,74 @@ export const predecessors = {
   created: ['sent', 'unknown', 'not-created', 'processing', 'rejected'],
 } as const satisfies Record<Recordable, readonly State[]>
 
-/** Conclusions of this service's own, which hold only for the claim they were drawn under; the rest is the partner's word. */
-export function isOwnConclusion(state: Recordable): boolean {
-  return state === 'unknown' || state === 'not-created'
-}
+/** What FreedomPay itself says of a request that had been called rejected because of a doubtful error. */
+export const correctionsOfInferredRejection = ['processing', 'rejected'] as const satisfies readonly Recordable[]
 
 export function isFinal(state: State): boolean {
   return state === 'created' || state === 'rejected' || state === 'not-created'
 }
 
-/** Final, and nothing is left to ask: of a created client the id is still wanted. */
-export function isSettled({ state, clientId }: Pick<Row, 'state' | 'clientId'>): boolean {
-  return isFinal(state) && !(state === 'created' && clientId === undefined)
-}
-
 export interface Row {
   readonly requestId: string
+  /** UUIDv5 of the caller and its idempotency key; undefined without a key. */
+  readonly keyId: string | undefined
   readonly caller: string
-  /** Empty for a create without a key, which no other request can ever match. */
+  /** Empty without a key. */
   readonly fingerprint: string
   readonly state: State
   readonly clientId: string | undefined
   readonly partnerCode: string | undefined
   readonly partnerDescription: string | undefined
-  /** How often it has been claimed: tells the holder of a claim from an earlier one that came back late. */
+  /** The fencing token of the latest claim: random, so that no lost write can make it come again. */
+  readonly claimToken: string
+  /** How often the row has been claimed. */
   readonly claims: number
-  /** How often it has been asked about since somebody stopped working on it. */
+  /** Whether a send under an earlier claim may have reached FreedomPay. */
+  readonly mayHaveArrived: boolean
+  /** FreedomPay has said that it has the request, so "no such request" is not believed any more. */
+  readonly isAcknowledged: boolean
+  /** The state is a conclusion from silence or from a doubtful error, and is asked about again. */
+  readonly isInferred: boolean
+  /** Doubtful errors in a row, and since when they are heard. */
+  readonly doubts: number
+  readonly doubtedForMs: number
+  /** Questions since the claim ended, or since the state was inferred. */
   readonly asks: number
   /** Milliseconds since the epoch. */
   readonly updatedAtMs: number
-  /** Whether the time of whoever claimed it is over. Negative work: it may have died, and what it did must be found out. */
-  readonly isOverdue: boolean
+  /** Since the last moment at which the claim's holder may have sent; negative while it still may. */
+  readonly sinceLastSendMs: number
+}
+
+/** The claim's time is over; its holder may have crashed. */
+export function isOverdue({ sinceLastSendMs }: Pick<Row, 'sinceLastSendMs'>): boolean {
+  return sinceLastSendMs >= 0
 }
 
 export interface Claim {
   readonly requestId: string
+  readonly keyId: string | undefined
   readonly caller: string
   readonly fingerprint: string
-  /** How long whoever claims it may work on it. */
+  readonly claimToken: string
+  /** How long the holder may work on it. */
   readonly deadlineMs: number
 }
 
-/** claimed: the row is new, or was `not-created` with the same fingerprint. found: it stands as `row` says. */
+/** claimed: the row is new. Otherwise it stands as `row` says, found by its key. */
 export interface ClaimResult {
   readonly isClaimed: boolean
   readonly row: Row
+}
+
+export interface Renewal {
+  readonly requestId: string
+  /** The token that the row must still have. */
+  readonly from: string
+  readonly to: string
+  readonly deadlineMs: number
+  /** Whether a send under an earlier claim may have reached FreedomPay; once true it stays. */
+  readonly mayHaveArrived: boolean
 }
 
 export interface Change {
@@ -77,6 +100,14 @@ export interface Change {
   readonly clientId?: string | undefined
   readonly partnerCode?: string | undefined
   readonly partnerDescription?: string | undefined
+  /** Concluded from silence or from a doubtful error. */
+  readonly isInferred?: boolean
+  readonly isAcknowledged?: boolean
+}
+
+/** A conclusion of this service's own holds only for the claim that it was drawn under; the rest is FreedomPay's word. */
+export function isOwnConclusion({ state, isInferred }: Change): boolean {
+  return state === 'unknown' || state === 'not-created' || isInferred === true
 }
 
 /** What a row says after a change. */
@@ -85,35 +116,103 @@ export type Recorded = Pick<
   'requestId' | 'state' | 'clientId' | 'partnerCode' | 'partnerDescription' | 'updatedAtMs'
 >
 
-export interface UnresolvedStats {
-  readonly count: number
-  /** How long the oldest has been nobody's work without being final. */
-  readonly oldestSeconds: number
+/** `was`: the state before the change, where the change was taken. */
+export interface RecordResult {
+  readonly row: Recorded
+  readonly was: State | undefined
+}
+
+/** What a question about a row taught, besides a change of its state. */
+export interface Postponement {
+  readonly requestId: string
+  readonly claimToken: string
+  /** Until the next question; undefined: there is none. */
+  readonly pauseMs: number | undefined
+  /** The row's `asks` as it was taken: another one tells that the row has changed since. */
+  readonly takenAsks: number
+  readonly asks: number
+  readonly doubts: number
+  readonly isAcknowledged: boolean
+}
+
+export interface LedgerStats {
+  /** Rows that are not final and that no request works on. */
+  readonly unresolved: number
+  /** Since the oldest of them was last worked on. */
+  readonly oldestUnresolvedSeconds: number
+  /** Of them, asked about for `attentionAfterMs` without a final answer. */
+  readonly needsAttention: number
+  /** How late the reconciler is with the row that is due longest. */
+  readonly oldestDueSeconds: number
 }
 
 /** Every method rejects where the ledger cannot be reached; nothing is ever half done. */
 export interface Ledger {
-  /** One atomic step: of any number of claims of one request_id at one time, one is told that it is claimed. */
+  /** One atomic step: of any number of claims of one key (or request_id) at one time, one is told that it is claimed. */
   claim(claim: Claim): Promise<ClaimResult>
   /**
-   * Moves the row forward and returns what it then says; a change that would move it back changes nothing.
-   * `claims` names the claim that the change was learnt under.
+   * One atomic step: the row is claimed under a new token if it still has the old one and is sent, unknown or not-created.
+   * Undefined where it is not.
    */
-  record(requestId: string, claims: number, change: Change): Promise<Recorded | undefined>
+  renew(renewal: Renewal): Promise<Row | undefined>
+  /**
+   * Moves the row forward and returns what it then says; a change that would move it back changes nothing. `claimToken` names
+   * the claim that the change was learnt under. Undefined where there is no such row.
+   */
+  record(requestId: string, claimToken: string, change: Change): Promise<RecordResult | undefined>
   find(requestId: string): Promise<Row | undefined>
-  /** The next row to ask the partner about, which nobody else is given for `leaseMs`. */
-  takeDue(leaseMs: number): Promise<Row | undefined>
-  /** When to ask about it next, where it still has to be; nothing where it has been claimed anew since `claims`. */
-  postpone(requestId: string, claims: number, pauseMs: number): Promise<void>
-  /** Forgets what has been final for longer than the retention, whether or not a created client's id was learnt. */
+  findByKey(keyId: string): Promise<Row | undefined>
+  /** The next rows to ask about, which no other replica is given for `leaseMs`; those never asked about come first. */
+  takeDue(leaseMs: number, limit: number): Promise<Row[]>
+  /** When to ask about it next; nothing where it has been claimed, changed or taken since. */
+  postpone(postponement: Postponement): Promise<void>
+  /** Forgets, in batches, what has been final and settled for longer than the retention. */
   forgetOld(): Promise<void>
-  unresolved(): Promise<UnresolvedStats>
-  /** Rejects where the ledger cannot be reached. */
-  ping(): Promise<void>
+  stats(): Promise<LedgerStats>
+  /** Binds the ledger to one account at its first use. @throws ForeignLedgerError */
+  adopt(account: string): Promise<void>
+  /** Rejects where the ledger cannot be written. */
+  probe(): Promise<void>
   close(): Promise<void>
 }
 
-/** After the end of a claim's time, until somebody else asks about it: its holder may just be writing down the outcome. */
+/** The ledger belongs to another account of FreedomPay. */
+export class ForeignLedgerError extends Error {
+  constructor() {
+    super(
+      'LEDGER_URL names the ledger of another FreedomPay account; use a ledger of its own, or set LEDGER_ACCOUNT to the name that this ledger was first used with',
+    )
+    this.name = 'ForeignLedgerError'
+  }
+}
+
+/** After the end of a claim's time, until the first question: the holder may just be writing down the outcome. */
 export const graceMs = 2000
 /** After an outcome that is not final, until it is asked about for the first time. */
 export const firstAskMs = 1000
+/** What is not final after so long needs a person. */
+export const attentionAfterMs = 24 * 3_600_000
+
+/** After which times an inferred state is asked about again, since it was concluded. */
+export const inferredAsksAtMs = [60_000, 600_000, 3_600_000, 86_400_000] as const
+
+/** From a change to its first question; undefined: nothing is left to ask. Of a created client the id is still wanted. */
+export function firstAskAfterMs({ state, clientId, isInferred }: Change): number | undefined {
+  if (isInferred) return inferredAsksAtMs[0]
+  if (state === 'created') return clientId === undefined ? firstAskMs : undefined
+  return isFinal(state) ? undefined : firstAskMs
+}
+
+/** Whether a change may be made to a row: the one rule that every engine follows, in its own language. */
+export function isForward(
+  row: Pick<Row, 'state' | 'clientId' | 'claimToken' | 'isInferred'>,
+  token: string,
+  change: Change,
+) {
+  if (isOwnConclusion(change) && token !== row.claimToken) return false
+  if ((predecessors[change.state] as readonly State[]).includes(row.state)) return true
+  const { state, clientId, isInferred } = change
+  if (row.state === 'created') return state === 'created' && row.clientId === undefined && clientId !== undefined
+  const corrections: readonly Recordable[] = correctionsOfInferredRejection
+  return row.state === 'rejected' && row.isInferred && !isInferred && corrections.includes(state)
+}

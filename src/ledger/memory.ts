@@ -1,141 +1,225 @@
-/**
- * The ledger of a process that needs none beyond its own life: what `sqlite::memory:` promises, without the database. An
- * in-memory SQLite forgets as much when the process ends and costs several times the CPU of all the rest of the ledger's work.
- */
+/** The ledger of a process that needs none beyond its own life. */
+import { DueQueue } from './due-queue.ts'
 import {
   type Change,
   type Claim,
-  firstAskMs,
+  ForeignLedgerError,
+  firstAskAfterMs,
   graceMs,
   isFinal,
-  isOwnConclusion,
-  isSettled,
+  isForward,
   type Ledger,
-  predecessors,
   type Row,
-  type State,
 } from './ledger.ts'
+import { OpenRows } from './open-rows.ts'
 
-/** Replaced, never changed, so that it can be handed out as it is. Times are milliseconds since the epoch. */
-interface StoredRow extends Row {
-  readonly deadlineAt: number
+/** Replaced, never changed, so that it can be handed out as it is. Times are milliseconds of `now`. */
+interface StoredRow extends Omit<Row, 'doubtedForMs' | 'sinceLastSendMs'> {
+  readonly lastSendAt: number
+  readonly doubtedAt: number
   /** Infinity where there is nothing to ask. */
   readonly nextAskAt: number
 }
 
-export function openMemoryLedger({ retentionMs }: { retentionMs: number }): Ledger {
-  /** The rows that still have to be asked about: few, whatever the number of all. */
-  const toAsk = new Map<string, StoredRow>()
-  /** The others, in the order in which they were settled. */
-  const settled = new Map<string, StoredRow>()
+export interface MemoryLedgerSettings {
+  readonly retentionMs: number
+}
 
-  const rowOf = (requestId: string) => toAsk.get(requestId) ?? settled.get(requestId)
+/** Milliseconds since the epoch, by the clock that nobody can set while the process runs. */
+function now(): number {
+  return performance.timeOrigin + performance.now()
+}
 
-  function isChange(row: StoredRow, claims: number, { state, clientId }: Change): boolean {
-    if (isOwnConclusion(state) && claims !== row.claims) return false
-    const isIdLearnt =
-      state === 'created' && row.state === 'created' && row.clientId === undefined && clientId !== undefined
-    return isIdLearnt || (predecessors[state] as readonly State[]).includes(row.state)
+export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger {
+  const rows = new Map<string, StoredRow>()
+  const requestIds = new Map<string, string>()
+  /** Ids that are settled, in the order in which they settled. */
+  const settled = new Set<string>()
+  const openRows = new OpenRows((id, lastSendAt) => {
+    const row = rows.get(id)
+    return row !== undefined && !isFinal(row.state) && row.lastSendAt === lastSendAt
+  })
+  const isDue = (id: string, at: number) => rows.get(id)?.nextAskAt === at
+  const neverAsked = new DueQueue(isDue)
+  const askedBefore = new DueQueue(isDue)
+  let owner: string | undefined
+
+  function store(row: StoredRow): void {
+    const { requestId, keyId, state, asks, nextAskAt, lastSendAt } = row
+    const known = rows.get(requestId)
+    rows.set(requestId, row)
+    if (keyId !== undefined) requestIds.set(keyId, requestId)
+    settled.delete(requestId)
+    if (nextAskAt === Infinity) settled.add(requestId)
+    else if (known?.nextAskAt !== nextAskAt) (asks === 0 ? neverAsked : askedBefore).add(requestId, nextAskAt)
+
+    if (isFinal(state)) openRows.delete(requestId)
+    else if (known === undefined || isFinal(known.state) || known.lastSendAt !== lastSendAt) {
+      openRows.add(requestId, lastSendAt)
+    }
   }
 
-  function change(row: StoredRow, { state, clientId, partnerCode, partnerDescription }: Change): StoredRow {
-    const { requestId, caller, fingerprint, claims, asks } = row
-    const now = Date.now()
-    const hasSettled = isSettled({ state, clientId })
-    const changed: StoredRow = {
-      requestId,
-      caller,
-      fingerprint,
+  function forget({ requestId, keyId }: StoredRow): void {
+    rows.delete(requestId)
+    if (keyId !== undefined) requestIds.delete(keyId)
+    settled.delete(requestId)
+    openRows.delete(requestId)
+  }
+
+  function change(row: StoredRow, learnt: Change): StoredRow {
+    const { state, clientId, partnerCode, partnerDescription, isInferred = false, isAcknowledged = false } = learnt
+    const at = now()
+    return {
+      ...row,
       state,
       clientId,
       partnerCode,
       partnerDescription,
-      claims,
-      asks,
-      updatedAtMs: now,
-      isOverdue: true,
-      deadlineAt: Math.min(row.deadlineAt, now),
-      nextAskAt: hasSettled ? Infinity : now + firstAskMs,
+      isInferred,
+      isAcknowledged: row.isAcknowledged || isAcknowledged,
+      doubts: 0,
+      doubtedAt: 0,
+      asks: 0,
+      updatedAtMs: Math.floor(at),
+      lastSendAt: Math.min(row.lastSendAt, at),
+      nextAskAt: at + (firstAskAfterMs(learnt) ?? Infinity),
     }
-    toAsk.delete(requestId)
-    // Also where it has settled before: its place is by when it did last.
-    if (row.nextAskAt === Infinity) settled.delete(requestId)
-    ;(hasSettled ? settled : toAsk).set(requestId, changed)
-    return changed
+  }
+
+  function takeFrom(queue: DueQueue, leaseMs: number): Row | undefined {
+    const at = now()
+    const next = queue.take(at)
+    if (next === undefined) return undefined
+    const row = rows.get(next.id) as StoredRow
+    const taken = { ...row, asks: row.asks + 1, nextAskAt: at + leaseMs }
+    store(taken)
+    return seen(taken)
   }
 
   return {
-    async claim({ requestId, caller, fingerprint, deadlineMs }: Claim) {
-      const now = Date.now()
-      const known = rowOf(requestId)
-      if (known !== undefined && (known.state !== 'not-created' || known.fingerprint !== fingerprint)) {
-        return { isClaimed: false, row: seenAt(now, known) }
-      }
+    async claim({ requestId, keyId, caller, fingerprint, claimToken, deadlineMs }: Claim) {
+      const known = rows.get(keyId === undefined ? requestId : (requestIds.get(keyId) ?? requestId))
+      if (known !== undefined) return { isClaimed: false, row: seen(known) }
+      const at = now()
       const row: StoredRow = {
         requestId,
+        keyId,
         caller,
         fingerprint,
         state: 'sent',
         clientId: undefined,
         partnerCode: undefined,
         partnerDescription: undefined,
-        claims: known === undefined ? 1 : known.claims + 1,
+        claimToken,
+        claims: 1,
+        mayHaveArrived: false,
+        isAcknowledged: false,
+        isInferred: false,
+        doubts: 0,
+        doubtedAt: 0,
         asks: 0,
-        updatedAtMs: now,
-        isOverdue: false,
-        deadlineAt: now + deadlineMs,
-        nextAskAt: now + deadlineMs + graceMs,
+        updatedAtMs: Math.floor(at),
+        lastSendAt: at + deadlineMs,
+        nextAskAt: at + deadlineMs + graceMs,
       }
-      if (known !== undefined) settled.delete(requestId)
-      toAsk.set(requestId, row)
-      return { isClaimed: true, row }
+      store(row)
+      return { isClaimed: true, row: seen(row) }
     },
-    async record(requestId, claims, learnt) {
-      const row = rowOf(requestId)
+    async renew({ requestId, from, to, deadlineMs, mayHaveArrived }) {
+      const row = rows.get(requestId)
+      if (row === undefined || row.claimToken !== from) return undefined
+      if (row.state !== 'sent' && row.state !== 'unknown' && row.state !== 'not-created') return undefined
+      const at = now()
+      const renewed: StoredRow = {
+        ...row,
+        state: 'sent',
+        clientId: undefined,
+        partnerCode: undefined,
+        partnerDescription: undefined,
+        claimToken: to,
+        claims: row.claims + 1,
+        mayHaveArrived: row.mayHaveArrived || mayHaveArrived,
+        isInferred: false,
+        doubts: 0,
+        doubtedAt: 0,
+        asks: 0,
+        updatedAtMs: Math.floor(at),
+        lastSendAt: at + deadlineMs,
+        nextAskAt: at + deadlineMs + graceMs,
+      }
+      store(renewed)
+      return seen(renewed)
+    },
+    async record(requestId, claimToken, learnt) {
+      const row = rows.get(requestId)
       if (row === undefined) return undefined
-      return isChange(row, claims, learnt) ? change(row, learnt) : row
+      if (!isForward(row, claimToken, learnt)) return { row, was: undefined }
+      const changed = change(row, learnt)
+      store(changed)
+      return { row: changed, was: row.state }
     },
     async find(requestId) {
-      const row = rowOf(requestId)
-      return row && seenAt(Date.now(), row)
+      const row = rows.get(requestId)
+      return row && seen(row)
     },
-    async takeDue(leaseMs) {
-      const now = Date.now()
-      let next: StoredRow | undefined
-      for (const row of toAsk.values()) {
-        if (row.nextAskAt <= now && (next === undefined || row.nextAskAt < next.nextAskAt)) next = row
+    async findByKey(keyId) {
+      const row = rows.get(requestIds.get(keyId) ?? '')
+      return row && seen(row)
+    },
+    async takeDue(leaseMs, limit) {
+      const taken: Row[] = []
+      while (taken.length < limit) {
+        const row = takeFrom(neverAsked, leaseMs) ?? takeFrom(askedBefore, leaseMs)
+        if (row === undefined) break
+        taken.push(row)
       }
-      if (next === undefined) return undefined
-      const taken = { ...next, asks: next.asks + 1, nextAskAt: now + leaseMs }
-      toAsk.set(next.requestId, taken)
-      return seenAt(now, taken)
+      return taken
     },
-    async postpone(requestId, claims, pauseMs) {
-      const row = toAsk.get(requestId)
-      if (row?.claims === claims) toAsk.set(requestId, { ...row, nextAskAt: Date.now() + pauseMs })
+    async postpone({ requestId, claimToken, pauseMs, takenAsks, asks, doubts, isAcknowledged }) {
+      const row = rows.get(requestId)
+      if (row?.claimToken !== claimToken || row.asks !== takenAsks || row.nextAskAt === Infinity) return
+      const at = now()
+      store({
+        ...row,
+        asks,
+        doubts,
+        doubtedAt: row.doubts > 0 ? row.doubtedAt : at,
+        isAcknowledged: row.isAcknowledged || isAcknowledged,
+        nextAskAt: pauseMs === undefined ? Infinity : at + pauseMs,
+      })
     },
     async forgetOld() {
-      const before = Date.now() - retentionMs
-      for (const row of settled.values()) {
+      // Where nothing is counted for long, what is left over from rows that are final now goes here.
+      openRows.count(now())
+      const before = now() - retentionMs
+      for (const requestId of settled) {
+        const row = rows.get(requestId) as StoredRow
         if (row.updatedAtMs >= before) break
-        settled.delete(row.requestId)
+        forget(row)
       }
       // A created client whose id was never learnt is asked about for ever, unless it is forgotten, too.
-      for (const row of toAsk.values()) {
-        if (isFinal(row.state) && row.updatedAtMs < before) toAsk.delete(row.requestId)
+      for (const row of rows.values()) {
+        if (row.updatedAtMs < before && row.state === 'created') forget(row)
       }
     },
-    async unresolved() {
-      const now = Date.now()
-      const overdue = [...toAsk.values()].filter((row) => !isFinal(row.state) && row.deadlineAt <= now)
-      const oldest = overdue.reduce((least, { deadlineAt }) => Math.min(least, deadlineAt), now)
-      return { count: overdue.length, oldestSeconds: (now - oldest) / 1000 }
+    async stats() {
+      const at = now()
+      const dueAt = Math.min(neverAsked.peek()?.at ?? at, askedBefore.peek()?.at ?? at, at)
+      return {
+        ...openRows.count(at),
+        oldestDueSeconds: (at - dueAt) / 1000,
+      }
     },
-    async ping() {},
+    async adopt(account) {
+      owner ??= account
+      if (owner !== account) throw new ForeignLedgerError()
+    },
+    async probe() {},
     async close() {},
   }
 }
 
-function seenAt(now: number, row: StoredRow): Row {
-  return row.isOverdue === row.deadlineAt <= now ? row : { ...row, isOverdue: row.deadlineAt <= now }
+function seen(row: StoredRow): Row {
+  const at = now()
+  return { ...row, sinceLastSendMs: at - row.lastSendAt, doubtedForMs: row.doubts > 0 ? at - row.doubtedAt : 0 }
 }

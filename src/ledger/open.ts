@@ -3,14 +3,14 @@ import type { Logger } from 'pino'
 import type { Ledger } from './ledger.ts'
 
 export interface LedgerSettings {
-  /** `sqlite::memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…` */
+  /** `memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…` */
   readonly url: string
   readonly retentionMs: number
 }
 
 /** Each engine is loaded where it is used: the Redis client alone takes a fifth of the start. */
 export async function openLedger({ url, retentionMs }: LedgerSettings, log: Logger): Promise<Ledger> {
-  if (url === 'sqlite::memory:') {
+  if (url === 'memory:') {
     const { openMemoryLedger } = await import('./memory.ts')
     return openMemoryLedger({ retentionMs })
   }

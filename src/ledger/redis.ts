@@ -3,9 +3,27 @@
  * `maxmemory-policy noeviction`: a row that is evicted is a claim that is forgotten.
  */
 import type { Logger } from 'pino'
-import { createClient, defineScript } from 'redis'
-import type { Change, Claim, Ledger, Row, State } from './ledger.ts'
-import { claimScript, postponeScript, recordScript, takeDueScript, unresolvedScript } from './redis-scripts.ts'
+import { defineScript } from 'redis'
+import {
+  type Claim,
+  ForeignLedgerError,
+  firstAskAfterMs,
+  isOwnConclusion,
+  type Ledger,
+  type Row,
+  type State,
+} from './ledger.ts'
+import { openRedisConnection } from './redis-connection.ts'
+import {
+  claimScript,
+  findByKeyScript,
+  findScript,
+  postponeScript,
+  recordScript,
+  renewScript,
+  statsScript,
+  takeDueScript,
+} from './redis-scripts.ts'
 
 export interface RedisLedgerSettings {
   readonly url: string
@@ -16,24 +34,20 @@ export interface RedisLedgerSettings {
 /** The braces are a hash tag: a cluster keeps all of these keys on one node. */
 const prefix = '{freedompay-clients}:'
 const rowPrefix = `${prefix}request:`
-const toAskKey = `${prefix}to-ask`
-const unresolvedKey = `${prefix}unresolved`
+const keyPrefix = `${prefix}key:`
+const sharedKeys = [`${prefix}to-ask`, `${prefix}unresolved`, `${prefix}never-asked`] as const
+const accountKey = `${prefix}account`
+const probeKey = `${prefix}probed-at`
 
-/** A ledger that takes longer is as good as unreachable. */
-const commandTimeoutMs = 2000
-const longestReconnectPauseMs = 1000
-/** Nothing at all on a connection, not even the questions of the reconciler, which come all the time: it is dead. */
-const longestSilenceMs = 30_000
-
-/** What a script returns: whether it did something, the server's clock, the row as a flat list of fields and values. */
-type ScriptReply = [done: number, now: string, fields: string[]]
+/** What a script returns: whether it did something, the server's clock, the row as a flat list, the state before. */
+type ScriptReply = [done: number, now: string, fields: string[], was?: string]
 
 function script(lua: string) {
   return defineScript({
     SCRIPT: lua,
-    NUMBER_OF_KEYS: 3,
-    parseCommand(parser, requestId: string, ...args: string[]) {
-      parser.pushKeys([rowPrefix + requestId, toAskKey, unresolvedKey])
+    NUMBER_OF_KEYS: 5,
+    parseCommand(parser, requestId: string, keyId: string, ...args: string[]) {
+      parser.pushKeys([rowPrefix + requestId, ...sharedKeys, keyPrefix + keyId])
       parser.push(...args)
     },
     transformReply: (reply: unknown) => reply,
@@ -42,120 +56,110 @@ function script(lua: string) {
 
 const scripts = {
   claim: script(claimScript),
+  renew: script(renewScript),
   record: script(recordScript),
+  findRow: script(findScript),
+  findByKey: script(findByKeyScript),
   takeDue: script(takeDueScript),
   postpone: script(postponeScript),
-  unresolved: script(unresolvedScript),
+  stats: script(statsScript),
 }
+
+const flag = (value: boolean | undefined) => (value ? '1' : '0')
+const orEmpty = (value: string | number | undefined) => (value === undefined ? '' : String(value))
 
 export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings): Ledger {
-  const client = createClient({
-    url,
-    scripts,
-    // While it is away every command fails at once, instead of waiting in a queue for a caller that may be gone.
-    disableOfflineQueue: true,
-    commandOptions: { timeout: commandTimeoutMs },
-    socket: {
-      connectTimeout: commandTimeoutMs,
-      socketTimeout: longestSilenceMs,
-      reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, longestReconnectPauseMs),
-    },
-  })
-  let isDown = false
-  let isClosed = false
-  const noteDown = (err: unknown) => {
-    if (!isDown) log.error({ err }, 'the ledger cannot be reached')
-    isDown = true
-  }
-  client.on('error', noteDown)
-  client.on('ready', () => {
-    if (isDown) log.info('the ledger can be reached again')
-    isDown = false
-  })
+  const { client, answered, firstTry, close } = openRedisConnection(url, scripts, log)
+  const retention = String(retentionMs)
 
-  /** Goes on trying in the background; until it succeeds every command fails and readiness says so. */
-  function connect(): void {
-    void client.connect().catch(() => undefined)
-  }
-
-  /** The client's own time-out ends with the writing of a command; a server that stands still would be waited for without end. */
-  async function answered<T>(reply: Promise<T>): Promise<T> {
-    const { promise: tooLate, reject } = Promise.withResolvers<never>()
-    let isOver = false
-    function giveUp(): void {
-      if (isOver) return
-      const error = new Error(`no answer from the ledger within ${commandTimeoutMs} ms`)
-      reject(error)
-      if (isClosed || !client.isReady) return
-      // Nothing says that this connection will ever come back to life.
-      noteDown(error)
-      client.destroy()
-      connect()
-    }
-    // Where it was this process that stood still, the answer is there, and is read before the immediate's turn comes.
-    const timer = setTimeout(() => setImmediate(giveUp), commandTimeoutMs)
-    try {
-      return await Promise.race([reply, tooLate])
-    } finally {
-      isOver = true
-      clearTimeout(timer)
-    }
-  }
-
-  connect()
   return {
-    async claim({ requestId, caller, fingerprint, deadlineMs }: Claim) {
-      const reply = await answered(client.claim(requestId, requestId, caller, fingerprint, String(deadlineMs)))
-      return { isClaimed: (reply as ScriptReply)[0] === 1, row: toRow(reply) as Row }
+    async claim({ requestId, keyId = '', caller, fingerprint, claimToken, deadlineMs }: Claim) {
+      const args = [requestId, keyId, caller, fingerprint, claimToken, String(Math.round(deadlineMs)), rowPrefix]
+      const reply = (await answered(client.claim(requestId, keyId, ...args))) as ScriptReply
+      return { isClaimed: reply[0] === 1, row: toRow(reply) as Row }
     },
-    async record(requestId, claims, change: Change) {
-      const { state, clientId = '', partnerCode = '', partnerDescription = '' } = change
-      const args = [requestId, String(claims), state, clientId, partnerCode, partnerDescription, String(retentionMs)]
-      return toRow(await answered(client.record(requestId, ...args)))
+    async renew({ requestId, from, to, deadlineMs, mayHaveArrived }) {
+      const args = [requestId, from, to, String(Math.round(deadlineMs)), flag(mayHaveArrived), keyPrefix]
+      const reply = (await answered(client.renew(requestId, '', ...args))) as ScriptReply
+      return reply[0] === 1 ? toRow(reply) : undefined
+    },
+    async record(requestId, claimToken, change) {
+      const { state, clientId, partnerCode, partnerDescription, isInferred, isAcknowledged } = change
+      const texts = [clientId, partnerCode, partnerDescription].map(orEmpty)
+      const flags = [isInferred, isAcknowledged, isOwnConclusion(change)].map(flag)
+      const pause = orEmpty(firstAskAfterMs(change))
+      const args = [requestId, claimToken, state, ...texts, ...flags, pause, retention, keyPrefix]
+      const reply = (await answered(client.record(requestId, '', ...args))) as ScriptReply
+      const row = toRow(reply)
+      return row && { row, was: reply[3] as State | undefined }
     },
     async find(requestId) {
-      const fields = await answered(client.hGetAll(rowPrefix + requestId))
-      return toRow([0, String(Date.now()), Object.entries(fields).flat()])
+      return toRow((await answered(client.findRow(requestId, ''))) as ScriptReply)
     },
-    async takeDue(leaseMs) {
-      return toRow(await answered(client.takeDue('', String(leaseMs), rowPrefix)))
+    async findByKey(keyId) {
+      return toRow((await answered(client.findByKey('', keyId, rowPrefix, keyId))) as ScriptReply)
     },
-    async postpone(requestId, claims, pauseMs) {
-      await answered(client.postpone(requestId, requestId, String(claims), String(pauseMs)))
+    async takeDue(leaseMs, limit) {
+      const reply = await answered(client.takeDue('', '', String(leaseMs), String(limit), rowPrefix))
+      const [now, ...rows] = reply as [string, ...string[][]]
+      return rows.map((fields) => toRow([1, now, fields]) as Row)
     },
-    // Redis forgets by itself: a row gets its expiry with its final state.
+    async postpone({ requestId, claimToken, pauseMs, takenAsks, asks, doubts, isAcknowledged }) {
+      const numbers = [pauseMs === undefined ? undefined : Math.round(pauseMs), asks, doubts].map(orEmpty)
+      const args = [requestId, claimToken, ...numbers, flag(isAcknowledged), retention, keyPrefix, String(takenAsks)]
+      await answered(client.postpone(requestId, '', ...args))
+    },
+    // Redis forgets by itself: a row gets its expiry when it settles.
     async forgetOld() {},
-    async unresolved() {
-      const [count, oldestMs] = (await answered(client.unresolved(''))) as [number, string]
-      return { count, oldestSeconds: Number(oldestMs) / 1000 }
+    async stats() {
+      const reply = (await answered(client.stats('', ''))) as [number, string, number, string]
+      const [unresolved, oldestMs, needsAttention, dueMs] = reply
+      return {
+        unresolved,
+        oldestUnresolvedSeconds: Number(oldestMs) / 1000,
+        needsAttention,
+        oldestDueSeconds: Number(dueMs) / 1000,
+      }
     },
-    async ping() {
-      await answered(client.ping())
+    async adopt(account) {
+      await firstTry
+      await answered(client.set(accountKey, account, { condition: 'NX' }))
+      if ((await answered(client.get(accountKey))) !== account) throw new ForeignLedgerError()
     },
-    async close() {
-      isClosed = true
-      if (client.isReady) await answered(client.close()).catch(() => undefined)
-      client.destroy()
+    async probe() {
+      await answered(client.set(probeKey, Date.now()))
     },
+    close,
   }
 }
 
-function toRow(reply: unknown): Row | undefined {
-  const [, now, fields] = reply as ScriptReply
+function toRow([, now, fields]: ScriptReply): Row | undefined {
   if (fields.length === 0) return undefined
   const stored: Record<string, string> = {}
   for (let i = 0; i < fields.length; i += 2) stored[fields[i] as string] = fields[i + 1] as string
+  const requestId = stored.request_id as string
+  const fingerprint = stored.fingerprint as string
+  // In rows of before there were key ids, the request_id is the hash of the key, and this code marks what is acknowledged.
+  const isOld = stored.key_id === undefined
+  const isMarked = isOld && stored.partner_code === 'duplicate' && stored.state === 'unknown'
   return {
-    requestId: stored.request_id as string,
+    requestId,
+    keyId: isOld && fingerprint !== '' ? requestId : stored.key_id || undefined,
     caller: stored.caller as string,
-    fingerprint: stored.fingerprint as string,
+    fingerprint,
     state: stored.state as State,
     clientId: stored.client_id,
-    partnerCode: stored.partner_code,
+    partnerCode: isMarked ? undefined : stored.partner_code,
     partnerDescription: stored.partner_description,
+    claimToken: stored.claim_token ?? '',
     claims: Number(stored.claims),
+    mayHaveArrived: stored.may_have_arrived === '1' || isOld,
+    isAcknowledged: stored.is_acknowledged === '1' || isMarked,
+    isInferred: stored.is_inferred === '1',
+    doubts: Number(stored.doubts ?? 0),
+    doubtedForMs: stored.doubted_at === undefined ? 0 : Number(now) - Number(stored.doubted_at),
     asks: Number(stored.asks),
     updatedAtMs: Number(stored.updated_at),
-    isOverdue: Number(stored.deadline_at) <= Number(now),
+    sinceLastSendMs: Number(now) - Number(stored.deadline_at),
   }
 }

@@ -44,6 +44,7 @@ const tooLate: Exchange = {
   sent: false,
   reason: 'timeout',
   cause: new Error('the deadline was over before anything was sent'),
+  isOurDoing: true,
 }
 
 export function createCardApi(parts: CardApiParts): CardApi {
@@ -56,10 +57,12 @@ export function createCardApi(parts: CardApiParts): CardApi {
     const headers = body.length < largeBodyBytes ? sign(path, body) : await sign.inTurns(path, body, turn)
     headers['content-type'] = 'application/json'
     headers.accept = 'application/json'
-    const leftMs = Math.min(timeoutMs, context.deadlineAt - performance.now())
-    // Whoever comes late, because the process stood still for a while, must not send any more.
-    const ended = leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, timeoutMs: leftMs }) : tooLate
+    const leftMs = context.deadlineAt - performance.now()
+    const limits = { timeoutMs: Math.min(timeoutMs, leftMs), isCutShort: leftMs < timeoutMs }
+    // A process that stood still for a while comes too late, and must not send any more.
+    const ended = leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, ...limits }) : tooLate
     const outcome = classify(operation, ended, codes)
+    if (outcome.kind === 'misconfigured') sign.reload()
     observer.ended(operation, outcome.result, (performance.now() - startedAt) / 1000)
     logFailure(operation, outcome, context)
     return outcome

@@ -5,12 +5,13 @@
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import { type Dispatcher, errors } from 'undici'
+import { isStaleConnection } from './dispatcher.ts'
 
 export type ExchangeFailure = 'timeout' | 'reset' | 'refused' | 'dns' | 'tls' | 'bad_body'
 
 export type Exchange =
   | { kind: 'answered'; statusCode: number; retryAfter: string | undefined; body: string }
-  | { kind: 'failed'; sent: boolean; reason: ExchangeFailure; cause: unknown }
+  | { kind: 'failed'; sent: boolean; reason: ExchangeFailure; cause: unknown; isOurDoing?: boolean }
 
 export interface Call {
   readonly origin: string
@@ -19,6 +20,8 @@ export interface Call {
   readonly body: Buffer
   /** Milliseconds from now to the last byte of the answer, waiting for a connection included. */
   readonly timeoutMs: number
+  /** The deadline of the create is shorter than the time that a call may take. */
+  readonly isCutShort: boolean
 }
 
 /** The documented answers take some 150 bytes, a client's cards a few more. */
@@ -26,15 +29,17 @@ const maxAnswerBytes = 256 * 1024
 
 /** Never rejects: every way an exchange can end is a value. Redirects are not followed. */
 export function exchange(dispatcher: Dispatcher, call: Call): Promise<Exchange> {
-  const { origin, path, headers, body, timeoutMs } = call
+  const { origin, path, headers, body } = call
   return new Promise((resolve) => {
-    dispatcher.dispatch({ origin, path, method: 'POST', headers, body }, new PendingExchange(timeoutMs, resolve))
+    dispatcher.dispatch({ origin, path, method: 'POST', headers, body }, new PendingExchange(call, resolve))
   })
 }
 
 /** What is known of an exchange while it lasts. One object and no closures, as every create makes two of them. */
 class PendingExchange implements Dispatcher.DispatchHandler {
   private readonly timeoutMs: number
+  private readonly isCutShort: boolean
+  private readonly endsAt: number
   private readonly timer: NodeJS.Timeout
   private readonly resolve: (exchange: Exchange) => void
   private settled = false
@@ -45,14 +50,18 @@ class PendingExchange implements Dispatcher.DispatchHandler {
   /** Nearly always one. */
   private readonly chunks: Buffer[] = []
 
-  constructor(timeoutMs: number, resolve: (exchange: Exchange) => void) {
+  constructor({ timeoutMs, isCutShort }: Call, resolve: (exchange: Exchange) => void) {
     this.timeoutMs = timeoutMs
+    this.isCutShort = isCutShort
+    this.endsAt = performance.now() + timeoutMs
     this.resolve = resolve
     this.timer = setTimeout(timeOut, timeoutMs, this)
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // Given up while waiting for a connection, and said so: now nothing may be sent any more.
+    // A process that stood still gets here before its timer. Too late is not sent, and must not be sent any more.
+    if (!this.settled && performance.now() >= this.endsAt) this.timeOut()
+    // Given up while waiting for a connection.
     if (this.settled) controller.abort(new Error('given up before it was sent'))
     else this.controller = controller
   }
@@ -80,11 +89,13 @@ class PendingExchange implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.fail(this.controller === undefined ? reasonBeforeSending(error) : reasonAfterSending(error), error)
+    const isSent = this.controller !== undefined
+    const isStale = isSent && this.statusCode === 0 && isStaleConnection(error)
+    this.fail(isSent ? reasonAfterSending(error) : reasonBeforeSending(error), error, isStale)
   }
 
   timeOut(): void {
-    this.abandon('timeout', `no complete answer within ${Math.round(this.timeoutMs)} ms`)
+    this.abandon('timeout', `no complete answer within ${Math.round(this.timeoutMs)} ms`, this.isCutShort)
   }
 
   private settle(result: Exchange): void {
@@ -94,13 +105,14 @@ class PendingExchange implements Dispatcher.DispatchHandler {
     this.resolve(result)
   }
 
-  private fail(reason: ExchangeFailure, cause: unknown): void {
-    this.settle({ kind: 'failed', sent: this.controller !== undefined, reason, cause })
+  private fail(reason: ExchangeFailure, cause: unknown, isOurDoing = false): void {
+    const whose = isOurDoing ? { isOurDoing } : {}
+    this.settle({ kind: 'failed', sent: this.controller !== undefined, reason, cause, ...whose })
   }
 
-  private abandon(reason: ExchangeFailure, message: string): void {
+  private abandon(reason: ExchangeFailure, message: string, isOurDoing = false): void {
     const cause = new Error(message)
-    this.fail(reason, cause)
+    this.fail(reason, cause, isOurDoing)
     this.controller?.abort(cause)
   }
 }

@@ -23,18 +23,21 @@ export const results = [
 export type Result = (typeof results)[number]
 
 export interface PartnerReason {
-  code?: string
-  description?: string
+  code?: string | undefined
+  description?: string | undefined
 }
 
 /**
- * created, processing, rejected: the partner's word on the request itself; but an `error` to a question for a status may be about
- * the question (mayConcernQuestion), and counts only if it stands, or where the partner is known to have the request.
- * duplicate: it has had this request_id before. no-such-request: it does not know the request_id, now. not-sent: provably
- * nothing left this process. misconfigured: it refuses our credential. throttled: it refuses for now. unknown: it may or may
- * not have acted; nothing else may be concluded.
+ * created, processing, rejected: FreedomPay's word on the request itself; but an `error` with an `error` to a question may be about
+ * the question (mayConcernQuestion). duplicate: FreedomPay has had this request_id before. no-such-request: it does not know
+ * the request_id, now. not-sent: provably nothing left this process. misconfigured: it refuses our credential. throttled: it
+ * refuses for now. unknown: it may or may not have acted; nothing else may be concluded.
  */
-export type Outcome = { result: Result } & (
+export type Outcome = {
+  result: Result
+  /** Our own deadline cut the call, or an idle connection had gone stale: no sign of a sick partner. */
+  isOurDoing?: boolean
+} & (
   | { kind: 'created'; clientId: string | undefined }
   | { kind: 'processing' }
   | { kind: 'rejected'; partner: PartnerReason; mayConcernQuestion?: boolean }
@@ -61,13 +64,23 @@ export function classify(operation: Operation, exchange: Exchange, codes: Partne
   if (statusCode === 200) return classifyBody(operation, body, codes)
   if (statusCode === 401 || statusCode === 403) return { kind: 'misconfigured', result: 'http_4xx', statusCode }
   if (statusCode === 429) return { kind: 'throttled', result: 'http_4xx', retryAfter }
-  if (statusCode === 404 && operation === 'status') return { kind: 'no-such-request', result: 'http_4xx' }
+  // A gateway's own 404 is a page; FreedomPay's is an object.
+  if (statusCode === 404 && operation === 'status' && isJsonObject(body)) {
+    return { kind: 'no-such-request', result: 'http_4xx' }
+  }
   return { kind: 'unknown', result: resultOfStatusCode(statusCode), statusCode }
 }
 
-function classifyFailure(failure: { sent: boolean; reason: ExchangeFailure; cause: unknown }): Outcome {
-  const { sent, reason, cause } = failure
-  return sent ? { kind: 'unknown', result: reason, cause } : { kind: 'not-sent', result: reason, cause }
+interface Failure {
+  readonly sent: boolean
+  readonly reason: ExchangeFailure
+  readonly cause: unknown
+  readonly isOurDoing?: boolean
+}
+
+function classifyFailure({ sent, reason, cause, isOurDoing }: Failure): Outcome {
+  const whose = isOurDoing ? { isOurDoing } : {}
+  return { kind: sent ? 'unknown' : 'not-sent', result: reason, cause, ...whose }
 }
 
 function resultOfStatusCode(statusCode: number): Result {
@@ -97,8 +110,7 @@ function classifyBody(operation: Operation, body: string, codes: PartnerCodes): 
 function classifyAccepted(operation: Operation, answer: PartnerAnswer): Outcome {
   switch (answer.request_status) {
     case 'success':
-      // An empty id is none.
-      return { kind: 'created', result: 'ok', clientId: String(answer.client_id ?? '') || undefined }
+      return classifySuccess(answer)
     case 'process':
       return { kind: 'processing', result: 'ok' }
     case 'error':
@@ -109,6 +121,22 @@ function classifyAccepted(operation: Operation, answer: PartnerAnswer): Outcome 
     default:
       return drift(`status "ok" with request_status ${quoteWord(answer.request_status)}`)
   }
+}
+
+/** The longest id that is one: a documented example has 36 characters. */
+const maxClientIdLength = 128
+
+function classifySuccess({ client_id: clientId }: PartnerAnswer): Outcome {
+  if (clientId === undefined || clientId === null) return { kind: 'created', result: 'ok', clientId: undefined }
+  return isClientId(clientId)
+    ? { kind: 'created', result: 'ok', clientId: String(clientId) }
+    : drift('client_id is no id')
+}
+
+/** JSON.parse rounds an integer that is not safe, so that it may be the id of another client. */
+function isClientId(clientId: string | number): boolean {
+  if (typeof clientId === 'number') return Number.isSafeInteger(clientId)
+  return clientId.length <= maxClientIdLength && clientId.isWellFormed() && /^(?!\s*$)[^\p{Cc}]+$/u.test(clientId)
 }
 
 function classifyError(operation: Operation, answer: PartnerAnswer, codes: PartnerCodes): Outcome {
@@ -129,20 +157,31 @@ function classifyError(operation: Operation, answer: PartnerAnswer, codes: Partn
   return operation === 'status' ? { ...rejected, mayConcernQuestion: true } : rejected
 }
 
-/** Documented codes have four digits. What is longer than a code is cut, as it goes to callers and logs. */
-const maxCodeLength = 64
+/** Documented codes have four digits. Anything else may quote what was sent: five digits in a row may be a phone number. */
+const codeForm = /^(?!.*\d{5})[A-Za-z0-9_.-]{1,16}$/
 
 function reasonOf({ error_code: code, error_description: description }: PartnerAnswer): PartnerReason {
-  const shortCode = code === undefined || code === null ? undefined : String(code).slice(0, maxCodeLength)
-  return { code: shortCode, description: description ?? undefined }
+  const text = String(code ?? '')
+  return { code: codeForm.test(text) ? text : undefined, description: description?.toWellFormed() || undefined }
 }
 
 function drift(what: string): Outcome {
   return { kind: 'unknown', result: 'drift', drift: what }
 }
 
-/** A word of the partner's may go to the log only where it cannot be personal data. */
+const knownWords: readonly (string | undefined)[] = ['ok', 'error', 'success', 'process']
+
+/** A word that we do not know may be personal data, so it goes to no log. */
 function quoteWord(word: string | undefined): string {
   if (word === undefined) return 'missing'
-  return /^[a-z][a-z_-]{0,31}$/i.test(word) ? `"${word}"` : 'unreadable'
+  return knownWords.includes(word) ? `"${word}"` : 'unreadable'
+}
+
+function isJsonObject(body: string): boolean {
+  try {
+    const value: unknown = JSON.parse(body)
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+  } catch {
+    return false
+  }
 }

@@ -1,4 +1,4 @@
-/** What keeps a partner in trouble from being overrun, and us from waiting for it. Both refuse before anything is sent. */
+/** What keeps a partner in trouble from being overrun, and us from waiting for it. It refuses before anything is sent. */
 import { BrokenCircuitError, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhenResult } from 'cockatiel'
 import type { CardApi } from './card-api.ts'
 import type { Outcome, Result } from './outcome.ts'
@@ -12,6 +12,8 @@ const transportFailures: readonly Result[] = ['timeout', 'reset', 'refused', 'dn
 const consecutiveFailures = 5
 /** Short, because what is risked then is one question and no create. */
 const halfOpenAfterMs = 1000
+/** A partner that takes longer for a status is not well yet. */
+const longestProbeMs = 2000
 
 const notAdmitted: Outcome = { kind: 'not-admitted', result: 'refused' }
 
@@ -32,10 +34,10 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
   async function admit(call: () => Promise<Outcome>): Promise<Outcome> {
     if (breaker.state === CircuitState.Closed) {
       const outcome = await call()
-      if (hasFailed || isTransportFailure(outcome)) await learn(outcome)
+      if (!outcome.isOurDoing && (hasFailed || isTransportFailure(outcome))) await learn(outcome)
       return outcome
     }
-    // Somebody else's probe is under way. To wait for it could take longer than whoever calls has time.
+    // Another call's probe is under way. To wait for its end could take longer than this call has time.
     if (breaker.state === CircuitState.HalfOpen) return notAdmitted
     try {
       return await breaker.execute(call)
@@ -51,8 +53,11 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
     if (breaker.state === CircuitState.Closed) await breaker.execute(() => outcome)
   }
 
-  const requestStatus: CardApi['requestStatus'] = (requestId, context) =>
-    admit(() => cardApi.requestStatus(requestId, context))
+  const requestStatus: CardApi['requestStatus'] = (requestId, context) => {
+    if (breaker.state === CircuitState.Closed) return admit(() => cardApi.requestStatus(requestId, context))
+    const deadlineAt = Math.min(context.deadlineAt, performance.now() + longestProbeMs)
+    return admit(() => cardApi.requestStatus(requestId, { ...context, deadlineAt }))
+  }
 
   const addClient: CardApi['addClient'] = (request, context) => admit(() => cardApi.addClient(request, context))
 
@@ -70,36 +75,4 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
 
 function isTransportFailure({ result }: Outcome): boolean {
   return transportFailures.includes(result)
-}
-
-/** Places for creates in flight, and no queue behind them: a caller that is refused can go elsewhere. */
-export interface Bulkhead {
-  /** Takes a place; false where there is none. */
-  enter(): boolean
-  leave(): void
-  /** Resolves when nobody holds a place. */
-  idle(): Promise<void>
-}
-
-export function createBulkhead(limit: number): Bulkhead {
-  let inFlight = 0
-  let emptied: PromiseWithResolvers<void> | undefined
-  return {
-    enter() {
-      if (inFlight >= limit) return false
-      inFlight++
-      return true
-    },
-    leave() {
-      if (--inFlight > 0) return
-      emptied?.resolve()
-      emptied = undefined
-    },
-    async idle() {
-      while (inFlight > 0) {
-        emptied ??= Promise.withResolvers()
-        await emptied.promise
-      }
-    },
-  }
 }

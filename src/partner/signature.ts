@@ -3,7 +3,7 @@
  * it lives in closures.
  * `jws`: docs.freedompay.kz/doc-760202. `sign`: docs.freedompay.kg/doc-833009.
  */
-import { createHash, createHmac, createSecretKey, randomUUID, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, hkdfSync, randomUUID, timingSafeEqual } from 'node:crypto'
 import { prepareHmac } from '../hmac.ts'
 import type { Turn } from '../large-bodies/event-loop-slices.ts'
 
@@ -21,6 +21,8 @@ export interface Sign {
   (path: string, body: Buffer): SignatureHeaders
   /** The same in slices, for bodies of megabytes: each waits for its turn. */
   inTurns(path: string, body: Buffer, turn: Turn): Promise<SignatureHeaders>
+  /** Reads the credentials again, at most once a second; unreadable ones leave the ones that it has. */
+  reload(): void
 }
 
 /** How a scheme signs. */
@@ -44,8 +46,12 @@ function* cut(body: Buffer, size: number): Generator<Buffer> {
   for (let start = 0; start < body.length; start += size) yield body.subarray(start, start + size)
 }
 
-export function createSigner(schemeName: SignatureScheme, credentials: Credentials): Sign {
-  const scheme = schemeName === 'jws' ? prepareJws(credentials) : prepareHash(credentials)
+const reloadEveryMs = 1000
+
+export function createSigner(schemeName: SignatureScheme, readCredentials: () => Credentials): Sign {
+  const prepare = () => (schemeName === 'jws' ? prepareJws(readCredentials()) : prepareHash(readCredentials()))
+  let scheme: Scheme = prepare()
+  let reloadedAt = -Infinity
 
   function sign(path: string, body: Buffer): SignatureHeaders {
     if (scheme.signShort !== undefined && body.length <= pieceBytes) return scheme.signShort(path, body)
@@ -63,7 +69,24 @@ export function createSigner(schemeName: SignatureScheme, credentials: Credentia
     return signing.headers()
   }
 
-  return Object.assign(sign, { inTurns })
+  function reload(): void {
+    const now = performance.now()
+    if (now - reloadedAt < reloadEveryMs) return
+    reloadedAt = now
+    try {
+      scheme = prepare()
+    } catch {
+      // A file that is just being replaced. The next refusal reads it again.
+    }
+  }
+
+  return Object.assign(sign, { inTurns, reload })
+}
+
+/** A key for another purpose (RFC 5869), so that the secret key itself stays in this file. */
+export function deriveKey(readCredentials: () => Credentials, purpose: string): string {
+  const { authId, secretKey } = readCredentials()
+  return Buffer.from(hkdfSync('sha256', secretKey, authId, `freedompay-clients ${purpose}`, 32)).toString('base64url')
 }
 
 /** Detached JWS (RFC 7515, appendix F): `X-JWS-Signature: <protected header>..<signature>`, HS512. */

@@ -29,6 +29,7 @@ export default fp(
     app.addHook('onRequest', (request, reply, done) => {
       reply.header('x-request-id', request.id)
       reply.header('cache-control', 'no-store')
+      reply.header('x-content-type-options', 'nosniff')
       if (isSandbox) reply.header('x-partner', 'sandbox')
       done()
     })

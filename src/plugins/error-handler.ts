@@ -38,7 +38,7 @@ export function sendProblem(
   reply: FastifyReply,
   basePath = '',
 ): FastifyReply {
-  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store' })
+  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
   request.log.info({ method: request.method, route: 'unmatched', statusCode: problem.status }, 'request')
   return answerWith(problem, request, reply, basePath)
 }
@@ -182,6 +182,7 @@ function renderRawAnswer(body: ProblemBody, requestId: string): string {
     `Content-Length: ${Buffer.byteLength(text)}`,
     `X-Request-Id: ${requestId}`,
     'Cache-Control: no-store',
+    'X-Content-Type-Options: nosniff',
     'Connection: close',
     '',
     text,

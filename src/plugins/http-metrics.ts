@@ -1,13 +1,14 @@
 /** One histogram observation and one log line for each request, whether it was answered or the caller hung up. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { anonymousCaller } from '../auth/caller.ts'
 import { requestLogOf } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { parseTraceId } from './common-headers.ts'
 import { statusByHand } from './error-handler.ts'
 
 export interface HttpMetricsOptions {
-  readonly metrics: Pick<Metrics, 'observeHttpRequest'>
+  readonly metrics: Pick<Metrics, 'observeHttpRequest' | 'countCaller'>
 }
 
 /** nginx's number for "client closed request"; nobody ever receives it. */
@@ -22,6 +23,7 @@ export default fp(
       const route = (request.is404 ? undefined : request.routeOptions.url) ?? 'unmatched'
       const ms = reply.elapsedTime
       metrics.observeHttpRequest({ method, route, status_code: statusCode }, ms / 1000)
+      if (request.caller && request.caller !== anonymousCaller) metrics.countCaller(request.caller, statusCode)
       requestLogOf(request).summarise(
         {
           method,

@@ -3,12 +3,16 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
+import type { Authenticator } from '../auth/caller.ts'
+import { declarePublic } from './authentication.ts'
 import { finishDocument, type OpenApiDocument } from './openapi-document.ts'
 
 export interface OpenApiOptions {
   readonly version: string
   /** Swagger UI on or off; /openapi.json is always there. */
   readonly hasDocs: boolean
+  /** What private routes want of a caller; undefined: nothing. */
+  readonly scheme: Authenticator['scheme'] | undefined
 }
 
 const description = `Creates card clients at FreedomPay and never lies about an outcome.
@@ -39,7 +43,7 @@ function moveExamples(document: object, basePath: string): unknown {
 }
 
 export default fp(
-  async function openapi(app: FastifyInstance, { version, hasDocs }: OpenApiOptions) {
+  async function openapi(app: FastifyInstance, { version, hasDocs, scheme }: OpenApiOptions) {
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
@@ -54,10 +58,15 @@ export default fp(
           { name: 'clients', description: 'Creating clients and learning what came of it' },
           { name: 'problems', description: 'What each error code means' },
         ],
-        // Said outright: no credential is needed.
+        ...(scheme && { components: { securitySchemes: { caller: scheme } } }),
+        // Said outright: no credential is needed, but where a route says otherwise.
         security: [{}],
       },
       convertConstToEnum: false,
+      transform: ({ schema, url, route }) => {
+        const isPrivate = scheme !== undefined && route.config?.access !== 'public'
+        return { schema: isPrivate ? { ...schema, security: [{ caller: [] }] } : schema, url }
+      },
       transformObject: (result) =>
         moveExamples(
           finishDocument(('openapiObject' in result ? result.openapiObject : {}) as OpenApiDocument),
@@ -65,21 +74,28 @@ export default fp(
         ) as never,
     })
 
-    app.get('/openapi.json', { schema: { hide: true }, handler: async () => app.swagger() })
+    app.get('/openapi.json', {
+      config: { access: 'public' },
+      schema: { hide: true },
+      handler: async () => app.swagger(),
+    })
 
     if (hasDocs) {
-      await app.register(swaggerUi, {
-        routePrefix: '/docs',
-        theme: { title: 'freedompay-clients' },
-        uiConfig: {
-          // Without the bar that would load any other document.
-          layout: 'BaseLayout',
-          tryItOutEnabled: true,
-          docExpansion: 'list',
-          displayRequestDuration: true,
-          validatorUrl: null,
-        },
-        staticCSP: contentSecurityPolicy,
+      await app.register(async (scope) => {
+        declarePublic(scope)
+        await scope.register(swaggerUi, {
+          routePrefix: '/docs',
+          theme: { title: 'freedompay-clients' },
+          uiConfig: {
+            // Without the bar that would load any other document.
+            layout: 'BaseLayout',
+            tryItOutEnabled: true,
+            docExpansion: 'list',
+            displayRequestDuration: true,
+            validatorUrl: null,
+          },
+          staticCSP: contentSecurityPolicy,
+        })
       })
     }
   },

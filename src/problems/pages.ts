@@ -26,6 +26,7 @@ const html = { 'text/html': { schema: Type.String() } }
 export async function registerProblemPages(app: FastifyInstance): Promise<void> {
   /** Holds nothing of anybody's. */
   app.get('/problems', {
+    config: { access: 'public' },
     schema: {
       operationId: 'listProblems',
       summary: 'Every problem this API can answer with',
@@ -46,6 +47,7 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
 
   /** What `type` of every problem leads to. Holds nothing of anybody's. */
   app.get<{ Params: { code: string } }>('/problems/:code', {
+    config: { access: 'public' },
     schema: {
       operationId: 'readProblem',
       summary: 'What happened, whether to retry, and how',

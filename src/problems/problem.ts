@@ -104,6 +104,14 @@ export const problems = {
     retry:
       'Correct what `partner` names; the same data would be rejected again. Use a new key for the corrected request.',
   },
+  'rate-limited': {
+    status: 429,
+    title: 'This caller sends too much',
+    safeToRetry: 'yes',
+    happened: 'The caller has sent more requests in a minute than it may. Nothing was sent to FreedomPay.',
+    retry:
+      'Wait as long as `Retry-After` says, then send it again, with the same Idempotency-Key if it had one: an earlier try of it may have gone further.',
+  },
   internal: {
     status: 500,
     title: 'A fault in this service',
@@ -194,6 +202,8 @@ export interface ProblemOptions {
   errors?: InputError[]
   partner?: PartnerReason
   headers?: Record<string, string>
+  /** Where an earlier attempt of the same key cannot be excluded, the catalogue says too much. */
+  safeToRetry?: SafeToRetry
   cause?: unknown
 }
 
@@ -217,7 +227,7 @@ export class Problem extends Error {
       status: this.status,
       detail: options.detail ?? definition.happened,
       code,
-      safeToRetry: definition.safeToRetry,
+      safeToRetry: options.safeToRetry ?? definition.safeToRetry,
       requestId: options.requestId,
       errors: options.errors,
       partner: options.partner,
@@ -230,6 +240,14 @@ export function toBody(problem: Problem, basePath: string): ProblemBody {
   return basePath === '' ? problem.body : { ...problem.body, type: `${basePath}${problem.body.type}` }
 }
 
-export function retryAfter(seconds: number): Record<string, string> {
-  return { 'retry-after': String(Math.max(1, Math.ceil(seconds))) }
+/** Up to half as long again, so that callers who were refused together do not come back together. */
+const jitter = 0.5
+
+export function retryAfter(seconds: number, random = Math.random): Record<string, string> {
+  return { 'retry-after': String(Math.max(1, Math.ceil(seconds * (1 + jitter * random())))) }
+}
+
+/** Where a key came along, an earlier attempt of it may have reached FreedomPay. */
+export function safeToRetryWith(key: unknown): SafeToRetry {
+  return key === undefined ? 'yes' : 'same-key-only'
 }

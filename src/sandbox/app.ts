@@ -16,6 +16,7 @@ import {
   chooseScenario,
   defaultTimings,
   type Scenario,
+  type State,
   stateAt,
   type Timings,
 } from './scenarios.ts'
@@ -25,6 +26,8 @@ export interface SandboxOptions {
   readonly timings?: Partial<Timings>
   /** How many requests are remembered before the oldest is forgotten. */
   readonly maxRequests?: number
+  /** Takes a repeated `request_id` and creates a second client, as FreedomPay might. */
+  readonly acceptsRepeats?: boolean
   /** Sees every Card API call as it came, before its signature is checked. */
   readonly onReceived?: (call: ReceivedCall) => void
 }
@@ -52,10 +55,15 @@ export interface Sandbox {
 }
 
 interface RegisteredRequest {
+  readonly requestId: string
   readonly clientId: string
   readonly registeredAtMs: number
   readonly course: Course
+  questions: number
 }
+
+/** 2^53 + 1: JavaScript reads it as the number before. */
+const unsafeClientId = '9007199254740993'
 
 // Twice what a call with the largest document takes.
 const maxBodyBytes = 6 * 1024 * 1024
@@ -66,9 +74,12 @@ const statusRequest = Compile(StatusRequest)
 export function buildSandbox(options: SandboxOptions): Sandbox {
   const timings = { ...defaultTimings, ...options.timings }
   const maxRequests = options.maxRequests ?? 100_000
-  const signByJws = createSigner('jws', options.credentials)
-  const signByHash = createSigner('sign', options.credentials)
+  const signByJws = createSigner('jws', () => options.credentials)
+  const signByHash = createSigner('sign', () => options.credentials)
+  /** By request_id: the first of each, which a status call tells of. */
   const requests = new Map<string, RegisteredRequest>()
+  /** Repetitions too, in the order in which they came. */
+  const registered = new Set<RegisteredRequest>()
   const throttledRequestIds = new Set<string>()
   const server = createServer(async (req, res) => sendReply(res, await answerCall(req)))
 
@@ -91,17 +102,25 @@ export function buildSandbox(options: SandboxOptions): Sandbox {
     const input = parseBody(addClientRequest, body)
     if ('fault' in input) return declineWith('1001', input.fault)
     const { request_id: requestId, client } = input.value
-    if (requests.has(requestId)) return declineWith('1002', 'The request identifier is not unique')
-
     const scenario = chooseScenario(client.phone)
+    const known = requests.get(requestId)
+    if (known !== undefined && !options.acceptsRepeats) {
+      // Not registered yet, so it cannot be known.
+      if (stateOf(known).isHiddenBy === 'no such request') return playAdd(scenario, timings)
+      return declineWith('1002', 'The request identifier is not unique')
+    }
     if (scenario.add === 'answers 429 once' && !throttledRequestIds.has(requestId)) {
       throttledRequestIds.add(requestId)
       dropOldest(throttledRequestIds, maxRequests)
       return failWith(429, 'Too many requests (sandbox)', { 'retry-after': '1' })
     }
     if (scenario.registers !== null) {
-      requests.set(requestId, { clientId: randomUUID(), registeredAtMs: Date.now(), course: scenario.registers })
+      const { registers: course } = scenario
+      const request = { requestId, clientId: randomUUID(), registeredAtMs: Date.now(), course, questions: 0 }
+      if (known === undefined) requests.set(requestId, request)
+      registered.add(request)
       dropOldest(requests, maxRequests)
+      dropOldest(registered, maxRequests)
     }
     return playAdd(scenario, timings)
   }
@@ -112,15 +131,26 @@ export function buildSandbox(options: SandboxOptions): Sandbox {
     const request = requests.get(input.value.request_id)
     if (request === undefined) return declineWith('1006', 'There is no request with this identifier')
 
-    const state = stateAt(request.course, Date.now() - request.registeredAtMs, timings)
+    const isFirst = request.questions++ === 0
+    const state = (isFirst ? request.course.firstQuestion : undefined) ?? stateOf(request)
+    if (state.isHiddenBy === 'no such request') return declineWith('1006', 'There is no request with this identifier')
+    if (state.isHiddenBy === 'html 404') return { kind: 'html', statusCode: 404 }
+    if (state.tellsClientId === 'unsafe') {
+      const text = JSON.stringify({ ...state.says, dt: now(), client_id: 0, cards: [] })
+      return { kind: 'text', text: text.replace('"client_id":0', `"client_id":${unsafeClientId}`) }
+    }
     const client = state.tellsClientId ? { client_id: request.clientId, cards: [] } : {}
     return { kind: 'json', statusCode: 200, body: { ...state.says, dt: now(), ...client } }
+  }
+
+  function stateOf({ course, registeredAtMs }: RegisteredRequest): State {
+    return stateAt(course, Date.now() - registeredAtMs, timings)
   }
 
   function clients(): SandboxClient[] {
     const nowMs = Date.now()
     const existing: SandboxClient[] = []
-    for (const [requestId, { clientId, registeredAtMs, course }] of requests) {
+    for (const { requestId, clientId, registeredAtMs, course } of registered) {
       const createdAtMs = registeredAtMs + ageAtCreation(course, timings)
       if (createdAtMs > nowMs) continue
       existing.push({ requestId, clientId, createdAt: new Date(createdAtMs).toISOString() })
@@ -155,11 +185,13 @@ function playAdd({ add, registers }: Scenario, { byteIntervalMs }: Timings): Rep
     case 'answers one byte at a time':
       return { kind: 'json byte by byte', body, byteIntervalMs }
     case 'answers html':
-      return { kind: 'html' }
+      return { kind: 'html', statusCode: 200 }
     case 'answers 401':
       return failWith(401, 'Wrong credentials (sandbox)')
     case 'answers 500':
       return failWith(500, 'Internal error (sandbox)')
+    case 'answers 502':
+      return failWith(502, 'Bad gateway (sandbox)')
     case 'cuts the connection':
       return { kind: 'cut connection' }
     case 'never answers':
@@ -204,7 +236,7 @@ function parseBody<T>(validator: Validator<T>, body: Buffer): { value: T } | { f
 }
 
 /** Sets and maps keep the order of insertion. */
-function dropOldest(collection: Map<string, unknown> | Set<string>, max: number): void {
+function dropOldest<Key>(collection: Map<Key, unknown> | Set<Key>, max: number): void {
   for (const key of collection.keys()) {
     if (collection.size <= max) return
     collection.delete(key)

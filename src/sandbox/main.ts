@@ -19,7 +19,13 @@ if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
   process.exit(exitCodeForSettings)
 }
 
-const sandbox = buildSandbox({ credentials })
+const repeats = env.SANDBOX_REPEATS || 'refuse'
+if (repeats !== 'accept' && repeats !== 'refuse') {
+  console.error('SANDBOX_REPEATS must be accept (a repeated request_id creates a second client) or refuse')
+  process.exit(exitCodeForSettings)
+}
+
+const sandbox = buildSandbox({ credentials, acceptsRepeats: repeats === 'accept' })
 
 async function stop() {
   await sandbox.close()

@@ -4,7 +4,9 @@ import type { ServerResponse } from 'node:http'
 export type Reply =
   | { readonly kind: 'json'; readonly statusCode: number; readonly body: object; readonly headers?: ReplyHeaders }
   | { readonly kind: 'json byte by byte'; readonly body: object; readonly byteIntervalMs: number }
-  | { readonly kind: 'html' }
+  | { readonly kind: 'html'; readonly statusCode: number }
+  /** JSON that JSON.stringify would not write. */
+  | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'cut connection' }
   | { readonly kind: 'none' }
 
@@ -38,8 +40,13 @@ export function sendReply(res: ServerResponse, reply: Reply): void {
       sendByteByByte(res, Buffer.from(JSON.stringify(reply.body)), reply.byteIntervalMs)
       break
     case 'html':
-      res.writeHead(200, { 'content-type': 'text/html' }).end('<!doctype html><title>Please wait</title>')
+      res.writeHead(reply.statusCode, { 'content-type': 'text/html' }).end('<!doctype html><title>Please wait</title>')
       break
+    case 'text': {
+      const bytes = Buffer.from(reply.text)
+      res.writeHead(200, jsonHeaders(bytes)).end(bytes)
+      break
+    }
     case 'cut connection':
       res.destroy()
       break

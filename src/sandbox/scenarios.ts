@@ -6,6 +6,10 @@ export interface Timings {
   readonly failingMs: number
   readonly byteIntervalMs: number
   readonly unknownWordMs: number
+  /** Until a create that was answered with 502 is registered. */
+  readonly lateMs: number
+  /** How long a gateway answers in front of the status. */
+  readonly hiddenMs: number
 }
 
 export const defaultTimings: Timings = {
@@ -13,6 +17,8 @@ export const defaultTimings: Timings = {
   failingMs: 1_000,
   byteIntervalMs: 500,
   unknownWordMs: 60_000,
+  lateMs: 8_000,
+  hiddenMs: 2_000,
 }
 
 export interface State {
@@ -24,8 +30,10 @@ export interface State {
     readonly error_description?: string
   }
   readonly clientExists: boolean
-  /** Only a request that is done tells its `client_id`. */
-  readonly tellsClientId: boolean
+  /** Only a request that is done tells its `client_id`; `unsafe`: as a number that JavaScript cannot hold. */
+  readonly tellsClientId: boolean | 'unsafe'
+  /** What a question gets instead: the request is not known yet, or a gateway's page. */
+  readonly isHiddenBy?: 'no such request' | 'html 404'
 }
 
 const refusal = { error_code: '1001', error_description: 'The client was refused (sandbox)' }
@@ -42,6 +50,14 @@ const rejected: State = {
   clientExists: false,
   tellsClientId: false,
 }
+const busy: State = {
+  says: { status: 'error', request_status: 'error', error_code: '1999', error_description: 'System busy (sandbox)' },
+  clientExists: false,
+  tellsClientId: false,
+}
+const notYet: State = { ...inWork, isHiddenBy: 'no such request' }
+const hidden: State = { ...done, isHiddenBy: 'html 404' }
+const doneWithUnsafeId: State = { ...done, tellsClientId: 'unsafe' }
 const inReview: State = {
   says: { status: 'ok', request_status: 'in_review' },
   clientExists: true,
@@ -52,6 +68,8 @@ const inReview: State = {
 export interface Course {
   readonly first: State
   readonly next?: { readonly state: State; readonly after: keyof Timings }
+  /** What the first question gets, whenever it comes. */
+  readonly firstQuestion?: State
 }
 
 export type AddBehaviour =
@@ -60,6 +78,7 @@ export type AddBehaviour =
   | 'answers one byte at a time'
   | 'answers 401'
   | 'answers 500'
+  | 'answers 502'
   | 'answers 429 once'
   | 'cuts the connection'
   | 'never answers'
@@ -99,6 +118,22 @@ const scenarios: Readonly<Record<string, Scenario>> = {
     add: 'answers',
     registers: { first: inWork, next: { state: failed, after: 'failingMs' } },
   },
+  '014': {
+    name: 'HTTP 502, registered later',
+    add: 'answers 502',
+    registers: { first: notYet, next: { state: done, after: 'lateMs' } },
+  },
+  '015': {
+    name: 'process, then one error to a question, then success',
+    add: 'answers',
+    registers: { first: inWork, next: { state: done, after: 'processingMs' }, firstQuestion: busy },
+  },
+  '016': {
+    name: 'created, the connection is cut, and a gateway answers the status with an HTML 404',
+    add: 'cuts the connection',
+    registers: { first: hidden, next: { state: done, after: 'hiddenMs' } },
+  },
+  '017': { name: 'created, client_id as an unsafe number', add: 'answers', registers: { first: doneWithUnsafeId } },
 }
 
 export function chooseScenario(phone: number): Scenario {

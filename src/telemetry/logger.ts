@@ -75,6 +75,8 @@ type Told = Fields | string | Error
 export class RequestLog {
   private readonly log: Logger
   private readonly reqId: string
+  /** Once it is known. */
+  caller: string | undefined
   /** The create that the request is about, once that is known. */
   requestId: string | undefined
   outcome: string | undefined
@@ -90,12 +92,13 @@ export class RequestLog {
    */
   summarise({ method, route, statusCode, durationMs, traceId }: RequestSummary, msg: string): void {
     if (!this.log.isLevelEnabled('info')) return
-    const { reqId, requestId, outcome } = this
+    const { reqId, caller, requestId, outcome } = this
     const time = toTimestamp(Date.now())
     const line = {
       level: 'info',
       time,
       reqId,
+      caller,
       requestId,
       outcome,
       method,
@@ -138,8 +141,8 @@ export class RequestLog {
   }
 
   private get own(): Fields {
-    const { reqId, requestId, outcome } = this
-    return { reqId, requestId, outcome }
+    const { reqId, caller, requestId, outcome } = this
+    return { reqId, caller, requestId, outcome }
   }
 
   private write(level: Exclude<LogLevel, 'silent'>, told: Told, message?: string): void {

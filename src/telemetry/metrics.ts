@@ -1,11 +1,13 @@
 /** Every metric of the service, on a registry of its own. No label ever holds a value of a caller's. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { UnresolvedStats } from '../ledger/ledger.ts'
+import { isFinal, type LedgerStats, type State, states } from '../ledger/ledger.ts'
+import type { ReconcilerObserver } from '../ledger/reconciler.ts'
 import type { PartnerObserver } from '../partner/card-api.ts'
 import { results } from '../partner/outcome.ts'
 import { type CircuitStateName, circuitStates } from '../partner/resilience.ts'
 import { type Operation, paths } from '../partner/schema.ts'
 import type { ProblemCode } from '../problems/problem.ts'
+import { type AuthMetrics, createAuthMetrics } from './auth-metrics.ts'
 import { createBatchedCounter, createBatchedHistogram, type Observe } from './batched-metrics.ts'
 
 export const createOutcomes = [
@@ -48,7 +50,7 @@ export interface BuildInfo {
   readonly commit: string
 }
 
-export interface Metrics {
+export interface Metrics extends AuthMetrics {
   readonly registry: Registry
   /** In seconds. */
   readonly observeHttpRequest: Observe<'method' | 'route' | 'status_code'>
@@ -57,10 +59,11 @@ export interface Metrics {
   readonly countKey: (result: KeyResult) => void
   readonly setCircuitState: (state: CircuitStateName) => void
   readonly partnerObserver: PartnerObserver
+  readonly reconcilerObserver: ReconcilerObserver
 }
 
-/** `unresolved` is asked at every scrape. */
-export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<UnresolvedStats>): Metrics {
+/** `readStats` is asked once at every scrape. */
+export function createMetrics(buildInfo: BuildInfo, readStats: () => Promise<LedgerStats>): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
@@ -112,7 +115,7 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
     labelNames: ['reason'],
     registers,
   })
-  for (const reason of ['dns', 'refused', 'tls', 'timeout', 'throttled', 'no_such_request']) {
+  for (const reason of ['dns', 'refused', 'tls', 'timeout', 'throttled', 'misconfigured', 'no_such_request']) {
     partnerRetries.inc({ reason }, 0)
   }
 
@@ -133,7 +136,7 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
   }
   setCircuitState('closed')
 
-  registerLedgerGauges(registry, unresolved)
+  registerLedgerGauges(registry, readStats)
 
   new Gauge({
     name: 'build_info',
@@ -144,6 +147,7 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
 
   return {
     registry,
+    ...createAuthMetrics(registry),
     observeHttpRequest,
     countCreate,
     partnerRetries,
@@ -158,6 +162,7 @@ export function createMetrics(buildInfo: BuildInfo, unresolved: () => Promise<Un
         observePartnerCall(labelsOf[operation][result], seconds)
       },
     },
+    reconcilerObserver: createReconcilerObserver(registry),
   }
 }
 
@@ -165,23 +170,63 @@ function toRecord<Key extends string, Value>(keys: readonly Key[], toValue: (key
   return Object.fromEntries(keys.map((key) => [key, toValue(key)])) as Record<Key, Value>
 }
 
-/** While the ledger cannot be reached the last known numbers stand, and readiness tells why. */
-function registerLedgerGauges(registry: Registry, unresolved: () => Promise<UnresolvedStats>): void {
-  const collected = (pick: (stats: UnresolvedStats) => number) =>
-    async function collect(this: Gauge) {
-      const stats = await unresolved().catch(() => undefined)
-      if (stats !== undefined) this.set(pick(stats))
-    }
-  new Gauge({
+/** Which state a row that was concluded from silence or doubt can be corrected to. */
+const corrections = [
+  ['not-created', 'created'],
+  ['not-created', 'processing'],
+  ['not-created', 'rejected'],
+  ['rejected', 'created'],
+  ['rejected', 'processing'],
+] as const
+
+function createReconcilerObserver(registry: Registry): ReconcilerObserver {
+  const registers = [registry]
+  const foundOut = new Counter({
+    name: 'clients_found_out_total',
+    help: 'Final outcomes that the reconciler learnt, corrected ones included',
+    labelNames: ['outcome'],
+    registers,
+  })
+  for (const outcome of states.filter(isFinal)) foundOut.inc({ outcome }, 0)
+  const corrected = new Counter({
+    name: 'clients_corrected_total',
+    help: 'Outcomes concluded from silence or a doubtful error that FreedomPay later contradicted',
+    labelNames: ['from', 'to'],
+    registers,
+  })
+  for (const [from, to] of corrections) corrected.inc({ from, to }, 0)
+  return {
+    foundOut: (outcome: State) => foundOut.inc({ outcome }),
+    corrected(from, to) {
+      corrected.inc({ from, to })
+      if (isFinal(to)) foundOut.inc({ outcome: to })
+    },
+  }
+}
+
+/** While the ledger cannot be reached the last known numbers stand, and readiness tells why. Every replica reports the same: use max. */
+function registerLedgerGauges(registry: Registry, readStats: () => Promise<LedgerStats>): void {
+  const registers = [registry]
+  const describe = (name: string, help: string) =>
+    new Gauge({ name, help: `${help}. Every replica reports it: use max`, registers })
+  const count = new Gauge({
     name: 'ledger_unresolved',
-    help: 'Creates that nobody works on any more and whose outcome is not final',
-    registers: [registry],
-    collect: collected(({ count }) => count),
+    help: 'Creates that no request works on any more and whose outcome is not final. Every replica reports it: use max',
+    registers,
+    /** The first of the gauges asks, for all of them. */
+    async collect() {
+      const stats = await readStats().catch(() => undefined)
+      if (stats === undefined) return
+      count.set(stats.unresolved)
+      oldest.set(stats.oldestUnresolvedSeconds)
+      attention.set(stats.needsAttention)
+      due.set(stats.oldestDueSeconds)
+    },
   })
-  new Gauge({
-    name: 'ledger_oldest_unresolved_seconds',
-    help: 'How long the oldest unresolved create has been waiting to be found out',
-    registers: [registry],
-    collect: collected(({ oldestSeconds }) => oldestSeconds),
-  })
+  const oldest = describe('ledger_oldest_unresolved_seconds', 'Since the oldest unresolved create was last worked on')
+  const attention = describe(
+    'ledger_needs_attention',
+    'Creates that have been asked about for 24 h without a final answer',
+  )
+  const due = describe('reconciler_oldest_due_seconds', 'How late the reconciler is with the row that is due longest')
 }

@@ -1,8 +1,9 @@
 /** One intent, one client: what an Idempotency-Key promises, over real sockets. */
+import { randomUUID } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import type { CreateClient } from '../../src/clients/body/schema.ts'
-import { createFingerprint, toRequestId } from '../../src/clients/create/idempotency-key.ts'
+import { createFingerprint, toKeyId, toRequestId } from '../../src/clients/create/idempotency-key.ts'
 import type { Change, Ledger } from '../../src/ledger/ledger.ts'
 import { buildSandbox } from '../../src/sandbox/app.ts'
 import { sandboxCredentials } from '../../src/sandbox/credentials.ts'
@@ -34,11 +35,17 @@ function settingsFor(ledgerUrl: string, settings: Record<string, string> = {}): 
 const keyed = (key: string) => ({ 'idempotency-key': key })
 const statusOf = ({ headers }: Answer) => headers['idempotency-status']
 
+function requestIdOf(key: string, sent: CreateClient = body): string {
+  return toRequestId(caller, key, createFingerprint(ledgerKey)(sent))
+}
+
 /** A claim as another replica would have made it for this key and body. */
 async function claimElsewhere(ledger: Ledger, key: string, claimed: CreateClient, deadlineMs: number, change?: Change) {
-  const requestId = toRequestId(caller, key)
-  await ledger.claim({ requestId, caller, fingerprint: createFingerprint(ledgerKey)(claimed), deadlineMs })
-  if (change !== undefined) await ledger.record(requestId, 1, change)
+  const requestId = requestIdOf(key, claimed)
+  const fingerprint = createFingerprint(ledgerKey)(claimed)
+  const claimToken = randomUUID()
+  await ledger.claim({ requestId, keyId: toKeyId(caller, key), caller, fingerprint, claimToken, deadlineMs })
+  if (change !== undefined) await ledger.record(requestId, claimToken, change)
   return requestId
 }
 
@@ -49,7 +56,7 @@ function test(name: string, run: (t: Test) => Promise<void>): void {
 test('ten requests with one key at one time are one create, and all get its answer', async (t) => {
   const gate = createGate()
   const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
-  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
   const all = arrivals(service.url, 10)
   const answers = Array.from({ length: 10 }, () => service.create(body, keyed('one')))
   await all
@@ -70,7 +77,7 @@ test('ten requests with one key at one time are one create, and all get its answ
 test('a join waits as the first request does, and does not claim that its own wish was honoured', async (t) => {
   const gate = createGate()
   const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
-  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
   const first = service.create(body, { ...keyed('one'), prefer: 'wait=20' })
   await partner.received(1)
   const arrival = arrivals(service.url, 1)
@@ -83,7 +90,7 @@ test('a join waits as the first request does, and does not claim that its own wi
 })
 
 test('a finished create is replayed with the very same body, however the key and the body are written', async (t) => {
-  const service = await startTestService(t, { settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { settings: settingsFor('memory:') })
   const first = await service.create({ phone: phoneFor('567'), firstName: 'Alisher' }, keyed('a-key'))
   t.match(first, { statusCode: 201, headers: { 'idempotency-status': 'new' } })
   const url = `${service.url}/clients`
@@ -101,7 +108,7 @@ test('a finished create is replayed with the very same body, however the key and
 })
 
 test('a refusal is replayed with the very same body', async (t) => {
-  const service = await startTestService(t, { settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { settings: settingsFor('memory:') })
   const refused = { phone: phoneFor('002') }
   const first = await service.create(refused, keyed('a-key'))
   t.match(first, {
@@ -111,7 +118,7 @@ test('a refusal is replayed with the very same body', async (t) => {
   })
   const again = await service.create(refused, keyed('a-key'))
   t.match(again, { statusCode: 422, text: first.text, headers: { 'idempotency-status': 'replayed' } })
-  t.equal(service.received.length, 1)
+  t.equal(service.received.length, 2, 'the refusal was doubted once')
 
   const metrics = await service.metrics()
   t.equal(metrics.get('clients_create_total{outcome="rejected"}'), 1)
@@ -121,10 +128,10 @@ test('a refusal is replayed with the very same body', async (t) => {
 test('a key that comes with another body is refused, while the first is in flight and afterwards', async (t) => {
   const gate = createGate()
   const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
-  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
   const reused = {
     statusCode: 422,
-    body: { code: 'idempotency-key-reused', safeToRetry: 'no', requestId: toRequestId(caller, 'one') },
+    body: { code: 'idempotency-key-reused', safeToRetry: 'no' },
   }
   const other = { ...body, firstName: 'Alisher' }
   const first = service.create(body, keyed('one'))
@@ -196,7 +203,7 @@ async function raceTwoServices(t: Test, ledgerUrl: string): Promise<void> {
   t.match(refused, {
     statusCode: 409,
     headers: { 'retry-after': /^\d+$/ },
-    body: { code: 'request-in-progress', safeToRetry: 'same-key-only', requestId: toRequestId(caller, 'one') },
+    body: { code: 'request-in-progress', safeToRetry: 'same-key-only', requestId: requestIdOf('one') },
   })
   const all = await Promise.all(answers)
   t.strictSame(all.map(({ statusCode }) => statusCode).toSorted(), [201, 409])
@@ -296,7 +303,7 @@ test('a dead claim of which nothing can be learnt stays unknown, and is not sent
 })
 
 test('what was accepted but not done is replayed once it is', async (t) => {
-  const service = await startTestService(t, { settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { settings: settingsFor('memory:') })
   const slow = { phone: phoneFor('001') }
   const accepted = await service.create(slow, { ...keyed('one'), prefer: 'respond-async' })
   t.match(accepted, {
@@ -315,13 +322,13 @@ test('what was certainly not created frees the key, for the same body alone', as
   const port = await findFreePort()
   const service = await startTestService(t, {
     partnerUrl: `http://127.0.0.1:${port}`,
-    settings: settingsFor('sqlite::memory:'),
+    settings: settingsFor('memory:'),
   })
   const first = await service.create(body, keyed('one'))
   t.match(first, {
     statusCode: 503,
     headers: { 'idempotency-status': 'new', 'retry-after': /^\d+$/ },
-    body: { code: 'partner-unavailable', safeToRetry: 'yes', requestId: toRequestId(caller, 'one') },
+    body: { code: 'partner-unavailable', safeToRetry: 'yes', requestId: requestIdOf('one') },
   })
   const path = `/clients/requests/${first.body.requestId}`
   t.match(await service.get(path), { statusCode: 200, body: { status: 'not-created' } })
@@ -339,7 +346,7 @@ test('what was certainly not created frees the key, for the same body alone', as
 test('a caller that hangs up does not stop its create, and can read what came of it', async (t) => {
   const gate = createGate()
   const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
-  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('sqlite::memory:') })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
   const hangUp = new AbortController()
   const posting = request(`${service.url}/clients`, {
     method: 'POST',
@@ -354,7 +361,7 @@ test('a caller that hangs up does not stop its create, and can read what came of
     () => service.logs,
     (logs) => logs.some(({ msg }) => msg === 'caller hung up'),
   )
-  const path = `/clients/requests/${toRequestId(caller, 'one')}`
+  const path = `/clients/requests/${requestIdOf('one')}`
   t.match(await service.get(path), { statusCode: 200, body: { status: 'unknown' } })
   gate.open()
   await until(
@@ -372,7 +379,7 @@ test('what is known of a request can be read in every state', async (t) => {
   const rows: { name: string; change?: Change; expected: Record<string, unknown> }[] = [
     { name: 'sent', expected: { status: 'unknown' } },
     { name: 'unknown', change: { state: 'unknown' }, expected: { status: 'unknown' } },
-    { name: 'duplicate', change: { state: 'unknown', partnerCode: 'duplicate' }, expected: { status: 'unknown' } },
+    { name: 'duplicate', change: { state: 'unknown', isAcknowledged: true }, expected: { status: 'unknown' } },
     { name: 'processing', change: { state: 'processing' }, expected: { status: 'processing' } },
     { name: 'not-created', change: { state: 'not-created' }, expected: { status: 'not-created' } },
     { name: 'created', change: { state: 'created', clientId: 'c' }, expected: { status: 'created', clientId: 'c' } },
@@ -401,9 +408,10 @@ test('a request that is unknown, or another caller’s, is not found', async (t)
   const url = `sqlite:${makeLedgerFile(t)}`
   const ledger = await openTestLedger(t, url)
   const service = await startTestService(t, { settings: settingsFor(url) })
-  const requestId = toRequestId('somebody', 'one')
-  await ledger.claim({ requestId, caller: 'somebody', fingerprint: '', deadlineMs: 60_000 })
-  for (const id of [toRequestId(caller, 'never'), requestId]) {
+  const requestId = randomUUID()
+  const claim = { requestId, keyId: undefined, fingerprint: '', claimToken: randomUUID(), deadlineMs: 60_000 }
+  await ledger.claim({ ...claim, caller: 'another-caller' })
+  for (const id of [requestIdOf('never'), requestId]) {
     t.match(await service.get(`/clients/requests/${id}`), { statusCode: 404, body: { code: 'not-found' } })
   }
   t.match(await service.get('/clients/requests/1'), { statusCode: 400, body: { code: 'invalid-request' } })
@@ -429,14 +437,14 @@ t.test(
     t.match(await until(readiness, ({ statusCode }) => statusCode === 503), {
       body: { checks: { ledger: 'unreachable' } },
     })
-    const unavailable = {
+    const unavailable = (safeToRetry: string) => ({
       statusCode: 503,
       headers: { 'retry-after': /^\d+$/ },
-      body: { code: 'ledger-unavailable', safeToRetry: 'yes' },
-    }
-    t.match(await service.create(body, keyed('two')), unavailable)
-    t.match(await service.create(body), unavailable)
-    t.match(await service.get(`/clients/requests/${first.body.requestId}`), unavailable)
+      body: { code: 'ledger-unavailable', safeToRetry },
+    })
+    t.match(await service.create(body, keyed('two')), unavailable('same-key-only'))
+    t.match(await service.create(body), unavailable('yes'))
+    t.match(await service.get(`/clients/requests/${first.body.requestId}`), unavailable('same-key-only'))
     t.equal(service.received.length, receivedBefore, 'the partner heard nothing of it')
     t.equal((await service.metrics()).get('clients_create_total{outcome="not_sent"}'), 2)
 
@@ -471,11 +479,11 @@ t.test(
     t.match(await creating, { statusCode: 201, body: { status: 'created', clientId: 'client-1' } })
     t.match(
       service.logs.find(({ msg }) => msg === 'the outcome could not be written to the ledger'),
-      { level: 'error', requestId: toRequestId(caller, 'one') },
+      { level: 'error', requestId: requestIdOf('one') },
     )
 
     await redis.start()
-    const path = `/clients/requests/${toRequestId(caller, 'one')}`
+    const path = `/clients/requests/${requestIdOf('one')}`
     await until(
       () => service.get(path),
       ({ statusCode, body }) => statusCode === 200 && body.status === 'created',

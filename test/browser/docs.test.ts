@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto'
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
@@ -113,6 +114,29 @@ t.test('Swagger UI creates a client, and shows a refusal as what it is', { skip 
   }
 })
 
+t.test('Swagger UI’s Authorize takes the credential that the service wants', { skip }, async (t: Test) => {
+  const key = 'fpc_key-of-the-test'
+  const folder = t.testdir({ keys: `billing-app:${hash('sha256', key)}` })
+  const service = await startTestService(t, { settings: { AUTH: 'api-key', API_KEYS_FILE: join(folder, 'keys') } })
+  const browser = await launch()
+  try {
+    const { page, origins, complaints } = await openPage(browser)
+    await page.goto(`${service.url}/docs`)
+    await page.locator('#operations-clients-createClient .opblock-summary').click()
+    t.equal((await tryOut(page, 'created')).status, '401')
+    await page.locator('.auth-wrapper > .btn.authorize').click()
+    const dialog = page.locator('.dialog-ux')
+    await dialog.locator('input').fill(key)
+    await dialog.locator('button[type=submit]').click()
+    await dialog.locator('.btn-done').click()
+    t.equal((await tryOut(page, 'created')).status, '201')
+    t.strictSame([...origins], [service.url])
+    t.strictSame(complaints, [])
+  } finally {
+    await browser.close()
+  }
+})
+
 t.test('the pages that explain problems are readable, in the light and in the dark', { skip }, async (t: Test) => {
   const service = await startTestService(t)
   const browser = await launch()
@@ -121,7 +145,7 @@ t.test('the pages that explain problems are readable, in the light and in the da
     for (const colorScheme of ['light', 'dark'] as const) {
       await page.emulateMedia({ colorScheme })
       await page.goto(`${service.url}/problems`)
-      t.equal(await page.locator('tr').count(), 17)
+      t.equal(await page.locator('tr').count(), 18)
       await page.getByRole('link', { name: 'partner-rejected' }).click()
       await page.getByRole('heading', { name: 'FreedomPay decided against it' }).waitFor()
       // The style is applied in spite of the page's own policy, and follows the reader's choice.

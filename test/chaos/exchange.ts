@@ -51,9 +51,12 @@ export function createExchanges({ statements, leaks }: ExchangesParts): Exchange
       const { statusCode, headers, body } = await request(replica.url() + path, { ...options, dispatcher, method })
       const text = await body.text()
       if (holdsPersonalData(text)) leaks.push(`an answer to ${method} ${statusCode}`)
-      const { status, code, requestId, clientId } = JSON.parse(text)
+      const { status, code, requestId, clientId, safeToRetry } = JSON.parse(text)
       const answer = `${statusCode} ${code ?? status}`
-      return record({ says: interpret(method, answer), answer, requestId, clientId }, headers['retry-after'])
+      const says = interpret(method, answer)
+      // Not sent by this request; an earlier one with the key may have been.
+      const isAboutThisOne = says === 'not-created' && safeToRetry === 'same-key-only'
+      return record({ says: isAboutThisOne ? 'not-sent' : says, answer, requestId, clientId }, headers['retry-after'])
     } catch (error) {
       const { code, name } = error as { code?: string | number; name: string }
       const answer = typeof code === 'string' ? code : name

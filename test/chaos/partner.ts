@@ -33,7 +33,7 @@ export async function startPartner({ seed, timings, slowRequestIds }: PartnerOpt
   const target = await sandbox.listen()
   const nextArrival = (requestId: string) => once(announcements, requestId)
   const line = await openLine({ seed, target, slowRequestIds, nextArrival })
-  const sign = createSigner('jws', sandboxCredentials)
+  const sign = createSigner('jws', () => sandboxCredentials)
 
   function onReceived({ path, body }: ReceivedCall): void {
     if (path !== paths.add) return

@@ -1,7 +1,8 @@
 /** What a run will ask for, made from its seed alone: the intents, their bodies, and who calls when. */
 
 import type { CreateClient } from '../../src/clients/body/schema.ts'
-import { toRequestId } from '../../src/clients/create/idempotency-key.ts'
+import { createFingerprint, toRequestId } from '../../src/clients/create/idempotency-key.ts'
+import { ledgerKey } from './keys.ts'
 import { createRandom, type Random } from './random.ts'
 
 /** One client that somebody wants: one key, one body, one request_id. */
@@ -58,16 +59,19 @@ const slowShare = 0.16
 const longestSpread = 160
 const abandonedSpread = 6
 
+const fingerprint = createFingerprint(ledgerKey)
+
 export function makePlan(seed: number, intentCount: number, callsEach: number): Plan {
   const random = createRandom(seed, 'plan')
   const scenarios = random.shuffle(dealScenarios(intentCount, random))
   const intents = scenarios.map((scenario, index): Intent => {
     const key = `chaos-${seed}-${index}`
+    const body = makeBody(index, scenario, random)
     return {
       key,
-      requestId: toRequestId(caller, key),
+      requestId: toRequestId(caller, key, fingerprint(body)),
       scenario,
-      body: makeBody(index, scenario, random),
+      body,
       isAbandoned: random.chance(abandonedShare),
       isSlow: random.chance(slowShare),
     }

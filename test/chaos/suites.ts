@@ -1,5 +1,6 @@
 /** The two suites, each in its full length and in one that is short enough for every test run. */
 import type { Disaster, Kind } from './disasters.ts'
+import { ledgerKey } from './keys.ts'
 import { createRandom } from './random.ts'
 import type { Suite } from './suite.ts'
 
@@ -14,7 +15,9 @@ const settings = {
   PARTNER_CONNECT_TIMEOUT_MS: '1000',
   PARTNER_TIMEOUT_MS: '700',
   PARTNER_SETTLE_MS: '200',
-  LEDGER_KEY: 'the-key-of-the-chaos-suite, long enough',
+  PARTNER_ABSENT_MS: '1000',
+  PARTNER_DOUBT_MS: '1000',
+  LEDGER_KEY: ledgerKey,
 }
 
 /** The word that nobody knows lasts longer than a create may take, so that only the reconciler can find out. */

@@ -39,7 +39,7 @@ async function startCardApi(
 ) {
   const peer = await startPeer(t, answer)
   const { origin } = peer
-  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs })
+  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs, keepAliveMs: 4000 })
   t.teardown(() => dispatcher.destroy())
   const logs: Record<string, unknown>[] = []
   const log = createLogger('trace', { write: (line: string) => void logs.push(JSON.parse(line)) })
@@ -47,7 +47,7 @@ async function startCardApi(
   const cardApi = createCardApi({
     dispatcher,
     origin,
-    sign: createSigner('jws', credentials),
+    sign: createSigner('jws', () => credentials),
     turn: createTurnstile(),
     codes,
     timeoutMs: longMs,
@@ -91,7 +91,7 @@ t.test('the bytes that are sent are the bytes that are signed, by jws', async (t
 })
 
 t.test('the bytes that are sent are the bytes that are signed, by sign', async (t) => {
-  const sign = createSigner('sign', credentials)
+  const sign = createSigner('sign', () => credentials)
   const { peer, cardApi, context } = await startCardApi(t, (socket) => socket.write(success), { sign })
   await cardApi.addClient(encodeRequest(request), context())
   const received = await peer.arrival(0)
@@ -222,7 +222,7 @@ for (const { name, answer, add, status = add, logged } of rows) {
 }
 
 t.test('an unknown request is an answer to a question and no failure, but a failure of a create', async (t) => {
-  const { cardApi, context, logs } = await startCardApi(t, (socket) => socket.write(httpAnswer('404 Not Found', '')))
+  const { cardApi, context, logs } = await startCardApi(t, (socket) => socket.write(httpAnswer('404 Not Found', '{}')))
   t.match(await cardApi.requestStatus(requestId, context()), { kind: 'no-such-request', result: 'http_4xx' })
   t.strictSame(logs, [])
   t.match(await cardApi.addClient(encodeRequest(request), context()), { kind: 'unknown', result: 'http_4xx' })
@@ -267,7 +267,7 @@ t.test('a deadline that has passed lets nothing be sent, not even on an open con
 
 t.test('a partner that nobody can reach is one line and one observation', async (t) => {
   const origin = 'http://card-api.invalid'
-  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs })
+  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs, keepAliveMs: 4000 })
   t.teardown(() => dispatcher.destroy())
   const { cardApi, context, logs, observed } = await startCardApi(t, () => {}, { dispatcher, origin })
   t.match(await cardApi.addClient(encodeRequest(request), context()), { kind: 'not-sent', result: 'dns' })

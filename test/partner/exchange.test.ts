@@ -13,7 +13,7 @@ const longMs = 30_000
 const shortMs = 150
 
 function dispatcherFor(t: Test, origin: string, settings: { connectTimeoutMs?: number } = {}) {
-  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs, ...settings })
+  const dispatcher = createDispatcher({ origin, connectTimeoutMs: longMs, ...settings, keepAliveMs: 4000 })
   t.teardown(() => dispatcher.destroy())
   return dispatcher
 }
@@ -26,7 +26,15 @@ function poolFor(t: Test, origin: string, options: Pool.Options): Pool {
 
 function callTo(origin: string, settings: Partial<Call> = {}): Call {
   const headers = { 'content-type': 'application/json' }
-  return { origin, path: '/call', headers, body: Buffer.from('{"a":1}'), timeoutMs: longMs, ...settings }
+  return {
+    origin,
+    path: '/call',
+    headers,
+    body: Buffer.from('{"a":1}'),
+    timeoutMs: longMs,
+    isCutShort: false,
+    ...settings,
+  }
 }
 
 /** One call to a peer that answers like this. */

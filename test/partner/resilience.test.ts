@@ -1,9 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { EncodedRequest } from '../../src/partner/encode.ts'
 import type { Outcome, Result } from '../../src/partner/outcome.ts'
 import { results } from '../../src/partner/outcome.ts'
-import { createBulkhead, withCircuitBreaker } from '../../src/partner/resilience.ts'
+import { withCircuitBreaker } from '../../src/partner/resilience.ts'
 import { buildSandbox } from '../../src/sandbox/app.ts'
 import { sandboxCredentials } from '../../src/sandbox/credentials.ts'
 import { arrivals } from '../fixtures/arrivals.ts'
@@ -175,35 +174,6 @@ t.test('an answer that comes after the circuit has opened is told, and is no pro
   t.equal(partner.count('status'), 2)
 })
 
-t.test('a bulkhead has as many places as it is told, and has one again when it is left', (t) => {
-  const bulkhead = createBulkhead(2)
-  t.strictSame([bulkhead.enter(), bulkhead.enter(), bulkhead.enter()], [true, true, false])
-  bulkhead.leave()
-  t.strictSame([bulkhead.enter(), bulkhead.enter()], [true, false])
-  t.end()
-})
-
-t.test('a bulkhead is idle once all its places are free, those that were taken meanwhile too', async (t) => {
-  const bulkhead = createBulkhead(2)
-  await bulkhead.idle()
-  let isIdle = false
-  bulkhead.enter()
-  const idle = Promise.all([bulkhead.idle(), bulkhead.idle()]).then(() => {
-    isIdle = true
-  })
-  bulkhead.enter()
-  bulkhead.leave()
-  await nextTurn()
-  t.notOk(isIdle)
-  bulkhead.leave()
-  bulkhead.enter()
-  await nextTurn()
-  t.notOk(isIdle, 'the place was taken again before anybody was told')
-  bulkhead.leave()
-  await idle
-  t.ok(isIdle)
-})
-
 t.test('a partner that is down opens the circuit of the service, and one that is back closes it', async (t) => {
   const port = await findFreePort()
   const service = await startTestService(t, { partnerUrl: `http://127.0.0.1:${port}` })
@@ -267,7 +237,7 @@ t.test('with every place taken the next create is refused and not sent, and ever
   t.match(third, {
     statusCode: 503,
     headers: { 'retry-after': /^\d+$/ },
-    body: { code: 'overloaded', safeToRetry: 'yes' },
+    body: { code: 'overloaded', safeToRetry: 'same-key-only' },
   })
   t.equal(partner.adds.length, 2, 'not sent')
 
@@ -277,7 +247,7 @@ t.test('with every place taken the next create is refused and not sent, and ever
   const ledger = await openTestLedger(t, `sqlite:${path}`)
   const left = newClaim({ deadlineMs: 1 })
   await ledger.claim(left)
-  await ledger.postpone(left.requestId, 1, 0)
+  await ledger.postpone({ ...left, pauseMs: 0, takenAsks: 0, asks: 0, doubts: 0, isAcknowledged: false })
   await until(
     () => partner.questions,
     (questions) => questions.some(({ request_id }) => request_id === left.requestId),

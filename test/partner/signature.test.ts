@@ -11,7 +11,7 @@ t.test('jws gives the documented signature', async (t) => {
   const expected =
     'eyJ1cmkiOiIvdjUvY2FyZC1hcGkvcmVxdWVzdC9zdGF0dXMiLCJhdXRoX2lkIjoiMTIzNDU2IiwibWV0aG9kIjoiUE9TVCIsInBhcmFtcyI6IiIsImFsZyI6IkhTNTEyIn0' +
     '..f1sQoeIpX_ZjOaykQzSeylvvKaVrEQV4gNM2ACFbEMkFDUV9Zk5WO1yQGEWez-vnQMVHodLBDVEyh5Xm2-3MjQ'
-  t.strictSame(createSigner('jws', credentials)(path, body), { 'x-jws-signature': expected })
+  t.strictSame(createSigner('jws', () => credentials)(path, body), { 'x-jws-signature': expected })
 })
 
 /** RFC 4648, section 5, from its definition. */
@@ -22,7 +22,7 @@ function base64url(bytes: Buffer): string {
 t.test('jws is the compact serialisation without its payload (RFC 7515, appendix F)', async (t) => {
   const secretKey = 'ключ, with spaces and ünïcode'
   const bytes = Buffer.from(JSON.stringify({ text: 'Gʻiyosiddin, 100 € — \u{1f600}', odd: 'ÿþ~?>' }))
-  const sign = createSigner('jws', { authId: 'a"b\\c', secretKey })
+  const sign = createSigner('jws', () => ({ authId: 'a"b\\c', secretKey }))
   for (const uri of [path, '/v5/card-api/client/add', path]) {
     const [header = '', payload, signature = '', ...rest] = sign(uri, bytes)['x-jws-signature']?.split('.') ?? []
     t.strictSame([payload, rest], ['', []], 'detached')
@@ -36,7 +36,7 @@ t.test('jws is the compact serialisation without its payload (RFC 7515, appendix
 
 t.test('jws is the same whether the body is signed at one stroke or in pieces', async (t) => {
   const secretKey = 'a secret key'
-  const sign = createSigner('jws', { authId: '1', secretKey })
+  const sign = createSigner('jws', () => ({ authId: '1', secretKey }))
   for (const length of [0, 1, 1000, 48 * 1024, 48 * 1024 + 1, 200_000]) {
     const bytes = randomBytes(length)
     const [header = '', , signature] = sign(path, bytes)['x-jws-signature']?.split('.') ?? []
@@ -46,7 +46,7 @@ t.test('jws is the same whether the body is signed at one stroke or in pieces', 
 })
 
 t.test('sign is the hash of the body followed by the secret key, in lower-case hex', async (t) => {
-  const headers = createSigner('sign', credentials)(path, body)
+  const headers = createSigner('sign', () => credentials)(path, body)
   t.equal(headers['auth-id'], '123456')
   t.equal(headers.sign, createHash('sha256').update(`${body}secret`).digest('hex'))
   t.match(headers.sign, /^[0-9a-f]{64}$/)
@@ -54,31 +54,51 @@ t.test('sign is the hash of the body followed by the secret key, in lower-case h
 })
 
 t.test('sign has a new Request-Id for every call, and jws nothing that changes', async (t) => {
-  const sign = createSigner('sign', credentials)
+  const sign = createSigner('sign', () => credentials)
   const ids = Array.from({ length: 100 }, () => sign(path, body)['request-id'])
   t.equal(new Set(ids).size, 100)
-  const jws = createSigner('jws', credentials)
+  const jws = createSigner('jws', () => credentials)
   t.strictSame(jws(path, body), jws(path, body))
 })
 
 for (const scheme of schemes) {
   t.test(`${scheme} signs the very bytes`, async (t) => {
-    const sign = createSigner(scheme, credentials)
+    const sign = createSigner(scheme, () => credentials)
     const signed = sign(path, body)
     t.ok(isSignedBy(sign, path, body, signed))
-    t.ok(isSignedBy(createSigner(scheme, { ...credentials }), path, body, { ...signed, host: 'x' }))
+    t.ok(
+      isSignedBy(
+        createSigner(scheme, () => ({ ...credentials })),
+        path,
+        body,
+        { ...signed, host: 'x' },
+      ),
+    )
     t.notOk(isSignedBy(sign, path, Buffer.from(`${body} `), signed), 'a space more')
     t.notOk(isSignedBy(sign, path, Buffer.from(body.toString().replace('8', '9')), signed), 'another digit')
     t.notOk(isSignedBy(sign, path, Buffer.alloc(0), signed), 'no body')
     t.notOk(
-      isSignedBy(createSigner(scheme, { ...credentials, secretKey: 'Secret' }), path, body, signed),
+      isSignedBy(
+        createSigner(scheme, () => ({ ...credentials, secretKey: 'Secret' })),
+        path,
+        body,
+        signed,
+      ),
       'another key',
     )
-    t.notOk(isSignedBy(createSigner(scheme, { ...credentials, authId: '123457' }), path, body, signed), 'another id')
+    t.notOk(
+      isSignedBy(
+        createSigner(scheme, () => ({ ...credentials, authId: '123457' })),
+        path,
+        body,
+        signed,
+      ),
+      'another id',
+    )
   })
 
   t.test(`${scheme} needs each of its headers, as it was`, async (t) => {
-    const sign = createSigner(scheme, credentials)
+    const sign = createSigner(scheme, () => credentials)
     const signed = sign(path, body)
     t.notOk(isSignedBy(sign, path, body, {}))
     for (const name of Object.keys(signed)) {
@@ -95,27 +115,28 @@ for (const scheme of schemes) {
 
   t.test(`${scheme} does not show the secret key`, async (t) => {
     const secretKey = 'a-secret-that-is-easy-to-find'
-    const sign = createSigner(scheme, { ...credentials, secretKey })
+    const sign = createSigner(scheme, () => ({ ...credentials, secretKey }))
     t.notMatch(JSON.stringify(sign(path, body)), secretKey)
     t.notMatch(JSON.stringify(Object.getOwnPropertyDescriptors(sign)) + sign.toString(), secretKey)
   })
 }
 
 t.test('jws signs the path, too', async (t) => {
-  const sign = createSigner('jws', credentials)
+  const sign = createSigner('jws', () => credentials)
   t.notOk(isSignedBy(sign, '/v5/card-api/client/add', body, sign(path, body)))
 })
 
 t.test('a body of megabytes is signed in slices with the very same signature', async (t) => {
   const large = Buffer.alloc(2_800_000, 'abcdefg')
   for (const scheme of ['jws', 'sign'] as const) {
-    const sign = createSigner(scheme, credentials)
+    const sign = createSigner(scheme, () => credentials)
     let turns = 0
     const inTurns = await sign.inTurns(path, large, async () => void turns++)
     t.ok(isSignedBy(sign, path, large, inTurns), scheme)
     t.ok(turns > 5, 'it waited for its turn between the slices')
   }
   const whole = createHmac('sha512', credentials.secretKey)
-  const [header = '', , signature] = createSigner('jws', credentials)(path, large)['x-jws-signature']?.split('.') ?? []
+  const [header = '', , signature] =
+    createSigner('jws', () => credentials)(path, large)['x-jws-signature']?.split('.') ?? []
   t.equal(signature, whole.update(`${header}.${large.toString('base64url')}`).digest('base64url'))
 })

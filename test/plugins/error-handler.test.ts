@@ -39,7 +39,7 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
   }) as unknown as FastifyInstance
   t.teardown(() => app.close())
   await app.register(requestId, { isSandbox: false })
-  await app.register(httpMetrics, { metrics: { observeHttpRequest: observe } })
+  await app.register(httpMetrics, { metrics: { observeHttpRequest: observe, countCaller() {} } })
   await app.register(errorHandler)
   addRoutes(app)
   const url = await app.listen({ port: 0, host: '127.0.0.1' })

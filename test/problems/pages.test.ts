@@ -12,7 +12,7 @@ t.test('/problems lists every code, as HTML for people and as JSON where Accept 
   const json = await service.get('/problems', { accept: 'application/json' })
   t.equal(json.statusCode, 200)
   t.match(json.headers, { 'content-type': /^application\/json/, vary: 'accept' })
-  t.equal(problemCodes.length, 16)
+  t.equal(problemCodes.length, 17)
   t.strictSame(
     json.body,
     { problems: problemCodes.map((code) => ({ type: `/problems/${code}`, code, ...problems[code] })) },

@@ -14,6 +14,7 @@ const contract: [status: number, code: ProblemCode, safeToRetry: string][] = [
   [415, 'unsupported-media-type', 'no'],
   [422, 'idempotency-key-reused', 'no'],
   [422, 'partner-rejected', 'no'],
+  [429, 'rate-limited', 'yes'],
   [500, 'internal', 'same-key-only'],
   [502, 'partner-misconfigured', 'yes'],
   [503, 'partner-unavailable', 'yes'],

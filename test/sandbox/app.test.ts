@@ -54,7 +54,7 @@ for (const scheme of ['jws', 'sign'] as const) {
     const { send, sandbox } = await startSandbox(t)
     const body = Buffer.from(JSON.stringify(addBody('567')))
     const signWith = (change: object, path: string = paths.add, signed = body) =>
-      createSigner(scheme, { ...sandboxCredentials, ...change })(path, signed)
+      createSigner(scheme, () => ({ ...sandboxCredentials, ...change }))(path, signed)
     const [[lastHeader, signature] = ['', '']] = Object.entries(signWith({})).reverse()
 
     const wrong: Record<string, SignatureHeaders> = {

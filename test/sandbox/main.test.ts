@@ -27,7 +27,7 @@ const requestId = '828cf71d-a447-4a67-a149-c1df8bc197ca'
 const body = Buffer.from(JSON.stringify({ request_id: requestId, product_id: 1000, client: { phone: 998901234567 } }))
 
 async function addClient(url: string, credentials = sandboxCredentials): Promise<number> {
-  const headers = createSigner('jws', credentials)(paths.add, body)
+  const headers = createSigner('jws', () => credentials)(paths.add, body)
   const answer = await request(url + paths.add, { method: 'POST', headers, body, reset: true })
   await answer.body.dump()
   return answer.statusCode
@@ -79,3 +79,31 @@ t.test('it says so when the port is taken, and exits 1', async (t) => {
   t.strictSame(await ended, [1, null])
   t.match(await errors, /SANDBOX_PORT.*EADDRINUSE/)
 })
+
+t.test('it refuses an unknown SANDBOX_REPEATS by name and exits 78', async (t) => {
+  const child = startProgram(t, { SANDBOX_PORT: '0', SANDBOX_REPEATS: 'maybe' })
+  const ended = once(child, 'exit')
+  const errors = text(child.stderr)
+  t.strictSame(await ended, [78, null])
+  t.match(await errors, /SANDBOX_REPEATS/)
+})
+
+// An empty variable is how compose files leave one out.
+for (const [repeats, count] of [
+  ['accept', 2],
+  ['refuse', 1],
+  ['', 1],
+] as const) {
+  t.test(`with SANDBOX_REPEATS=${repeats} a repeated request_id leaves ${count} in the list`, async (t) => {
+    const { url } = await readStartLine(startProgram(t, { SANDBOX_PORT: '0', SANDBOX_REPEATS: repeats }))
+    await addClient(url)
+    await addClient(url)
+    const answer = await request(`${url}/sandbox/clients`, { reset: true })
+    const clients = (await answer.body.json()) as { requestId: string; clientId: string }[]
+    t.strictSame(
+      clients.map((client) => client.requestId),
+      Array(count).fill(requestId),
+    )
+    t.equal(new Set(clients.map(({ clientId }) => clientId)).size, count)
+  })
+}

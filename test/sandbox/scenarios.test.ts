@@ -16,6 +16,9 @@ const firstAnswers = [
   { digits: '011', add: 'HTTP 401', status: 'error error 1006', exists: false },
   { digits: '012', add: 'ok in_review', status: 'ok in_review', exists: true },
   { digits: '013', add: 'ok process', status: 'ok process', exists: false },
+  { digits: '014', add: 'HTTP 502', status: 'error error 1006', exists: false },
+  { digits: '015', add: 'ok process', status: 'error error 1999', exists: false },
+  { digits: '016', add: 'no answer', status: 'HTTP 404', exists: true },
 ]
 
 for (const expected of firstAnswers) {
@@ -39,13 +42,16 @@ const laterAnswers = [
   { digits: '001', status: 'ok success', exists: true },
   { digits: '012', status: 'ok success', exists: true },
   { digits: '013', status: 'ok error 1001', exists: false },
+  { digits: '014', status: 'ok success', exists: true },
+  { digits: '015', status: 'ok success', exists: true },
+  { digits: '016', status: 'ok success', exists: true },
 ]
 
 for (const { digits, status, exists } of laterAnswers) {
   t.test(`${digits}: in time status says ${status}`, async (t) => {
     const { send, ask, isListed } = await startSandbox(t, { timings: fast })
     const body = addBody(digits)
-    await send('add', body)
+    await send('add', body).catch(() => undefined)
     await until(
       async () => sumUp(await ask(body.request_id)),
       (seen) => seen === status,
@@ -110,4 +116,45 @@ t.test('009 asks for a pause once for each request and then works', async (t) =>
   t.equal(sumUp(await send('add', body)), 'ok success')
   t.ok(await isListed(body.request_id))
   t.equal((await send('add', addBody('009'))).statusCode, 429)
+})
+
+t.test('017 tells a client_id that JavaScript cannot hold', async (t) => {
+  const { send, ask, isListed } = await startSandbox(t)
+  const body = addBody('017')
+  t.equal(sumUp(await send('add', body)), 'ok success')
+  t.match((await ask(body.request_id)).text, '"client_id":9007199254740993,')
+  t.ok(await isListed(body.request_id))
+})
+
+t.test('014 takes a repetition before it is registered as if it were the first, and creates one client', async (t) => {
+  const { send, list } = await startSandbox(t, { timings: { ...fast, lateMs: 200 } })
+  const body = addBody('014')
+  t.equal(sumUp(await send('add', body)), 'HTTP 502')
+  t.equal(sumUp(await send('add', body)), 'HTTP 502')
+  await until(list, (clients) => clients.length > 0)
+  t.match(await list(), [{ requestId: body.request_id }])
+  t.equal(sumUp(await send('add', body)), 'error error 1002')
+})
+
+t.test('a sandbox that accepts repetitions creates a client for each', async (t) => {
+  const { send, list } = await startSandbox(t, { acceptsRepeats: true })
+  const body = addBody('567')
+  t.equal(sumUp(await send('add', body)), 'ok success')
+  t.equal(sumUp(await send('add', body)), 'ok success')
+  const clients = await list()
+  t.strictSame(
+    clients.map(({ requestId }) => requestId),
+    [body.request_id, body.request_id],
+  )
+  t.not(clients[0]?.clientId, clients[1]?.clientId)
+})
+
+t.test('a repetition is listed where its time puts it: the oldest request comes first', async (t) => {
+  const { send, list } = await startSandbox(t, { acceptsRepeats: true })
+  const [first, second] = [addBody('567'), addBody('567')]
+  for (const body of [first, first, second]) await send('add', body)
+  t.strictSame(
+    (await list()).map(({ requestId }) => requestId),
+    [first.request_id, first.request_id, second.request_id],
+  )
 })

@@ -1,43 +1,54 @@
 /**
  * The whole story of one create: claim it in the ledger, send it, find out what came of it, write that down, tell it. One
- * intent is sent under one request_id, by whoever holds the claim; everybody else joins, waits or reads.
+ * intent is sent under one request_id, by the holder of the claim alone; every other request with its key joins, waits or reads.
  */
-import { type Change, isFinal, type Ledger, type Row } from '../../ledger/ledger.ts'
+import { graceMs, isFinal, isOverdue, type Ledger, type Row } from '../../ledger/ledger.ts'
+import type { Bulkhead, Seat } from '../../partner/bulkhead.ts'
 import { encodeRequest } from '../../partner/encode.ts'
-import type { Bulkhead } from '../../partner/resilience.ts'
-import { Problem, retryAfter } from '../../problems/problem.ts'
-import { type CreateResult, type IdempotencyStatus, inProgress, type Settlement, toAnswer } from '../answer.ts'
+import { Problem, retryAfter, safeToRetryWith } from '../../problems/problem.ts'
+import { type CreateResult, inProgress, notSentAgain, type Settlement, toAnswer } from '../answer.ts'
 import type { CreateClient } from '../body/schema.ts'
-import type { Ended, Pursuit, PursuitContext } from './deliver.ts'
-import { duplicateMark, mayBeAbsent } from './find-out.ts'
+import { claimIn, renewIn } from './claims.ts'
+import { conclude } from './conclude.ts'
+import type { Delivered, Delivery, DeliveryContext } from './deliver.ts'
+import { toKnowledge } from './find-out.ts'
 import { type RequestDefaults, toAddClientRequest } from './mapping.ts'
-import { withoutPersonalData } from './mask-reason.ts'
+import { readLatest, toInterim, type Work, withinWait } from './work.ts'
 
 export interface CreateClientSettings {
   readonly defaults: RequestDefaults
   /** Everything one create may take. */
   readonly deadlineMs: number
+  /** How long a create waits for a final outcome while FreedomPay says `process`. */
+  readonly waitMs: number
+  /** False: nothing is ever sent twice. */
+  readonly mayResend: boolean
 }
 
 export interface CreateClientParts {
   readonly ledger: Ledger
-  readonly pursuit: Pursuit
+  readonly delivery: Delivery
   readonly bulkhead: Bulkhead
   readonly settings: CreateClientSettings
 }
 
-interface CommandLog {
+export interface CommandLog {
+  info(fields: Record<string, unknown>, message: string): void
   warn(fields: Record<string, unknown>, message: string): void
   error(fields: Record<string, unknown>, message: string): void
 }
 
 export interface CreateCommand {
-  /** Identifies this intent, here and at the partner. */
+  /** Identifies this intent, here and at FreedomPay. */
   readonly requestId: string
+  /** Of the caller and its idempotency key; undefined without a key. */
+  readonly keyId: string | undefined
   readonly caller: string
-  /** Of the body; empty without an idempotency key. */
-  readonly fingerprint: string
+  /** Of the body, by the ledger's key and then by the one before it; empty without an idempotency key. */
+  readonly fingerprints: readonly string[]
   readonly body: CreateClient
+  /** When the request arrived, on the clock of `performance.now()`. */
+  readonly arrivedAt: number
   /** The caller's own wait for a final outcome, from the arrival of the request. */
   readonly waitMs: number | undefined
   readonly log: CommandLog
@@ -49,126 +60,165 @@ export interface CreateCommand {
  */
 export type CreateClientAtPartner = (command: CreateCommand) => Promise<CreateResult>
 
-interface Work {
-  readonly fingerprint: string
-  readonly settlement: Promise<Settlement>
-}
-
 const overloadedSeconds = 1
-const ledgerSeconds = 2
 
-export function buildCreateClient({ ledger, pursuit, bulkhead, settings }: CreateClientParts): CreateClientAtPartner {
-  /** What this process is working on, by request_id. Without a key nobody can join. */
+export function buildCreateClient({ ledger, delivery, bulkhead, settings }: CreateClientParts): CreateClientAtPartner {
+  /** By the key's id. Without a key no other request can join. */
   const works = new Map<string, Work>()
 
   return async (command) => {
-    const { requestId, fingerprint, body } = command
-    const isKeyed = fingerprint !== ''
-    const running = isKeyed ? works.get(requestId) : undefined
-    if (running !== undefined) {
-      if (running.fingerprint !== fingerprint) throw keyReused(requestId)
-      // The first request's is being sent; this one would only be held as long.
-      forgetDocument(body)
-      return toAnswer(await running.settlement, 'joined')
-    }
-    if (!bulkhead.enter()) throw new Problem('overloaded', { headers: retryAfter(overloadedSeconds) })
+    const { keyId, fingerprints } = command
+    const running = keyId === undefined ? undefined : works.get(keyId)
+    if (running === undefined) return toAnswer(await begin(command))
+    if (!fingerprints.includes(running.fingerprint)) throw keyReused(running)
+    // The first request's body is being sent; this one would only be held as long.
+    forgetDocument(command.body)
+    const seat = bulkhead.wait()
     try {
-      const work = settle(command)
-      if (isKeyed) works.set(requestId, { fingerprint, settlement: work })
-      const settlement = await work
-      return toAnswer(settlement, isKeyed ? settlement.how : undefined)
+      const settlement =
+        seat === undefined ? await readLatest(running, ledger) : await withinWait(running, command, ledger)
+      if (settlement === undefined) throw inProgress(running.requestId)
+      return toAnswer({ ...settlement, how: 'joined' })
     } finally {
-      if (isKeyed) works.delete(requestId)
-      bulkhead.leave()
+      seat?.leave()
     }
   }
 
-  async function settle(command: CreateCommand): Promise<Settlement> {
-    const { requestId, fingerprint, waitMs, log } = command
-    const startedAt = performance.now()
-    const context = { startedAt, deadlineAt: startedAt + settings.deadlineMs, waitMs, log }
-
-    const { isClaimed, row } = await claim(command, context)
-    if (isClaimed) return await send(command, row, context)
-    if (row.fingerprint !== fingerprint) throw keyReused(requestId)
-    if (isFinal(row.state)) return { row, how: 'replayed' }
-    if (row.state === 'sent' && !row.isOverdue) throw inProgress(requestId)
-    return findOut(command, row, context)
+  async function begin(command: CreateCommand): Promise<Settlement> {
+    const { keyId, fingerprints } = command
+    const seat = bulkhead.enter()
+    if (seat === undefined) return replayWithoutPlace(command)
+    const work: Work = {
+      requestId: command.requestId,
+      fingerprint: fingerprints[0] ?? '',
+      interim: undefined,
+      settlement: Promise.resolve()
+        .then(() => settle(command, seat, work))
+        .finally(() => {
+          if (keyId !== undefined) works.delete(keyId)
+          seat.leave()
+        }),
+    }
+    if (keyId !== undefined) works.set(keyId, work)
+    return withinWait(work, command, ledger)
   }
 
-  /** Before anything is sent. Whoever is told that it is claimed is the only one. */
-  function claim({ requestId, caller, fingerprint }: CreateCommand, { deadlineAt }: PursuitContext) {
-    const deadlineMs = Math.max(1, Math.round(deadlineAt - performance.now()))
-    return ledger.claim({ requestId, caller, fingerprint, deadlineMs }).catch((cause: unknown) => {
-      throw new Problem('ledger-unavailable', { headers: retryAfter(ledgerSeconds), cause })
-    })
+  /** A key whose outcome is final is answered even when every place is taken. */
+  async function replayWithoutPlace(command: CreateCommand): Promise<Settlement> {
+    const { keyId, fingerprints } = command
+    const row = keyId === undefined ? undefined : await ledger.findByKey(keyId).catch(() => undefined)
+    const isReplay = row !== undefined && row.state !== 'not-created' && isFinal(row.state)
+    if (isReplay && fingerprints.includes(row.fingerprint)) return { row, how: 'replayed' }
+    if (isReplay) throw keyReused(row)
+    throw new Problem('overloaded', { headers: retryAfter(overloadedSeconds), safeToRetry: safeToRetryWith(keyId) })
   }
 
-  async function send(command: CreateCommand, row: Row, context: PursuitContext): Promise<Settlement> {
-    const { body, requestId } = command
-    const request = encodeRequest(toAddClientRequest(body, requestId, settings.defaults))
-    // What is sent is in `request`.
-    forgetDocument(body)
-    const ended = await pursuit.send(request, { ...context, isRepeated: row.claims > 1 })
-    return await conclude(command, row, ended, 'new')
+  async function settle(command: CreateCommand, seat: Seat, work: Work): Promise<Settlement> {
+    const { keyId, fingerprints } = command
+    const deadlineAt = performance.now() + settings.deadlineMs
+    const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)
+    if (isClaimed) return await carryOn(row, 'send')
+    if (keyId === undefined || !fingerprints.includes(row.fingerprint)) throw keyReused(row)
+    switch (row.state) {
+      case 'created':
+      case 'rejected':
+        return { row, how: 'replayed' }
+      case 'not-created':
+        return await sendAnew(row)
+      case 'sent':
+        if (!isOverdue(row)) throw inProgress(row.requestId)
+        return await carryOn(row, 'pursue')
+      case 'unknown':
+      case 'processing':
+        return await carryOn(row, 'pursue')
+    }
+
+    async function sendAnew(known: Row): Promise<Settlement> {
+      const mayHaveArrived = known.mayHaveArrived || known.isInferred
+      if (mayHaveArrived && !settings.mayResend) throw notSentAgain(known.requestId)
+      const renewed = await renewIn(ledger, known, deadlineAt, mayHaveArrived)
+      if (renewed === undefined) throw inProgress(known.requestId)
+      return await carryOn(renewed, 'send')
+    }
+
+    async function carryOn(known: Row, how: 'send' | 'pursue'): Promise<Settlement> {
+      return await carryOut(command, known, how, deadlineAt, seat, work)
+    }
+  }
+
+  async function carryOut(
+    command: CreateCommand,
+    row: Row,
+    how: 'send' | 'pursue',
+    deadlineAt: number,
+    seat: Seat,
+    work: Work,
+  ): Promise<Settlement> {
+    const { body, log, arrivedAt, waitMs = settings.waitMs } = command
+    const { requestId } = row
+    let held = row
+    work.interim = toInterim(row, how === 'send' ? 'new' : 'replayed')
+    const context: DeliveryContext = {
+      deadlineAt,
+      waitUntil: arrivedAt + waitMs,
+      log,
+      mayHaveArrived: row.mayHaveArrived,
+      // One that is created is only asked for its id, and must not be answered without it for want of a seat.
+      startWaiting: (known) =>
+        (seat.wait() || known === 'created') &&
+        noteNews(held, known, known === 'processing' ? arrivedAt + waitMs : deadlineAt),
+      async renew(mayHaveArrived) {
+        const renewed = await renewIn(ledger, held, deadlineAt, mayHaveArrived).catch(() => undefined)
+        if (renewed !== undefined) held = renewed
+        return renewed !== undefined
+      },
+    }
+    const encode = () => {
+      const request = encodeRequest(toAddClientRequest(body, requestId, settings.defaults))
+      // The document is in `request`.
+      forgetDocument(body)
+      return request
+    }
+    const delivered = how === 'send' ? await delivery.send(encode(), context) : await pursue(encode, row, context, body)
+    // A pursuit that claimed the row anew has sent it, too.
+    const status = how === 'send' || held !== row ? ('new' as const) : ('replayed' as const)
+    const isFirstClaim = how === 'send' && row.claims === 1
+    return await conclude(ledger, { row: held, isFirstClaim, how: status }, delivered, command)
   }
 
   /**
-   * Nobody works on it any more and its outcome is not final: ask. Only when the partner turns out never to have had it is
-   * the key free again, and only for whoever claims it anew.
+   * FreedomPay has accepted the create, so the row says so while the caller waits: other replicas tell the same, and a crash from now
+   * on leaves a row of which "no such request" is not believed. The reconciler asks only once the wait is over.
    */
-  async function findOut(command: CreateCommand, row: Row, context: PursuitContext): Promise<Settlement> {
-    const { requestId } = command
-    const found = await pursuit.find(requestId, row.state === 'processing' ? 'processing' : 'unknown', context)
-    if (found.status !== 'never-arrived' || !mayBeAbsent(row)) return conclude(command, row, found, 'replayed')
-    await ledger.record(requestId, row.claims, { state: 'not-created' }).catch(() => undefined)
-    const { isClaimed, row: claimed } = await claim(command, context)
-    if (isClaimed) return send(command, claimed, context)
-    if (isFinal(claimed.state)) return { row: claimed, how: 'replayed' }
-    throw inProgress(requestId)
+  function noteNews(row: Row, state: 'processing' | 'created', waitUntil: number): true {
+    const { requestId, claimToken } = row
+    const pauseMs = Math.round(Math.max(0, waitUntil - performance.now()) + graceMs)
+    const postponement = { requestId, claimToken, pauseMs, takenAsks: 0, asks: 0, doubts: 0, isAcknowledged: true }
+    // What cannot be written now is written with the outcome.
+    ledger.record(requestId, claimToken, { state }).then(
+      () => ledger.postpone(postponement).catch(() => undefined),
+      () => undefined,
+    )
+    return true
   }
 
-  /** Writes the outcome down. What the ledger then says counts: somebody else may have learnt more in the meantime. */
-  async function conclude(command: CreateCommand, row: Row, ended: Ended, how: IdempotencyStatus): Promise<Settlement> {
-    const { requestId, body, log } = command
-    const change = toChange(ended, body)
-    const notTaken = ended.status === 'not-taken' ? ended.outcome : undefined
-    try {
-      const recorded = await ledger.record(requestId, row.claims, change)
-      if (recorded !== undefined) return { row: recorded, how, notTaken }
-      log.error({}, 'the row of this create is gone from the ledger, so nobody can look it up')
-    } catch (err) {
-      // The outcome is known all the same. The row stays as it is, and will be asked about.
-      log.error({ err }, 'the outcome could not be written to the ledger')
-    }
-    return { row: { ...row, ...change, updatedAtMs: Date.now() }, how, notTaken }
+  async function pursue(
+    encode: () => ReturnType<typeof encodeRequest>,
+    row: Row,
+    context: DeliveryContext,
+    body: CreateClient,
+  ): Promise<Delivered> {
+    if (!settings.mayResend) forgetDocument(body)
+    return await delivery.pursue(encode, row.requestId, toKnowledge(row, performance.now()), context)
   }
 }
 
-function toChange(ended: Ended, body: CreateClient): Change {
-  switch (ended.status) {
-    case 'created':
-      return { state: 'created', clientId: ended.clientId }
-    case 'rejected': {
-      const { code, description } = withoutPersonalData(ended.partner, body)
-      return { state: 'rejected', partnerCode: code, partnerDescription: description }
-    }
-    case 'processing':
-      return { state: 'processing' }
-    case 'unknown':
-      return { state: 'unknown', partnerCode: ended.isDuplicate ? duplicateMark : undefined }
-    case 'never-arrived':
-      return { state: 'unknown' }
-    case 'not-taken':
-      return { state: 'not-created' }
-  }
-}
-
-function keyReused(requestId: string): Problem {
+/** Names the earlier request: one with this body does not exist. */
+function keyReused({ requestId }: Pick<Row, 'requestId'>): Problem {
   return new Problem('idempotency-key-reused', { requestId })
 }
 
-/** Up to 2.7 MiB, which would otherwise be held twice for as long as the partner takes. */
+/** Up to 2.7 MiB, which would otherwise be held twice for as long as FreedomPay takes. */
 function forgetDocument(body: CreateClient): void {
   if (body.document !== undefined) body.document = undefined
 }

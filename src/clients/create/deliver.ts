@@ -1,119 +1,179 @@
-/** From a request to the partner to what came of it: send, find out, and send again only what provably never arrived. */
+/** From a request to what came of it: send, find out, and send again only what provably never arrived, or is not known there. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallContext, CardApi } from '../../partner/card-api.ts'
 import type { EncodedRequest } from '../../partner/encode.ts'
 import type { Outcome } from '../../partner/outcome.ts'
 import { isRepeatable, pauseBeforeRetry } from '../../partner/retry.ts'
-import { type AskUntil, type Found, followUp, type Known } from './poll-status.ts'
+import {
+  type Conclusion,
+  judge,
+  type Knowledge,
+  knowNothing,
+  type Polled,
+  type PollLimits,
+  pollStatus,
+} from './poll-status.ts'
 
-export interface PursuitSettings {
-  /** How long to wait for a final outcome while the partner says `process`. */
-  readonly waitMs: number
-  /** How long "no such request" must stand before it is believed. */
+export interface DeliverySettings {
+  /** How long "no such request" must stand before the same request may be sent again. */
   readonly settleMs: number
+  readonly absentMs: number
+  readonly doubtMs: number
+  /** False: nothing is ever sent twice. */
+  readonly mayResend: boolean
 }
 
-export interface PursuitParts {
+export interface DeliveryParts {
   readonly cardApi: CardApi
-  readonly settings: PursuitSettings
+  readonly settings: DeliverySettings
   readonly countRetry: (reason: string) => void
 }
 
-export interface PursuitContext extends CallContext {
-  /** On the clock of `performance.now()`. */
-  readonly startedAt: number
-  /** The caller's own wait for a final outcome, from `startedAt`. */
-  readonly waitMs: number | undefined
-  /** Whether the same request was claimed, and perhaps sent, before. */
-  readonly isRepeated?: boolean
+export interface DeliveryContext extends CallContext {
+  /** When a create that FreedomPay works on is answered, on the clock of `performance.now()`. */
+  readonly waitUntil: number
+  /** Whether a send under an earlier claim may have reached FreedomPay. */
+  readonly mayHaveArrived: boolean
+  /** FreedomPay has the create, which only waits from now on; false where too many wait already. */
+  readonly startWaiting: PollLimits['startWaiting']
+  /** Claims the row anew in the ledger, before the request is sent again; false where the claim is lost. */
+  readonly renew: (mayHaveArrived: boolean) => Promise<boolean>
 }
 
-/** An outcome by which the partner certainly does not have the request. */
+/** An outcome by which FreedomPay certainly does not have this request from this send. */
 export type NotTaken = Extract<Outcome, { kind: 'not-sent' | 'not-admitted' | 'misconfigured' | 'throttled' }>
 
-export type Ended = Found | { status: 'not-taken'; outcome: NotTaken }
+export type Delivered =
+  | (Conclusion & { isDuplicate?: boolean })
+  | { status: 'undecided'; knowledge: Knowledge; isDuplicate?: boolean }
+  | { status: 'not-taken'; outcome: NotTaken }
 
-export interface Pursuit {
-  /** Sends a create and pursues it until its outcome is final or the time is up. */
-  send(request: EncodedRequest, context: PursuitContext): Promise<Ended>
-  /** Pursues a create that somebody else may have sent. Sends nothing. */
-  find(requestId: string, known: Known, context: PursuitContext): Promise<Found>
+export interface Delivery {
+  /** Sends a create and pursues it until its outcome is final or the time is over. */
+  send(request: EncodedRequest, context: DeliveryContext): Promise<Delivered>
+  /** Pursues a create that was claimed before; sends it where FreedomPay does not know it and a resend is allowed. */
+  pursue(
+    encode: () => EncodedRequest,
+    requestId: string,
+    known: Knowledge,
+    context: DeliveryContext,
+  ): Promise<Delivered>
 }
 
-function toRejected({ partner }: Extract<Outcome, { kind: 'rejected' }>): Ended {
-  return { status: 'rejected', partner }
-}
+/** Only a poll that may be followed by a resend ends with it. */
+type Absent = { status: 'absent' }
 
-/** No send may take all that is left: there must be time to ask what became of it. */
+/** No send may take all that is left: there must be time to ask what came of it. */
 const shareOfASend = 2 / 3
 
-export function buildPursuit({ cardApi, settings, countRetry }: PursuitParts): Pursuit {
-  function find(requestId: string, known: Known, context: PursuitContext): Promise<Found> {
-    const { startedAt, waitMs, deadlineAt } = context
-    const waitUntil = waitMs === undefined ? performance.now() + settings.waitMs : startedAt + waitMs
-    const askUntil: AskUntil = (now) => (now === 'processing' ? Math.min(waitUntil, deadlineAt) : deadlineAt)
-    return followUp(cardApi, requestId, known, askUntil, settings, context)
+export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts): Delivery {
+  function poll(
+    requestId: string,
+    start: Knowledge,
+    context: DeliveryContext,
+    settleMs: number | undefined,
+  ): Promise<Polled> {
+    const { waitUntil, deadlineAt, startWaiting } = context
+    const limits: PollLimits = {
+      until: (known) => (known === 'processing' ? Math.min(waitUntil, deadlineAt) : deadlineAt),
+      settleMs,
+      startWaiting,
+    }
+    return pollStatus(cardApi, requestId, start, limits, settings, context)
   }
 
-  async function send(request: EncodedRequest, context: PursuitContext): Promise<Ended> {
-    let isResend = false
-    for (;;) {
-      let outcome = await sendOnce(request, context)
-      if (isRepeatable(outcome)) outcome = await repeatUntilTaken(outcome, request, context)
-      switch (outcome.kind) {
-        case 'rejected': {
-          if (!isResend && !context.isRepeated) return toRejected(outcome)
-          // It may refuse the repetition alone, in words that we do not know, of a request that arrived after all.
-          const found = await find(request.requestId, 'unknown', context)
-          return found.status === 'never-arrived' ? toRejected(outcome) : found
-        }
-        case 'created':
-          return await find(request.requestId, 'created', context)
-        case 'processing':
-          return await find(request.requestId, 'processing', context)
-        case 'not-sent':
-        case 'not-admitted':
-        case 'misconfigured':
-        case 'throttled':
-          // Certain of this send alone: an earlier one of the same request may still arrive.
-          return isResend ? { status: 'unknown' } : { status: 'not-taken', outcome }
-        case 'duplicate':
-        case 'no-such-request':
-        case 'unknown': {
-          const found = await find(request.requestId, 'unknown', context)
-          if (found.status !== 'unknown' && found.status !== 'never-arrived') return found
-          // After a second try, or against the partner's word that it has had the request, its silence proves nothing.
-          if (outcome.kind === 'duplicate') return { status: 'unknown', isDuplicate: true }
-          if (isResend || found.status === 'unknown') return { status: 'unknown' }
-          break
-        }
-        default:
-          outcome satisfies never
-          return { status: 'unknown' }
+  /** Asks what came of a request that is not sent again. */
+  async function ask(requestId: string, start: Knowledge, context: DeliveryContext): Promise<Exclude<Polled, Absent>> {
+    return (await poll(requestId, start, context, undefined)) as Exclude<Polled, Absent>
+  }
+
+  /** A resend follows a send that may still arrive, so no answer to it can say that nothing was taken. */
+  async function send(request: EncodedRequest, context: DeliveryContext, isResend: boolean): Promise<Delivered> {
+    const { requestId } = request
+    const outcome = await sendUntilTaken(request, context)
+    const start = knowNothing(performance.now())
+    switch (outcome.kind) {
+      case 'rejected':
+        return await doubtRefusal(requestId, outcome, start, context, isResend)
+      case 'created':
+      case 'processing':
+        return await ask(requestId, { ...start, known: outcome.kind, isAcknowledged: true }, context)
+      case 'duplicate': {
+        const found = await ask(requestId, { ...start, isAcknowledged: true }, context)
+        // Otherwise an earlier send of the same request, which this row knows nothing of, or which seemed not to have arrived.
+        return isResend ? found : { ...found, isDuplicate: true }
       }
-      countRetry('no_such_request')
-      isResend = true
+      case 'not-sent':
+      case 'not-admitted':
+      case 'misconfigured':
+      case 'throttled':
+        return isResend ? await ask(requestId, start, context) : { status: 'not-taken', outcome }
+      case 'no-such-request':
+      case 'unknown':
+        return isResend ? await ask(requestId, start, context) : await pursue(() => request, requestId, start, context)
+      default:
+        outcome satisfies never
+        return { status: 'undecided', knowledge: start }
     }
   }
 
-  function sendOnce(request: EncodedRequest, { deadlineAt, log }: PursuitContext): Promise<Outcome> {
+  /** Asks; where FreedomPay still does not know the request after the settling time, it is sent once more. */
+  async function pursue(
+    encode: () => EncodedRequest,
+    requestId: string,
+    start: Knowledge,
+    context: DeliveryContext,
+  ): Promise<Delivered> {
+    const found = await poll(requestId, start, context, settings.mayResend ? settings.settleMs : undefined)
+    if (found.status !== 'absent') return found
+    if (!(await context.renew(true))) return { status: 'undecided', knowledge: start }
+    countRetry('no_such_request')
+    return await send(encode(), { ...context, mayHaveArrived: true }, true)
+  }
+
+  /** A refusal may be of a repetition alone, in words that we do not know, of a request that arrived earlier. */
+  async function doubtRefusal(
+    requestId: string,
+    { partner }: Extract<Outcome, { kind: 'rejected' }>,
+    start: Knowledge,
+    context: DeliveryContext,
+    isResend: boolean,
+  ): Promise<Delivered> {
+    const askedAt = performance.now()
+    const outcome = await cardApi.requestStatus(requestId, context)
+    const { knowledge, conclusion } = judge(start, outcome, askedAt, settings)
+    const isKnown = conclusion?.status === 'created' || knowledge.known !== 'unknown'
+    if (isKnown) {
+      const found = conclusion?.status === 'created' ? conclusion : await ask(requestId, knowledge, context)
+      return isResend ? found : { ...found, isDuplicate: true }
+    }
+    // An error that may be about the question says no more than none, unless it gives the same reason.
+    const isConfirmed =
+      outcome.kind === 'no-such-request' ||
+      (outcome.kind === 'rejected' && (!outcome.mayConcernQuestion || outcome.partner.code === partner.code))
+    if (context.mayHaveArrived && !isConfirmed) return { status: 'undecided', knowledge }
+    // A refusal that no answer confirms is asked about again.
+    return { status: 'rejected', partner, isInferred: !isConfirmed }
+  }
+
+  function sendOnce(request: EncodedRequest, { deadlineAt, log }: DeliveryContext): Promise<Outcome> {
     const now = performance.now()
     return cardApi.addClient(request, { deadlineAt: now + (deadlineAt - now) * shareOfASend, log })
   }
 
-  /** Sends again while the partner provably did not take it and the deadline allows. */
-  async function repeatUntilTaken(first: Outcome, request: EncodedRequest, context: PursuitContext): Promise<Outcome> {
-    let outcome = first
-    let tries = 1
-    for (;;) {
+  /** Sends, and sends again while FreedomPay provably did not take it, the deadline allows and the claim still stands. */
+  async function sendUntilTaken(request: EncodedRequest, context: DeliveryContext): Promise<Outcome> {
+    let outcome = await sendOnce(request, context)
+    for (let tries = 1; isRepeatable(outcome); tries++) {
       const pauseMs = pauseBeforeRetry(outcome, tries)
       if (pauseMs === undefined || performance.now() + pauseMs >= context.deadlineAt) return outcome
-      countRetry(outcome.kind === 'throttled' ? 'throttled' : outcome.result)
       await sleep(pauseMs)
+      if (!(await context.renew(false))) return outcome
+      countRetry('result' in outcome && outcome.kind === 'not-sent' ? outcome.result : outcome.kind)
       outcome = await sendOnce(request, context)
-      tries += 1
     }
+    return outcome
   }
 
-  return { send, find }
+  return { send: (request, context) => send(request, context, false), pursue }
 }

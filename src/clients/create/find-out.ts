@@ -1,71 +1,91 @@
-/** Asking about a create that nobody works on any more, for the reconciler. */
-import { setTimeout as sleep } from 'node:timers/promises'
+/** One question about a create that no request works on any more, for the reconciler. It never sends a create. */
 import type { Change, Row } from '../../ledger/ledger.ts'
-import type { CallContext, CardApi } from '../../partner/card-api.ts'
-import type { Outcome } from '../../partner/outcome.ts'
+import type { Lesson, ReconcilerLog } from '../../ledger/reconciler.ts'
+import type { CardApi } from '../../partner/card-api.ts'
+import { parseRetryAfter } from '../../partner/retry.ts'
+import { type Conclusion, type JudgeSettings, judge, type Knowledge, type Known, knowNothing } from './poll-status.ts'
 
-export interface FindOutSettings {
-  /** How long "no such request" must stand before it is believed. */
-  readonly settleMs: number
+export interface FindOutSettings extends JudgeSettings {
   /** The longest one question may take. */
   readonly askMs: number
 }
 
-/** What was learnt about a row, or undefined. Never sends a create. */
-export type FindOut = (row: Row, log: CallContext['log'], signal: AbortSignal) => Promise<Change | undefined>
+/** What is learnt about a row. Rejects when `signal` says to stop. */
+export type FindOut = (row: Row, log: Pick<ReconcilerLog, 'warn'>, signal: AbortSignal) => Promise<Lesson>
 
-/** What an unknown row has as its partner code where the partner said that it has had the request. */
-export const duplicateMark = 'duplicate'
-
-/** Whether "no such request" can be true: not of a partner that has once said that it has it. */
-export function mayBeAbsent({ state, partnerCode }: Pick<Row, 'state' | 'partnerCode'>): boolean {
-  return (state === 'sent' || state === 'unknown') && partnerCode !== duplicateMark
-}
-
-/** What is believed only if the partner still says so after the settling pause. */
-function isDoubtful(outcome: Outcome, row: Row): boolean {
-  if (outcome.kind === 'rejected') return outcome.mayConcernQuestion === true && row.state !== 'processing'
-  return outcome.kind === 'no-such-request' && mayBeAbsent(row)
-}
-
-export function buildFindOut(cardApi: CardApi, { settleMs, askMs }: FindOutSettings): FindOut {
+export function buildFindOut(cardApi: CardApi, settings: FindOutSettings): FindOut {
   return async (row, log, signal) => {
-    const { requestId } = row
-    const ask = () =>
-      unlessAborted(signal, cardApi.requestStatus(requestId, { deadlineAt: performance.now() + askMs, log }))
-
-    let outcome = await ask()
-    if (isDoubtful(outcome, row)) {
-      const word = outcome.kind
-      await sleep(settleMs, undefined, { signal })
-      outcome = await ask()
-      if (isDoubtful(outcome, row) && outcome.kind !== word) return undefined
+    // Told to stop before it began: the signal will say so no second time.
+    signal.throwIfAborted()
+    const before = toKnowledge(row, performance.now())
+    let { outcome, knowledge, conclusion } = await ask(before)
+    // The question may have overtaken the create, so a "no such request" that would decide is heard twice.
+    if (outcome.kind === 'no-such-request' && untilConclusionMs(knowledge, settings) === 0) {
+      ;({ outcome, knowledge, conclusion } = await ask(knowledge))
     }
-    switch (outcome.kind) {
-      case 'created':
-        return { state: 'created', clientId: outcome.clientId }
-      case 'processing':
-        return { state: 'processing' }
-      case 'rejected':
-        // Without the body at hand the description cannot be freed of personal data.
-        return { state: 'rejected', partnerCode: outcome.partner.code }
-      case 'no-such-request':
-        return mayBeAbsent(row) ? { state: 'not-created' } : undefined
-      case 'duplicate':
-      case 'not-sent':
-      case 'not-admitted':
-      case 'misconfigured':
-      case 'throttled':
-      case 'unknown':
-        return undefined
-      default:
-        outcome satisfies never
-        return undefined
+    const throttledMs = outcome.kind === 'throttled' ? (parseRetryAfter(outcome.retryAfter) ?? 0) : 0
+    return {
+      change: toChange(row, before, knowledge, conclusion),
+      doubts: knowledge.doubts,
+      isAcknowledged: knowledge.isAcknowledged,
+      isAnswered: outcome.result === 'ok' || outcome.result === 'rejected' || outcome.kind === 'no-such-request',
+      throttledMs,
+      concludesInMs: conclusion === undefined ? untilConclusionMs(knowledge, settings) : Infinity,
+    }
+
+    async function ask(known: Knowledge) {
+      const askedAt = performance.now()
+      const question = cardApi.requestStatus(row.requestId, { deadlineAt: askedAt + settings.askMs, log })
+      const outcome = await unlessAborted(signal, question)
+      return { outcome, ...judge(known, outcome, askedAt, settings) }
     }
   }
 }
 
-/** An answer that nobody waits for any more must not hold up a process that stops. */
+export function toKnowledge(row: Row, now: number): Knowledge {
+  const known: Known = row.state === 'created' || row.state === 'processing' ? row.state : 'unknown'
+  return {
+    ...knowNothing(now - row.sinceLastSendMs),
+    known,
+    isAcknowledged: row.isAcknowledged || known !== 'unknown',
+    doubts: row.doubts,
+    doubtedSince: row.doubts > 0 ? now - row.doubtedForMs : undefined,
+  }
+}
+
+function toChange(
+  row: Row,
+  before: Knowledge,
+  after: Knowledge,
+  conclusion: Conclusion | undefined,
+): Change | undefined {
+  switch (conclusion?.status) {
+    case 'created':
+      return { state: 'created', clientId: conclusion.clientId }
+    case 'rejected': {
+      const { partner, isInferred } = conclusion
+      // The description may hold the client's data, and the body to compare it with is gone.
+      return row.isInferred && isInferred ? undefined : { state: 'rejected', partnerCode: partner.code, isInferred }
+    }
+    case 'not-created':
+      return row.isInferred ? undefined : { state: 'not-created', isInferred: true }
+    case undefined: {
+      const { known } = after
+      return known === before.known || known === 'unknown' ? undefined : { state: known }
+    }
+  }
+}
+
+/** When the answers so far, if they stand, lead to a conclusion. */
+function untilConclusionMs(knowledge: Knowledge, { absentMs, doubtMs }: JudgeSettings): number {
+  const now = performance.now()
+  const { doubtedSince, absentSince, lastSendAt } = knowledge
+  if (doubtedSince !== undefined) return Math.max(0, doubtedSince + doubtMs - now)
+  if (absentSince !== undefined) return Math.max(0, lastSendAt + absentMs - now)
+  return Infinity
+}
+
+/** An answer that is not waited for any more must not hold up a process that stops. */
 async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const abort = () => reject(signal.reason)

@@ -5,7 +5,7 @@ import { Problem } from '../../problems/problem.ts'
 import { type CreateClient, members } from '../body/schema.ts'
 
 /** A name space of our own (RFC 9562, section 6.6): changing it would forget which request_id each key stands for. */
-const keyNamespace = Buffer.from('6f1f3a525a0e4f0b9f432f4c7f0f7c1e', 'hex')
+const namespace = Buffer.from('6f1f3a525a0e4f0b9f432f4c7f0f7c1e', 'hex')
 
 const visibleAscii = /^[\x21-\x7e]{1,255}$/
 /** A String of RFC 9651, section 3.3.3: quoted, with `\"` and `\\` as its only escapes. */
@@ -21,17 +21,24 @@ export function readIdempotencyKey(line: string): string {
   return key
 }
 
-/**
- * UUIDv5 (RFC 9562, section 5.5): the same for every replica and after every restart. A key holds no line break, so no two
- * pairs give the same name.
- */
-export function toRequestId(caller: string, key: string): string {
-  const digest = hash('sha1', Buffer.concat([keyNamespace, Buffer.from(`${key}\n${caller}`)]), 'hex')
+/** What one key of one caller is known by: no ledger holds the key itself. A key holds no line break, so no two pairs are the same. */
+export function toKeyId(caller: string, key: string): string {
+  return toUuidV5(`${key}\n${caller}`)
+}
+
+/** The same for every replica and after every restart, and another one for another body. */
+export function toRequestId(caller: string, key: string, fingerprint: string): string {
+  return toUuidV5(`${key}\n${caller}\n${fingerprint}`)
+}
+
+/** UUIDv5 (RFC 9562, section 5.5). */
+function toUuidV5(name: string): string {
+  const digest = hash('sha1', Buffer.concat([namespace, Buffer.from(name)]), 'hex')
   const variant = ((Number.parseInt(digest.charAt(16), 16) & 0x3) | 0x8).toString(16)
   return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`
 }
 
-/** HMAC-SHA-256 of the canonical body: keyed, so that nobody can find the person by trying phone numbers. */
+/** HMAC-SHA-256 of the canonical body: keyed, so that no reader of the ledger can find the person by trying phone numbers. */
 export type Fingerprint = (body: CreateClient) => string
 
 export function createFingerprint(ledgerKey: string): Fingerprint {

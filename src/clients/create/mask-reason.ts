@@ -1,5 +1,5 @@
-/** FreedomPay's description of a refusal is free text, and may quote what it refuses. */
-import type { PartnerReason } from '../../problems/problem.ts'
+/** FreedomPay's description of a refusal is free text, and may quote the client's data. */
+import type { PartnerReason } from '../../partner/outcome.ts'
 import type { CreateClient } from '../body/schema.ts'
 
 const maxLength = 255
@@ -15,20 +15,36 @@ const documentStart = /JVBERi/i
 /** Members that say nothing about a person, so that a refusal may name their values; and the document, which is no text. */
 const notPersonal = new Set(['type', 'country', 'language', 'branchId', 'document'])
 
-/** Five digits or more, whatever groups them: phone numbers, dates, personal numbers. */
-const longNumber = /\+?\d(?:[\s().-]{0,2}\d){4,}/g
+/** Five digits or more, in any grouping: phone numbers, dates, personal numbers. */
+const longNumber = /\+?\d(?:[\s().,:/_-]{0,2}\d){4,}/g
 
-/** Takes the caller's own values, long numbers and e-mail addresses out of it, so that it can be kept and shown. */
-export function withoutPersonalData({ code, description }: PartnerReason, body: CreateClient): PartnerReason {
-  if (description === undefined) return { code }
-  // All in one pass, so that no value is looked for within a mask.
-  const personal = new RegExp(personalTexts(body).map(toPattern).join('|'), 'giu')
-  const text = description
-    .replace(personal, mask)
+/** A word in another script may be a name of the caller's, transliterated: no comparison would find it. */
+const otherScript = /(?=\p{L})\P{Script=Latin}[\p{L}\p{M}]*/gu
+
+const apostrophes = /['\u2018\u2019\u02bb\u02bc`]/g
+
+export interface MaskedReason extends PartnerReason {
+  /** Whether there was nothing to mask: only then the description may be kept. */
+  readonly isClean: boolean
+}
+
+/** Takes the caller's own values, long numbers and e-mail addresses out of FreedomPay's description, so that it can be told. */
+export function maskReason({ code, description }: PartnerReason, body: CreateClient): MaskedReason {
+  if (description === undefined) return { code, isClean: true }
+  // Never empty, as every body has a phone.
+  const personal = personalTexts(body)
+  // One form of apostrophe on both sides, and all in one pass, so that no value is looked for within a mask.
+  const pattern = new RegExp(personal.map((value) => toPattern(value.replace(apostrophes, "'"))).join('|'), 'giu')
+  const plain = description.replace(apostrophes, "'")
+  const hasNames = personal.some((value) => /\p{L}/u.test(value))
+  const masked = plain
+    .replace(pattern, mask)
     .replace(longNumber, mask)
+    .replace(otherScript, hasNames ? mask : '$&')
     .replace(/\S+/g, (word) => (isAddressOrData(word) ? mask : word))
+  const isClean = masked === plain && !/\d/.test(plain)
   // Last, as a value that is cut in two would not be found.
-  return { code, description: text.slice(0, maxLength) }
+  return { code, description: (isClean ? description : masked).slice(0, maxLength).toWellFormed(), isClean }
 }
 
 function isAddressOrData(word: string): boolean {

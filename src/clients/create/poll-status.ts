@@ -1,97 +1,194 @@
-/** Finding out what became of a request by asking for its status: there is no callback, so asking is the only way. */
+/**
+ * The one judge of what FreedomPay says of a request, and the two ways to ask: a create that waits, and the reconciler. There is
+ * no callback, so asking is the only way to learn an outcome.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallContext, CardApi } from '../../partner/card-api.ts'
-import type { PartnerReason } from '../../partner/outcome.ts'
+import type { Outcome, PartnerReason } from '../../partner/outcome.ts'
+import { parseRetryAfter } from '../../partner/retry.ts'
 
-/** What is known of a request that may have reached the partner. It only ever gets more certain, from left to right. */
+/** What is known of a request that may have reached FreedomPay. It only ever gets more certain, from left to right. */
 export type Known = 'unknown' | 'processing' | 'created'
 
-export type Found =
-  | { status: 'created'; clientId: string | undefined }
-  | { status: 'rejected'; partner: PartnerReason }
-  | { status: 'processing' }
-  /** isDuplicate: the partner said that it has had the request, so that "no such request" is not to be believed any more. */
-  | { status: 'unknown'; isDuplicate?: boolean }
-  /** The partner said "no such request", and still did after the settling pause. */
-  | { status: 'never-arrived' }
-
-export interface FollowUpSettings {
-  /** How long "no such request" must stand before it is believed. */
-  readonly settleMs: number
+/** All that answers so far have taught about one request. Times are on the clock of `performance.now()`. */
+export interface Knowledge {
+  readonly known: Known
+  /** FreedomPay has acknowledged the request, so "no such request" is not believed. */
+  readonly isAcknowledged: boolean
+  /** The last moment at which a send may have left. */
+  readonly lastSendAt: number
+  /** Since when "no such request" is heard. */
+  readonly absentSince: number | undefined
+  /** Doubtful errors in a row, and since when they are heard. */
+  readonly doubts: number
+  readonly doubtedSince: number | undefined
 }
 
-/** How long to go on asking, for each thing that may be known; on the clock of `performance.now()`. */
-export type AskUntil = (known: Known) => number
+export function knowNothing(lastSendAt: number): Knowledge {
+  return {
+    known: 'unknown',
+    isAcknowledged: false,
+    lastSendAt,
+    absentSince: undefined,
+    doubts: 0,
+    doubtedSince: undefined,
+  }
+}
+
+export type Conclusion =
+  | { status: 'created'; clientId: string }
+  /** isInferred: from doubtful errors that stood long enough. */
+  | { status: 'rejected'; partner: PartnerReason; isInferred: boolean }
+  /** "No such request" has stood long enough. */
+  | { status: 'not-created' }
+
+export interface JudgeSettings {
+  /** How long "no such request" must stand, since the last moment at which a send may have left. */
+  readonly absentMs: number
+  /** How long a doubtful error must stand. */
+  readonly doubtMs: number
+}
+
+const fewestDoubts = 3
+
+/** What an answer to the question asked at `askedAt` teaches. Pure. */
+export function judge(
+  before: Knowledge,
+  outcome: Outcome,
+  askedAt: number,
+  { absentMs, doubtMs }: JudgeSettings,
+): { knowledge: Knowledge; conclusion?: Conclusion } {
+  const heard = { ...before, doubts: 0, doubtedSince: undefined }
+  switch (outcome.kind) {
+    case 'created': {
+      const knowledge = { ...heard, known: 'created' as const, isAcknowledged: true }
+      const { clientId } = outcome
+      return clientId === undefined ? { knowledge } : { knowledge, conclusion: { status: 'created', clientId } }
+    }
+    case 'processing': {
+      const known = before.known === 'created' ? before.known : 'processing'
+      return { knowledge: { ...heard, known, isAcknowledged: true } }
+    }
+    case 'rejected': {
+      // After "success" it contradicts itself; the client may well exist.
+      if (before.known === 'created') return { knowledge: before }
+      const { partner } = outcome
+      if (!outcome.mayConcernQuestion) {
+        return { knowledge: heard, conclusion: { status: 'rejected', partner, isInferred: false } }
+      }
+      const doubts = before.doubts + 1
+      const doubtedSince = before.doubtedSince ?? askedAt
+      const knowledge = { ...before, doubts, doubtedSince }
+      const isBelieved = doubts >= fewestDoubts && askedAt - doubtedSince >= doubtMs
+      return isBelieved ? { knowledge, conclusion: { status: 'rejected', partner, isInferred: true } } : { knowledge }
+    }
+    case 'no-such-request': {
+      if (before.known !== 'unknown' || before.isAcknowledged) return { knowledge: heard }
+      const knowledge = { ...heard, absentSince: before.absentSince ?? askedAt }
+      // Heard for the second time: the first question may have overtaken the create.
+      const isAbsent = before.absentSince !== undefined && askedAt - before.lastSendAt >= absentMs
+      return isAbsent ? { knowledge, conclusion: { status: 'not-created' } } : { knowledge }
+    }
+    case 'duplicate':
+      return { knowledge: { ...heard, isAcknowledged: true } }
+    case 'unknown':
+      // An answer with an unknown word is an answer, so the doubtful errors before it do not stand any more.
+      return { knowledge: outcome.result === 'drift' ? heard : before }
+    case 'not-sent':
+    case 'not-admitted':
+    case 'misconfigured':
+    case 'throttled':
+      // All of these are about the question alone.
+      return { knowledge: before }
+    default:
+      outcome satisfies never
+      return { knowledge: before }
+  }
+}
+
+/** "No such request" has stood for the settling time: the same request may be sent once more. */
+export function isSettledAbsent(
+  { known, isAcknowledged, absentSince }: Knowledge,
+  at: number,
+  settleMs: number,
+): boolean {
+  return known === 'unknown' && !isAcknowledged && absentSince !== undefined && at - absentSince >= settleMs
+}
+
+export interface PollLimits {
+  /** How long to go on asking, by what is known. */
+  readonly until: (known: Known) => number
+  /** Where another send is allowed: how long "no such request" must stand before it. */
+  readonly settleMs: number | undefined
+  /** Told once what is known gets better than unknown. False: too many wait already. */
+  readonly startWaiting: (known: Exclude<Known, 'unknown'>) => boolean
+}
+
+export type Polled =
+  | Conclusion
+  /** "No such request" has stood for the settling time. */
+  | { status: 'absent' }
+  /** The time was over; this is what was known then. */
+  | { status: 'undecided'; knowledge: Knowledge }
 
 const firstPauseMs = 100
 const pauseGrowth = 1.5
 const longestPauseMs = 2000
-/** What must be left for one more question to be worth asking. */
-const shortestAskMs = 50
+/** A question that is asked with less time than this is cut before it is answered. */
+const shortestAskMs = 1000
 
-/**
- * Asks with growing pauses until the outcome is final or the time is up. What is known starts as `known`; "no such request"
- * is believed only while nothing else was ever said, because a partner that has said "process" cannot have lost it.
- */
-export async function followUp(
+/** Asks with growing pauses until there is a conclusion or the time is over. */
+export async function pollStatus(
   cardApi: CardApi,
   requestId: string,
-  known: Known,
-  askUntil: AskUntil,
-  { settleMs }: FollowUpSettings,
+  start: Knowledge,
+  limits: PollLimits,
+  settings: JudgeSettings,
   context: CallContext,
-): Promise<Found> {
-  /** What the partner said that is believed only if it still says so after the settling pause. */
-  let doubtful: { word: string; since: number } | undefined
-  const stands = (word: string) => {
-    if (doubtful?.word !== word) doubtful = { word, since: performance.now() }
-    return performance.now() - doubtful.since >= settleMs
-  }
+): Promise<Polled> {
+  let knowledge = start
   let pauseMs = firstPauseMs
-  // A partner that has just said "process" has nothing to add yet.
-  let shouldPause = known === 'processing'
+  let leastPauseMs = 0
+  // FreedomPay has just said "process" and has nothing to add yet.
+  let isFirst = start.known !== 'processing'
+  let hasTold = false
 
   for (;;) {
-    const leftMs = askUntil(known) - performance.now() - shortestAskMs
-    if (leftMs <= 0) return upTo(known)
-    if (shouldPause) {
-      // Just when the doubtful word has stood long enough; once that moment is over it says nothing about pauses any more.
-      const settledInMs = doubtful === undefined ? Infinity : doubtful.since + settleMs - performance.now()
-      await sleep(Math.min(pauseMs, leftMs, settledInMs > 0 ? settledInMs : Infinity))
-      pauseMs = Math.min(pauseMs * pauseGrowth, longestPauseMs)
+    if (knowledge.known !== 'unknown' && !hasTold) {
+      hasTold = true
+      if (!limits.startWaiting(knowledge.known)) return { status: 'undecided', knowledge }
     }
-    shouldPause = true
+    const leftMs = limits.until(knowledge.known) - performance.now()
+    if (!isFirst) {
+      const pause = Math.max(Math.min(pauseMs, untilSettledMs(knowledge, limits)), leastPauseMs)
+      if (leftMs - pause < Math.min(shortestAskMs, leftMs / 2)) {
+        return { status: 'undecided', knowledge }
+      }
+      await sleep(pause)
+      pauseMs = Math.min(pauseMs * pauseGrowth, longestPauseMs)
+    } else if (leftMs <= 0) {
+      return { status: 'undecided', knowledge }
+    }
+    isFirst = false
 
-    const outcome = await cardApi.requestStatus(requestId, context)
-    switch (outcome.kind) {
-      case 'created':
-        if (outcome.clientId !== undefined) return { status: 'created', clientId: outcome.clientId }
-        known = 'created'
-        break
-      case 'processing':
-        if (known === 'unknown') known = 'processing'
-        break
-      case 'rejected':
-        // After "success" it contradicts itself; the client may well exist. Before "process" it may be about the question.
-        if (known === 'created' || (known === 'unknown' && outcome.mayConcernQuestion && !stands(outcome.kind))) break
-        return { status: 'rejected', partner: outcome.partner }
-      case 'no-such-request':
-        if (known === 'unknown' && stands(outcome.kind)) return { status: 'never-arrived' }
-        break
-      case 'duplicate':
-      case 'not-sent':
-      case 'not-admitted':
-      case 'misconfigured':
-      case 'throttled':
-      case 'unknown':
-        // All of these are about the question alone.
-        break
-      default:
-        outcome satisfies never
+    const askedAt = performance.now()
+    const deadlineAt = Math.min(context.deadlineAt, limits.until(knowledge.known))
+    const outcome = await cardApi.requestStatus(requestId, { ...context, deadlineAt })
+    leastPauseMs = outcome.kind === 'throttled' ? (parseRetryAfter(outcome.retryAfter) ?? 0) : 0
+    const judged = judge(knowledge, outcome, askedAt, settings)
+    if (judged.conclusion !== undefined) return judged.conclusion
+    knowledge = judged.knowledge
+    const isAbsentNow = outcome.kind === 'no-such-request'
+    if (isAbsentNow && limits.settleMs !== undefined && isSettledAbsent(knowledge, askedAt, limits.settleMs)) {
+      return { status: 'absent' }
     }
   }
 }
 
-function upTo(known: Known): Found {
-  return known === 'created' ? { status: 'created', clientId: undefined } : { status: known }
+/** Just when "no such request" has stood long enough; once that moment is over it says nothing about pauses any more. */
+function untilSettledMs({ absentSince }: Knowledge, { settleMs }: PollLimits): number {
+  if (absentSince === undefined || settleMs === undefined) return Infinity
+  // Whole, as a timer drops fractions and would come too early.
+  const leftMs = Math.ceil(absentSince + settleMs - performance.now())
+  return leftMs > 0 ? leftMs : Infinity
 }

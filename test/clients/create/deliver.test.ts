@@ -1,14 +1,14 @@
 import t from 'tap'
-import { buildPursuit, type Ended, type PursuitContext } from '../../../src/clients/create/deliver.ts'
-import type { CallContext } from '../../../src/partner/card-api.ts'
+import { buildDelivery, type Delivered, type DeliveryContext } from '../../../src/clients/create/deliver.ts'
+import { type Knowledge, knowNothing } from '../../../src/clients/create/poll-status.ts'
 import type { EncodedRequest } from '../../../src/partner/encode.ts'
-import type { Outcome } from '../../../src/partner/outcome.ts'
 import { type Answer, outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
 
 const {
   created,
   processing,
   rejected,
+  doubtful,
   noSuchRequest,
   duplicate,
   notSent,
@@ -22,40 +22,49 @@ const log = { warn: () => undefined }
 const request: EncodedRequest = { requestId: 'a', body: Buffer.from('{}') }
 
 interface Options {
-  waitMs?: number
   settleMs?: number
   deadlineMs?: number
-  /** Of the caller's own, from the start. */
-  callerWaitMs?: number
-  /** How long ago the request arrived. */
-  ageMs?: number
-  isRepeated?: boolean
+  /** How long a create that is in work is waited for. */
+  waitMs?: number
+  mayHaveArrived?: boolean
+  mayResend?: boolean
+  mayWait?: boolean
+  /** How often the claim is renewed before it is lost. */
+  renewals?: number
 }
 
 function start(script: Parameters<typeof scriptCardApi>[0], options: Options = {}) {
-  const { waitMs = 60_000, settleMs = 20, deadlineMs = 60_000, callerWaitMs, ageMs = 0, isRepeated } = options
+  const { settleMs = 20, deadlineMs = 60_000, waitMs = 60_000, mayHaveArrived = false } = options
+  const { mayResend = true, mayWait = true, renewals = Infinity } = options
   const partner = scriptCardApi(script)
   const retries: string[] = []
-  const pursuit = buildPursuit({
+  /** How many sends there had been, and what it was told. */
+  const renewed: [sends: number, mayHaveArrived: boolean][] = []
+  const delivery = buildDelivery({
     cardApi: partner,
-    settings: { waitMs, settleMs },
+    settings: { settleMs, absentMs: 60_000, doubtMs: 60_000, mayResend },
     countRetry: (reason) => retries.push(reason),
   })
-  const startedAt = performance.now() - ageMs
-  const context: PursuitContext = {
-    startedAt,
+  const startedAt = performance.now()
+  const context: DeliveryContext = {
     deadlineAt: startedAt + deadlineMs,
-    waitMs: callerWaitMs,
-    isRepeated,
+    waitUntil: startedAt + waitMs,
+    mayHaveArrived,
+    startWaiting: () => mayWait,
+    async renew(mayHaveArrived) {
+      renewed.push([partner.count('add'), mayHaveArrived])
+      return renewed.length <= renewals
+    },
     log,
   }
-  return { partner, retries, pursuit, context }
+  return { partner, retries, renewed, delivery, context, startedAt }
 }
 
-async function send(script: Parameters<typeof scriptCardApi>[0], options?: Options) {
-  const { partner, retries, pursuit, context } = start(script, options)
-  const ended = await pursuit.send(request, context)
-  return { ended, adds: partner.count('add'), asks: partner.count('status'), retries }
+/** Without the times in it, which no table can name. */
+function say(delivered: Delivered) {
+  if (delivered.status !== 'undecided') return delivered
+  const { knowledge, ...rest } = delivered
+  return { ...rest, known: knowledge.known, isAcknowledged: knowledge.isAcknowledged }
 }
 
 // They mostly wait, so they may do it together.
@@ -63,33 +72,33 @@ t.jobs = 50
 
 interface Story {
   name: string
-  add: Outcome[]
+  add: Answer[]
   status?: Answer[]
   options?: Options
-  ended: Ended
+  ended: object
   adds?: number
   asks?: number
   retries?: string[]
+  renewed?: [number, boolean][]
 }
 
-const doubtful: Outcome = { kind: 'rejected', result: 'rejected', partner: { code: '1001' }, mayConcernQuestion: true }
-const isCreated: Ended = { status: 'created', clientId: 'c' }
-const isUnknown: Ended = { status: 'unknown' }
-const isDuplicate: Ended = { status: 'unknown', isDuplicate: true }
-const isRejected: Ended = { status: 'rejected', partner: { code: '1001' } }
 /** The service may look more than once while "no such request" settles. */
 const createdOnceResent: Answer = ({ count }) => (count('add') > 1 ? created('c') : noSuchRequest)
-const resent = ['no_such_request']
+const isCreated = { status: 'created', clientId: 'c' }
+const isUnknown = { status: 'undecided', known: 'unknown', isAcknowledged: false }
+const isInWork = { status: 'undecided', known: 'processing', isAcknowledged: true }
+const isRejected = { status: 'rejected', partner: { code: '1001' }, isInferred: false }
+const soon = { deadlineMs: 300 }
+const resent = { adds: 2, retries: ['no_such_request'], renewed: [[1, true]] as [number, boolean][] }
 
 const stories: Story[] = [
-  { name: 'a refusal is the end', add: [rejected()], ended: isRejected, asks: 0 },
   { name: 'a success is asked for its id', add: [created()], status: [created('c')], ended: isCreated, asks: 1 },
   {
     name: 'a success that is then refused stays a success without an id',
     add: [created()],
     status: [rejected()],
-    options: { deadlineMs: 300 },
-    ended: { status: 'created', clientId: undefined },
+    options: soon,
+    ended: { status: 'undecided', known: 'created', isAcknowledged: true },
   },
   { name: 'what is in work is asked about', add: [processing], status: [created('c')], ended: isCreated, asks: 1 },
   { name: 'what is in work may be refused', add: [processing], status: [rejected()], ended: isRejected, asks: 1 },
@@ -97,31 +106,158 @@ const stories: Story[] = [
     name: 'what is in work cannot be lacking',
     add: [processing],
     status: [noSuchRequest],
-    options: { waitMs: 250 },
-    ended: { status: 'processing' },
+    options: { waitMs: 250, settleMs: 0 },
+    ended: isInWork,
   },
-  { name: 'a duplicate is asked about', add: [duplicate], status: [created('c')], ended: isCreated },
-  { name: 'a duplicate may have been refused', add: [duplicate], status: [rejected()], ended: isRejected },
+  {
+    name: 'what is in work is not asked about where too many wait already',
+    add: [processing],
+    options: { mayWait: false },
+    ended: isInWork,
+    asks: 0,
+  },
+  { name: 'nobody waits longer than wanted', add: [processing], options: { waitMs: 0 }, ended: isInWork, asks: 0 },
+  {
+    name: 'a wait is not longer than the deadline',
+    add: [processing],
+    status: [processing],
+    options: soon,
+    ended: isInWork,
+  },
+  {
+    name: 'a wait ends only what is in work: an unknown one is asked about until the deadline',
+    add: [unknown],
+    status: [unknown, created('c')],
+    options: { waitMs: 0 },
+    ended: isCreated,
+  },
+  {
+    name: 'and so is one without its id',
+    add: [created()],
+    status: [created(), created('c')],
+    options: { waitMs: 0 },
+    ended: isCreated,
+  },
+
+  // A duplicate
+  {
+    name: 'a duplicate is asked about, and replayed',
+    add: [duplicate],
+    status: [created('c')],
+    ended: { ...isCreated, isDuplicate: true },
+    asks: 1,
+  },
+  {
+    name: 'a duplicate may have been refused',
+    add: [duplicate],
+    status: [rejected()],
+    ended: { ...isRejected, isDuplicate: true },
+  },
   {
     name: 'a duplicate that the partner does not know is not sent again, and stays known as one',
     add: [duplicate],
     status: [noSuchRequest],
-    ended: isDuplicate,
+    options: { ...soon, settleMs: 0 },
+    ended: { status: 'undecided', known: 'unknown', isAcknowledged: true, isDuplicate: true },
+  },
+
+  // A refusal
+  {
+    name: 'a refusal stands where the partner knows nothing',
+    add: [rejected()],
+    status: [noSuchRequest],
+    ended: isRejected,
+    asks: 1,
+  },
+  { name: 'or refuses the question, too', add: [rejected()], status: [doubtful], ended: isRejected, asks: 1 },
+  { name: 'or says the same', add: [rejected()], status: [rejected({ code: '7' })], ended: isRejected, asks: 1 },
+  { name: 'or does not answer', add: [rejected()], status: [unknown], ended: isRejected, asks: 1 },
+  { name: 'or has had the request', add: [rejected()], status: [duplicate], ended: isRejected, asks: 1 },
+  {
+    name: 'a refusal is outweighed by a success',
+    add: [rejected({ code: '7777' })],
+    status: [created('c')],
+    ended: { ...isCreated, isDuplicate: true },
+    asks: 1,
   },
   {
-    name: 'a duplicate of which nothing can be learnt stays known as one',
-    add: [duplicate],
-    status: [unknown],
-    options: { deadlineMs: 200 },
-    ended: isDuplicate,
+    name: 'also by one without an id, which is asked for',
+    add: [rejected()],
+    status: [created(), created('c')],
+    ended: { ...isCreated, isDuplicate: true },
+    asks: 2,
   },
-  { name: 'no answer, and it was created', add: [unknown], status: [created('c')], ended: isCreated, retries: [] },
+  {
+    name: 'a refusal is outweighed by process',
+    add: [rejected()],
+    status: [processing, created('c')],
+    ended: { ...isCreated, isDuplicate: true },
+    asks: 2,
+  },
+  {
+    name: 'a refusal of what may have arrived before is not believed without an answer',
+    add: [rejected()],
+    status: [unknown],
+    options: { mayHaveArrived: true },
+    ended: isUnknown,
+    asks: 1,
+  },
+  {
+    name: 'it stands where the partner knows nothing',
+    add: [rejected()],
+    status: [noSuchRequest],
+    options: { mayHaveArrived: true },
+    ended: isRejected,
+    asks: 1,
+  },
+  {
+    name: 'and where the request itself was refused',
+    add: [rejected()],
+    status: [rejected({ code: '7' })],
+    options: { mayHaveArrived: true },
+    ended: isRejected,
+    asks: 1,
+  },
+
+  {
+    name: 'a doubtful error confirms no refusal of what may have arrived before',
+    add: [rejected()],
+    status: [doubtful],
+    options: { mayHaveArrived: true },
+    ended: isUnknown,
+    asks: 1,
+  },
+  {
+    name: 'a refusal of the second send is outweighed by the first, which is no replay',
+    add: [unknown, rejected({ code: '7777' })],
+    status: [createdOnceResent],
+    ended: isCreated,
+    ...resent,
+  },
+  {
+    name: 'also where the first is still in work',
+    add: [unknown, rejected({ code: '7777' })],
+    status: [({ count }) => (count('add') > 1 ? processing : noSuchRequest)],
+    options: { waitMs: 700 },
+    ended: isInWork,
+    ...resent,
+  },
+
+  // No answer
+  {
+    name: 'no answer, and it was created',
+    add: [unknown],
+    status: [created('c')],
+    ended: isCreated,
+    retries: [],
+    renewed: [],
+  },
   { name: 'no answer, and it was refused', add: [unknown], status: [rejected()], ended: isRejected, retries: [] },
   {
     name: 'no answer, and nothing can be learnt',
     add: [unknown],
     status: [unknown],
-    options: { deadlineMs: 200 },
+    options: soon,
     ended: isUnknown,
     retries: [],
   },
@@ -129,7 +265,7 @@ const stories: Story[] = [
     name: 'no answer, and no time for the settling pause',
     add: [unknown],
     status: [noSuchRequest],
-    options: { deadlineMs: 250, settleMs: 60_000 },
+    options: { ...soon, settleMs: 60_000 },
     ended: isUnknown,
   },
   {
@@ -137,8 +273,15 @@ const stories: Story[] = [
     add: [unknown, created()],
     status: [createdOnceResent],
     ended: isCreated,
-    adds: 2,
-    retries: resent,
+    ...resent,
+  },
+  {
+    // Not a word that a create is ever answered with; if it were, it would prove nothing.
+    name: 'a create answered with "no such request" is an unknown one',
+    add: [noSuchRequest, created()],
+    status: [createdOnceResent],
+    ended: isCreated,
+    ...resent,
   },
   {
     name: 'what arrived while it settled is not sent again',
@@ -151,124 +294,115 @@ const stories: Story[] = [
     name: 'what was in work while it settled is not sent again',
     add: [unknown],
     status: [noSuchRequest, processing, noSuchRequest],
-    options: { waitMs: 500 },
-    ended: { status: 'processing' },
+    options: { settleMs: 90, waitMs: 600 },
+    ended: isInWork,
+  },
+  {
+    name: 'nothing is sent again where that is not allowed',
+    add: [unknown],
+    status: [noSuchRequest],
+    options: { deadlineMs: 400, settleMs: 0, mayResend: false },
+    ended: isUnknown,
+    retries: [],
+    renewed: [],
+  },
+  {
+    name: 'nothing is sent again by who has lost the claim',
+    add: [unknown],
+    status: [noSuchRequest],
+    options: { renewals: 0 },
+    ended: isUnknown,
+    retries: [],
+    renewed: [[1, true]],
   },
   {
     name: 'what never arrived twice is not sent a third time',
     add: [unknown],
     status: [noSuchRequest],
+    options: { deadlineMs: 1000 },
     ended: isUnknown,
-    adds: 2,
-    retries: resent,
+    ...resent,
   },
   {
-    name: 'an earlier send that arrived after all makes the second a duplicate',
+    name: 'an earlier send that arrived after all makes the second a duplicate, and no replay',
     add: [unknown, duplicate],
     status: [createdOnceResent],
     ended: isCreated,
-    adds: 2,
+    ...resent,
   },
   {
-    name: 'a duplicate of an earlier send that the partner then does not know stays known as one',
+    name: 'a duplicate of an earlier send stays known as one',
     add: [unknown, duplicate],
     status: [noSuchRequest],
-    ended: isDuplicate,
-    adds: 2,
+    options: { deadlineMs: 1000 },
+    ended: { status: 'undecided', known: 'unknown', isAcknowledged: true },
+    ...resent,
   },
   {
     name: 'the second send may be refused',
     add: [unknown, rejected()],
     status: [noSuchRequest],
     ended: isRejected,
-    adds: 2,
+    ...resent,
   },
   {
-    name: 'a refusal of the second send is no refusal of the first, which arrived after all',
-    add: [unknown, rejected({ code: '7777' })],
-    status: [createdOnceResent],
-    ended: isCreated,
-    adds: 2,
-    retries: resent,
-  },
-  {
-    name: 'a refusal of what was claimed before is no refusal while the partner has it',
-    add: [rejected({ code: '7777' })],
-    status: [created('c')],
-    options: { isRepeated: true },
-    ended: isCreated,
-    asks: 1,
-  },
-  {
-    name: 'an error to a question refuses a create whose fate is unknown if it stands',
-    add: [unknown],
-    status: [doubtful],
-    ended: isRejected,
-  },
-  {
-    name: 'an error to a question that does not stand is no refusal',
-    add: [unknown],
-    status: [doubtful, created('c')],
-    ended: isCreated,
-    asks: 2,
-  },
-  {
-    name: 'an error to a question is a refusal of a create that is in work',
-    add: [processing],
-    status: [doubtful],
-    ended: isRejected,
-    asks: 1,
-  },
-  {
-    name: 'a refusal of what was claimed before stands where the partner has nothing',
-    add: [rejected()],
-    status: [noSuchRequest],
-    options: { isRepeated: true },
-    ended: isRejected,
+    name: 'a refusal of the second send is not believed without an answer',
+    add: [unknown, rejected()],
+    status: [({ count }) => (count('add') > 1 ? unknown : noSuchRequest)],
+    ended: isUnknown,
+    ...resent,
   },
   {
     name: 'the second send may be in work',
     add: [unknown, processing],
     status: [createdOnceResent],
     ended: isCreated,
-    adds: 2,
+    ...resent,
   },
-  {
-    name: 'a second send that was not taken says nothing of the first: credential',
-    add: [unknown, misconfigured],
-    status: [noSuchRequest],
-    ended: isUnknown,
-    adds: 2,
-  },
-  {
-    name: 'a second send that was not taken says nothing of the first: circuit open',
-    add: [unknown, notAdmitted],
-    status: [noSuchRequest],
-    ended: isUnknown,
-    adds: 2,
-  },
-  {
-    name: 'a second send that was not taken says nothing of the first: throttled',
-    add: [unknown, throttled('60')],
-    status: [noSuchRequest],
+  ...[unknown, noSuchRequest, misconfigured, notAdmitted, throttled('60')].map((second) => ({
+    name: `a second send that ends as ${second.kind} says nothing of the first`,
+    add: [unknown, second, second],
+    status: [createdOnceResent],
     options: { deadlineMs: 5000 },
-    ended: isUnknown,
-    adds: 2,
-  },
+    ended: isCreated,
+    adds: second === misconfigured ? 3 : 2,
+    retries: second === misconfigured ? ['no_such_request', 'misconfigured'] : ['no_such_request'],
+  })),
   {
-    name: 'a second send that was not taken says nothing of the first: refused',
+    name: 'a second send that could not be sent is tried twice more',
     add: [unknown, notSent],
     status: [noSuchRequest],
+    options: { deadlineMs: 3000 },
     ended: isUnknown,
     adds: 4,
     retries: ['no_such_request', 'refused', 'refused'],
+    renewed: [
+      [1, true],
+      [2, false],
+      [3, false],
+    ],
   },
+
+  // Not taken
   {
-    name: 'what could not be sent is tried twice more',
+    name: 'what could not be sent is tried twice more, each under a claim of its own',
     add: [notSent],
     ended: { status: 'not-taken', outcome: notSent },
     adds: 3,
+    asks: 0,
     retries: ['refused', 'refused'],
+    renewed: [
+      [1, false],
+      [2, false],
+    ],
+  },
+  {
+    name: 'not without the claim',
+    add: [notSent],
+    options: { renewals: 1 },
+    ended: { status: 'not-taken', outcome: notSent },
+    adds: 2,
+    retries: ['refused'],
   },
   {
     name: 'what could be sent in the end is pursued',
@@ -282,11 +416,30 @@ const stories: Story[] = [
     name: 'an open circuit is not tried again',
     add: [notAdmitted],
     ended: { status: 'not-taken', outcome: notAdmitted },
+    retries: [],
   },
   {
-    name: 'a refused credential is not tried again',
+    name: 'a refused credential is tried once more, when it has been read again',
     add: [misconfigured],
     ended: { status: 'not-taken', outcome: misconfigured },
+    adds: 2,
+    retries: ['misconfigured'],
+    renewed: [[1, false]],
+  },
+  {
+    name: 'with another credential it goes on',
+    add: [misconfigured, created()],
+    status: [created('c')],
+    ended: isCreated,
+    adds: 2,
+    retries: ['misconfigured'],
+  },
+  {
+    name: 'not where the claim is lost',
+    add: [misconfigured],
+    options: { renewals: 0 },
+    ended: { status: 'not-taken', outcome: misconfigured },
+    retries: [],
   },
   {
     name: 'a throttled create is sent again when the partner wants it',
@@ -300,8 +453,9 @@ const stories: Story[] = [
     name: 'a throttled create is not sent again where that would be too late',
     add: [throttled('60')],
     options: { deadlineMs: 10_000 },
-    ended: { status: 'not-taken', outcome: { kind: 'throttled', result: 'http_4xx', retryAfter: '60' } },
+    ended: { status: 'not-taken', outcome: throttled('60') },
     retries: [],
+    renewed: [],
   },
   {
     name: 'an outcome that nobody knows is neither a success nor a failure',
@@ -309,87 +463,105 @@ const stories: Story[] = [
     ended: isUnknown,
     asks: 0,
   },
-  {
-    // Not a word that a create is ever answered with; if it were, it would prove nothing.
-    name: 'a create answered with "no such request" is an unknown one',
-    add: [noSuchRequest],
-    status: [created('c')],
-    ended: isCreated,
-  },
 ]
 
-for (const { name, add, status = [], options, ended, adds = 1, asks, retries } of stories) {
+for (const { name, add, status = [], options, ended, adds = 1, asks, retries, renewed } of stories) {
   t.test(name, { buffered: true }, async (t) => {
-    const result = await send({ add, status }, options)
-    t.strictSame(result.ended, ended)
-    t.equal(result.adds, adds, 'sends')
-    if (asks !== undefined) t.equal(result.asks, asks, 'questions')
-    if (retries !== undefined) t.strictSame(result.retries, retries, 'retries')
+    const run = start({ add, status }, options)
+    t.strictSame(say(await run.delivery.send(request, run.context)), ended)
+    t.equal(run.partner.count('add'), adds, 'sends')
+    if (asks !== undefined) t.equal(run.partner.count('status'), asks, 'questions')
+    if (retries !== undefined) t.strictSame(run.retries, retries, 'retries')
+    if (renewed !== undefined) t.strictSame(run.renewed, renewed, 'renewals')
+    t.ok(run.partner.given.every(({ requestId }) => requestId === 'a'))
   })
 }
 
 t.test('no send may take all that is left', { buffered: true }, async (t) => {
-  const { partner, context } = start({ add: [rejected()] }, { deadlineMs: 30_000 })
-  const contexts: CallContext[] = []
-  const addClient: typeof partner.addClient = (request, context) => {
-    contexts.push(context)
-    return partner.addClient(request, context)
-  }
-  await buildPursuit({
-    cardApi: { ...partner, addClient },
-    settings: { waitMs: 0, settleMs: 0 },
-    countRetry: () => undefined,
-  }).send(request, context)
-  const shareMs = (contexts[0]?.deadlineAt ?? 0) - context.startedAt
-  t.ok(shareMs >= 20_000 && shareMs < 30_000, `${shareMs} ms of 30 s`)
+  const { partner, delivery, context, startedAt } = start({ add: [notAdmitted] }, { deadlineMs: 30_000 })
+  await delivery.send(request, context)
+  const shareMs = (partner.given[0]?.deadlineAt ?? 0) - startedAt
+  t.ok(shareMs >= 20_000 && shareMs < 21_000, `${shareMs} ms of 30 s`)
 })
 
-t.test('while the partner is at work a create waits as long as the setting says', { buffered: true }, async (t) => {
-  const { ended, asks } = await send({ add: [processing], status: [processing] }, { waitMs: 300 })
-  t.strictSame(ended, { status: 'processing' })
-  t.ok(asks > 0)
+t.test('questions about a refusal have all that is left', { buffered: true }, async (t) => {
+  const { partner, delivery, context } = start({ add: [rejected()], status: [noSuchRequest] })
+  await delivery.send(request, context)
+  t.equal(partner.given[1]?.deadlineAt, context.deadlineAt)
 })
 
-t.test('the setting counts from the moment the partner accepted', { buffered: true }, async (t) => {
-  const { ended } = await send({ add: [processing], status: [created('c')] }, { waitMs: 5000, ageMs: 10_000 })
-  t.strictSame(ended, isCreated)
+t.test('what was known of a send counts from its end', { buffered: true }, async (t) => {
+  const { partner, delivery, context } = start({ add: [unknown], status: [unknown] }, { deadlineMs: 200 })
+  const delivered = await delivery.send(request, context)
+  if (delivered.status !== 'undecided') throw new Error('it is decided')
+  t.ok(delivered.knowledge.lastSendAt >= (partner.times[0] ?? 0))
+  t.ok(delivered.knowledge.lastSendAt <= (partner.times[1] ?? 0))
 })
 
-t.test('the caller’s own wait counts from the arrival, and comes before the setting', { buffered: true }, async (t) => {
-  const script = { add: [processing], status: [created('c')] }
-  const late = await send(script, { callerWaitMs: 5000, ageMs: 10_000 })
-  t.strictSame([late.ended, late.asks], [{ status: 'processing' }, 0], 'over before the partner accepted')
-  const longer = await send(script, { waitMs: 0, callerWaitMs: 60_000 })
-  t.strictSame(longer.ended, isCreated)
-  const none = await send(script, { callerWaitMs: 0 })
-  t.strictSame([none.ended, none.asks], [{ status: 'processing' }, 0])
-})
-
-t.test('no wait is longer than the deadline', { buffered: true }, async (t) => {
-  const options = { deadlineMs: 300, callerWaitMs: 600_000, waitMs: 600_000 }
-  t.strictSame((await send({ add: [processing], status: [processing] }, options)).ended, { status: 'processing' })
-})
-
-t.test(
-  'a wait ends only what is in work: the rest is asked about until the deadline',
-  { buffered: true },
-  async (t) => {
-    const unanswered = await send({ add: [unknown], status: [unknown, created('c')] }, { callerWaitMs: 0 })
-    t.strictSame(unanswered.ended, isCreated)
-    const withoutId = await send({ add: [created()], status: [created(), created('c')] }, { callerWaitMs: 0 })
-    t.strictSame(withoutId.ended, isCreated)
-  },
-)
-
-t.test('what somebody else may have sent is found out without sending', { buffered: true }, async (t) => {
-  const rows = [
-    { known: 'unknown', status: [noSuchRequest], found: { status: 'never-arrived' } },
-    { known: 'unknown', status: [unknown, created('c')], found: isCreated },
-    { known: 'processing', status: [rejected()], found: isRejected },
-  ] as const
-  for (const { known, status, found } of rows) {
-    const { partner, pursuit, context } = start({ status })
-    t.strictSame(await pursuit.find('a', known, context), found)
-    t.equal(partner.count('add'), 0)
-  }
+t.test('what was claimed before is asked about, and sent only where that is allowed', { buffered: true }, async (t) => {
+  const rows: (Omit<Story, 'add'> & { add?: Answer[]; known?: Partial<Knowledge>; encodes?: number })[] = [
+    { name: 'done', status: [created('c')], ended: isCreated, adds: 0 },
+    { name: 'still unknown', status: [unknown], options: soon, ended: isUnknown, adds: 0 },
+    {
+      name: 'in work',
+      known: { known: 'processing', isAcknowledged: true },
+      status: [rejected()],
+      ended: isRejected,
+      adds: 0,
+    },
+    {
+      name: 'never arrived',
+      add: [created()],
+      status: [({ count }) => (count('add') > 0 ? created('c') : noSuchRequest)],
+      ended: isCreated,
+      retries: ['no_such_request'],
+      renewed: [[0, true]],
+      encodes: 1,
+    },
+    {
+      name: 'refused when it was sent again, and nothing is known of the first',
+      add: [rejected()],
+      status: [({ count }) => (count('add') > 0 ? unknown : noSuchRequest)],
+      ended: isUnknown,
+      encodes: 1,
+    },
+    {
+      name: 'never arrived, and may not be sent again',
+      status: [noSuchRequest],
+      options: { ...soon, settleMs: 0, mayResend: false },
+      ended: isUnknown,
+      adds: 0,
+    },
+    {
+      name: 'never arrived, and somebody else is sending it',
+      status: [noSuchRequest],
+      options: { renewals: 0 },
+      ended: isUnknown,
+      adds: 0,
+    },
+    {
+      name: 'not known for long enough',
+      known: { lastSendAt: performance.now() - 60_000 },
+      status: [noSuchRequest],
+      ended: { status: 'not-created' },
+      adds: 0,
+    },
+  ]
+  await Promise.all(
+    rows.map(async ({ name, add = [], status = [], options, known, ended, adds = 1, encodes = 0, ...row }) => {
+      const run = start({ add, status }, options)
+      let encoded = 0
+      const encode = () => {
+        encoded++
+        return request
+      }
+      const knowledge = { ...knowNothing(performance.now()), ...known }
+      t.strictSame(say(await run.delivery.pursue(encode, 'a', knowledge, run.context)), ended, name)
+      t.equal(run.partner.count('add'), adds, name)
+      t.equal(encoded, encodes, 'encoded only to be sent')
+      if (row.retries !== undefined) t.strictSame(run.retries, row.retries)
+      if (row.renewed !== undefined) t.strictSame(run.renewed, row.renewed)
+      t.ok(run.partner.given.every(({ requestId }) => requestId === 'a'))
+    }),
+  )
 })

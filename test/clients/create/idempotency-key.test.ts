@@ -2,7 +2,12 @@ import fc from 'fast-check'
 import t from 'tap'
 import { v5 as uuidv5 } from 'uuid'
 import type { CreateClient } from '../../../src/clients/body/schema.ts'
-import { createFingerprint, readIdempotencyKey, toRequestId } from '../../../src/clients/create/idempotency-key.ts'
+import {
+  createFingerprint,
+  readIdempotencyKey,
+  toKeyId,
+  toRequestId,
+} from '../../../src/clients/create/idempotency-key.ts'
 import { checkProperty } from '../../fixtures/property.ts'
 
 /** As Node hands several lines of one header over. */
@@ -62,19 +67,28 @@ t.test('every key that can be sent bare is the same key in quotes', async (t) =>
   )
 })
 
-t.test('a key stands for the same request_id on every replica and for ever', async (t) => {
+const namespace = '6f1f3a52-5a0e-4f0b-9f43-2f4c7f0f7c1e'
+const anyText = fc.string({ unit: 'binary' })
+
+t.test('a key has the same id on every replica and for ever', async (t) => {
   // Made elsewhere, as RFC 9562 has it. If this fails, every key that was ever used has lost its request.
-  t.equal(toRequestId('anonymous', 'key-1'), '23c19c0c-44db-51f6-8b0d-2800dfc4e39b')
-  const namespace = '6f1f3a52-5a0e-4f0b-9f43-2f4c7f0f7c1e'
+  t.equal(toKeyId('anonymous', 'key-1'), '23c19c0c-44db-51f6-8b0d-2800dfc4e39b')
   checkProperty(
     t,
-    fc.property(fc.string(), fc.string({ unit: 'binary' }), (key, caller) => {
-      return toRequestId(caller, key) === uuidv5(`${key}\n${caller}`, namespace)
+    fc.property(anyText, anyText, (key, caller) => toKeyId(caller, key) === uuidv5(`${key}\n${caller}`, namespace)),
+  )
+})
+
+t.test('a key and a body stand for the same request_id on every replica and for ever', async (t) => {
+  checkProperty(
+    t,
+    fc.property(anyText, anyText, anyText, (key, caller, print) => {
+      return toRequestId(caller, key, print) === uuidv5(`${key}\n${caller}\n${print}`, namespace)
     }),
   )
 })
 
-t.test('another key or another caller is another request_id', async (t) => {
+t.test('another key or another caller is another id', async (t) => {
   const pairs = [
     ['anonymous', 'key-1'],
     ['anonymous', 'key-2'],
@@ -83,7 +97,13 @@ t.test('another key or another caller is another request_id', async (t) => {
     ['anonymousk', 'ey-1'],
     ['', 'key-1anonymous'],
   ] as const
-  t.equal(new Set(pairs.map(([caller, key]) => toRequestId(caller, key))).size, pairs.length)
+  t.equal(new Set(pairs.map(([caller, key]) => toKeyId(caller, key))).size, pairs.length)
+  t.equal(new Set(pairs.map(([caller, key]) => toRequestId(caller, key, 'print'))).size, pairs.length)
+})
+
+t.test('another body of the same key is another request_id, which is never the id of the key', async (t) => {
+  const ids = ['print', 'prinT', ''].map((print) => toRequestId('anonymous', 'key-1', print))
+  t.equal(new Set([...ids, toKeyId('anonymous', 'key-1')]).size, 4)
 })
 
 const ledgerKey = 'a ledger key of thirty-two bytes.'

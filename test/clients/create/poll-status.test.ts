@@ -1,12 +1,22 @@
 import t from 'tap'
-import { type AskUntil, type Found, followUp, type Known } from '../../../src/clients/create/poll-status.ts'
+import {
+  isSettledAbsent,
+  judge,
+  type Knowledge,
+  type Known,
+  knowNothing,
+  type Polled,
+  type PollLimits,
+  pollStatus,
+} from '../../../src/clients/create/poll-status.ts'
 import type { Outcome } from '../../../src/partner/outcome.ts'
-import { outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
+import { type Answer, outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
 
 const {
   created,
   processing,
   rejected,
+  doubtful,
   noSuchRequest,
   duplicate,
   notSent,
@@ -15,201 +25,414 @@ const {
   throttled,
   unheardOf,
   unknown,
+  drift,
 } = outcomes
 const log = { warn: () => undefined }
-
-interface Run {
-  known?: Known
-  settleMs?: number
-  /** How long to ask, in milliseconds from the start. */
-  untilMs?: number
-  askUntil?: AskUntil
-}
-
-async function run(
-  status: Parameters<typeof scriptCardApi>[0]['status'],
-  { known = 'unknown', settleMs = 40, untilMs = 60_000, askUntil }: Run = {},
-) {
-  const partner = scriptCardApi({ status: status ?? [] })
-  const deadlineAt = performance.now() + untilMs
-  const found = await followUp(partner, 'a', known, askUntil ?? (() => deadlineAt), { settleMs }, { deadlineAt, log })
-  return { found, asks: partner.count('status'), times: partner.times }
-}
-
-interface Story {
-  name: string
-  known?: Known
-  answers: Outcome[]
-  found: Found
-  asks?: number
-}
-
-const neverArrived: Found = { status: 'never-arrived' }
-const isRejected: Found = { status: 'rejected', partner: { code: '1001' } }
-const isCreated: Found = { status: 'created', clientId: 'c' }
-
-const stories: Story[] = [
-  { name: 'created with an id is the end', answers: [created('c')], found: isCreated, asks: 1 },
-  { name: 'rejected is the end', answers: [rejected()], found: isRejected, asks: 1 },
-  {
-    name: 'created without an id is asked about until it has one',
-    answers: [created(), created('c')],
-    found: isCreated,
-    asks: 2,
-  },
-  {
-    name: 'in work is asked about until it is done',
-    answers: [processing, processing, created('c')],
-    found: isCreated,
-    asks: 3,
-  },
-  { name: 'in work may end in a refusal', answers: [processing, rejected()], found: isRejected, asks: 2 },
-  {
-    name: 'what concerns the question alone is asked again',
-    answers: [unknown, notSent, notAdmitted, misconfigured, created('c')],
-    found: isCreated,
-    asks: 5,
-  },
-  {
-    name: 'so is what it is not said to have, and what nobody knows',
-    answers: [throttled('1'), duplicate, unheardOf, created('c')],
-    found: isCreated,
-    asks: 4,
-  },
-  { name: '"no such request" that stands is believed', answers: [noSuchRequest], found: neverArrived },
-  {
-    name: '"no such request" is not believed at once',
-    answers: [noSuchRequest, created('c')],
-    found: isCreated,
-    asks: 2,
-  },
-  { name: '"no such request", then a refusal', answers: [noSuchRequest, rejected()], found: isRejected, asks: 2 },
-  {
-    name: '"no such request" is not believed after "process"',
-    answers: [processing, noSuchRequest, noSuchRequest, created('c')],
-    found: isCreated,
-    asks: 4,
-  },
-  {
-    name: '"process" takes back "no such request"',
-    answers: [noSuchRequest, processing, noSuchRequest, noSuchRequest, created('c')],
-    found: isCreated,
-    asks: 5,
-  },
-  {
-    name: '"no such request" is not believed after "success"',
-    known: 'created',
-    answers: [noSuchRequest, noSuchRequest, created('c')],
-    found: isCreated,
-    asks: 3,
-  },
-  {
-    name: '"process" takes nothing back from "success"',
-    known: 'created',
-    answers: [processing, rejected(), created('c')],
-    found: isCreated,
-    asks: 3,
-  },
-]
 
 // They mostly wait, so they may do it together.
 t.jobs = 50
 
-for (const { name, known, answers, found, asks } of stories) {
-  t.test(name, { buffered: true }, async (t) => {
-    const result = await run(answers, { ...(known && { known }) })
-    t.strictSame(result.found, found)
-    if (asks !== undefined) t.equal(result.asks, asks)
+const judgeSettings = { absentMs: 60_000, doubtMs: 30_000 }
+/** Sent at 1000; each story tells when its question was asked. */
+const nothing = knowNothing(1000)
+const accepted: Knowledge = { ...nothing, known: 'processing', isAcknowledged: true }
+const succeeded: Knowledge = { ...nothing, known: 'created', isAcknowledged: true }
+const doubted: Knowledge = { ...nothing, doubts: 2, doubtedSince: 2000 }
+
+t.test('at first nothing is known but when it was sent', async (t) => {
+  t.strictSame(nothing, {
+    known: 'unknown',
+    isAcknowledged: false,
+    lastSendAt: 1000,
+    absentSince: undefined,
+    doubts: 0,
+    doubtedSince: undefined,
+  })
+})
+
+const judged: [name: string, before: Knowledge, outcome: Outcome, after: Partial<ReturnType<typeof judge>>][] = [
+  [
+    'success with an id is the end',
+    nothing,
+    created('c'),
+    { knowledge: succeeded, conclusion: { status: 'created', clientId: 'c' } },
+  ],
+  ['success without an id is not the end', nothing, created(), { knowledge: succeeded }],
+  ['success ends doubts', doubted, created(), { knowledge: succeeded }],
+  ['process is an acknowledgement', nothing, processing, { knowledge: accepted }],
+  ['process ends doubts', doubted, processing, { knowledge: accepted }],
+  ['process takes nothing back from success', succeeded, processing, { knowledge: succeeded }],
+  [
+    'a refusal of the request is the end',
+    nothing,
+    rejected(),
+    { knowledge: nothing, conclusion: { status: 'rejected', partner: { code: '1001' }, isInferred: false } },
+  ],
+  [
+    'so it is after process, and ends doubts',
+    { ...accepted, doubts: 1, doubtedSince: 1500 },
+    rejected({}),
+    { knowledge: accepted, conclusion: { status: 'rejected', partner: {}, isInferred: false } },
+  ],
+  ['a refusal after success contradicts itself', succeeded, rejected(), { knowledge: succeeded }],
+  ['so does a doubtful error after success', succeeded, doubtful, { knowledge: succeeded }],
+  ['a doubtful error is counted', nothing, doubtful, { knowledge: { ...nothing, doubts: 1, doubtedSince: 70_000 } }],
+  ['also after process', accepted, doubtful, { knowledge: { ...accepted, doubts: 1, doubtedSince: 70_000 } }],
+  [
+    'no such request is remembered',
+    { ...nothing, lastSendAt: 10_001 },
+    noSuchRequest,
+    { knowledge: { ...nothing, lastSendAt: 10_001, absentSince: 70_000 } },
+  ],
+  [
+    'from when it was first heard, and ends doubts',
+    { ...doubted, lastSendAt: 10_001, absentSince: 3000 },
+    noSuchRequest,
+    { knowledge: { ...nothing, lastSendAt: 10_001, absentSince: 3000 } },
+  ],
+  [
+    'no such request is concluded from when the last send is long enough ago',
+    { ...nothing, lastSendAt: 10_000 },
+    noSuchRequest,
+    {
+      knowledge: { ...nothing, lastSendAt: 10_000, absentSince: 70_000 },
+      conclusion: { status: 'not-created' },
+    },
+  ],
+  ['no such request is not believed after process', accepted, noSuchRequest, { knowledge: accepted }],
+  ['nor after success', succeeded, noSuchRequest, { knowledge: succeeded }],
+  [
+    'nor after an acknowledgement alone',
+    { ...nothing, isAcknowledged: true },
+    noSuchRequest,
+    { knowledge: { ...nothing, isAcknowledged: true } },
+  ],
+  [
+    'nor where the state alone tells of it',
+    { ...accepted, isAcknowledged: false },
+    noSuchRequest,
+    { knowledge: { ...accepted, isAcknowledged: false } },
+  ],
+  [
+    'a duplicate is an acknowledgement, and ends doubts',
+    doubted,
+    duplicate,
+    { knowledge: { ...nothing, isAcknowledged: true } },
+  ],
+  ['an unknown word ends doubts', doubted, drift, { knowledge: nothing }],
+  ['a failure of the call says nothing', doubted, unknown, { knowledge: doubted }],
+  ['nor does what was not sent', doubted, notSent, { knowledge: doubted }],
+  ['nor what was not admitted', doubted, notAdmitted, { knowledge: doubted }],
+  ['nor a refused credential', doubted, misconfigured, { knowledge: doubted }],
+  ['nor a throttled question', doubted, throttled('1'), { knowledge: doubted }],
+  ['nor what a later version might add', doubted, unheardOf, { knowledge: doubted }],
+]
+
+for (const [name, before, outcome, after] of judged) {
+  t.test(`an answer is judged: ${name}`, async (t) => {
+    t.strictSame(judge(before, outcome, 70_000, judgeSettings), after)
   })
 }
 
-t.test('when the time is up the answer is what is known by then', { buffered: true }, async (t) => {
-  const rows: { known: Known; answers: Outcome[]; found: Found }[] = [
-    { known: 'unknown', answers: [unknown], found: { status: 'unknown' } },
-    { known: 'unknown', answers: [processing], found: { status: 'processing' } },
-    { known: 'processing', answers: [unknown], found: { status: 'processing' } },
-    { known: 'unknown', answers: [created()], found: { status: 'created', clientId: undefined } },
-    { known: 'created', answers: [rejected()], found: { status: 'created', clientId: undefined } },
+t.test('a doubtful error is believed after three answers and the whole time, not before', async (t) => {
+  const rows: [doubts: number, askedAt: number, isBelieved: boolean][] = [
+    [1, 32_000, false],
+    [1, 900_000, false],
+    [2, 31_999, false],
+    [2, 32_000, true],
+    [7, 31_999, false],
+    [7, 32_001, true],
   ]
-  for (const { known, answers, found } of rows) {
-    const result = await run(answers, { known, untilMs: 250 })
-    t.strictSame(result.found, found)
-    t.ok(result.asks > 0)
+  for (const [doubts, askedAt, isBelieved] of rows) {
+    for (const before of [nothing, accepted]) {
+      const known = { ...before, doubts, doubtedSince: 2000 }
+      t.strictSame(
+        judge(known, doubtful, askedAt, judgeSettings),
+        {
+          knowledge: { ...known, doubts: doubts + 1 },
+          ...(isBelieved && { conclusion: { status: 'rejected', partner: { code: '1001' }, isInferred: true } }),
+        },
+        `${doubts + 1} doubts at ${askedAt}`,
+      )
+    }
   }
 })
 
-t.test('with no time left nothing is asked', { buffered: true }, async (t) => {
-  t.strictSame(await run([], { untilMs: 0 }), { found: { status: 'unknown' }, asks: 0, times: [] })
-  t.strictSame(await run([], { untilMs: 0, known: 'created' }), {
-    found: { status: 'created', clientId: undefined },
-    asks: 0,
-    times: [],
+t.test('only what stands for the whole settling time, and was never acknowledged, is settled', async (t) => {
+  const absent = { ...nothing, absentSince: 5000 }
+  t.equal(isSettledAbsent(absent, 5100, 100), true)
+  t.equal(isSettledAbsent(absent, 5099, 100), false)
+  t.equal(isSettledAbsent(nothing, 900_000, 100), false)
+  t.equal(isSettledAbsent({ ...absent, isAcknowledged: true }, 5100, 100), false)
+  t.equal(isSettledAbsent({ ...absent, known: 'processing' }, 5100, 100), false)
+})
+
+interface Run {
+  known?: Known
+  isAcknowledged?: boolean
+  /** How long ago the request was sent. */
+  sentMsAgo?: number
+  settleMs?: number | undefined
+  /** How long to ask, in milliseconds from the start. */
+  untilMs?: number | ((known: Known) => number)
+  deadlineMs?: number
+  absentMs?: number
+  doubtMs?: number
+  mayWait?: boolean
+}
+
+async function run(status: Answer[], options: Run = {}) {
+  const { known = 'unknown', sentMsAgo = 0, settleMs, untilMs = 60_000, deadlineMs = 60_000 } = options
+  const { absentMs = 60_000, doubtMs = 60_000, mayWait = true, isAcknowledged = known !== 'unknown' } = options
+  const partner = scriptCardApi({ status })
+  const startedAt = performance.now()
+  const told: [asks: number, known: Known][] = []
+  const limits: PollLimits = {
+    until: (now) => startedAt + (typeof untilMs === 'number' ? untilMs : untilMs(now)),
+    settleMs,
+    startWaiting(now) {
+      told.push([partner.count('status'), now])
+      return mayWait
+    },
+  }
+  const start = { ...knowNothing(startedAt - sentMsAgo), known, isAcknowledged }
+  const context = { deadlineAt: startedAt + deadlineMs, log }
+  const polled = await pollStatus(partner, 'a', start, limits, { absentMs, doubtMs }, context)
+  const times = partner.times.map((time) => time - startedAt)
+  const pauses = times.slice(1).map((time, i) => time - (times[i] ?? 0))
+  const deadlines = partner.given.map(({ deadlineAt }) => deadlineAt - startedAt)
+  const endedAfterMs = performance.now() - startedAt
+  return {
+    polled,
+    start,
+    asks: partner.count('status'),
+    times,
+    pauses,
+    deadlines,
+    told,
+    given: partner.given,
+    endedAfterMs,
+  }
+}
+
+const isCreated: Polled = { status: 'created', clientId: 'c' }
+const isRejected: Polled = { status: 'rejected', partner: { code: '1001' }, isInferred: false }
+
+interface Story {
+  name: string
+  answers: Outcome[]
+  options?: Run
+  polled: Polled
+  asks: number | undefined
+}
+
+const stories: Story[] = [
+  { name: 'created with an id is the end', answers: [created('c')], polled: isCreated, asks: 1 },
+  { name: 'rejected is the end', answers: [rejected()], polled: isRejected, asks: 1 },
+  {
+    name: 'created without an id is asked about until it has one',
+    answers: [created(), created('c')],
+    polled: isCreated,
+    asks: 2,
+  },
+  { name: 'in work is asked about until it is done', answers: [processing, created('c')], polled: isCreated, asks: 2 },
+  { name: 'in work may end in a refusal', answers: [processing, rejected()], polled: isRejected, asks: 2 },
+  {
+    name: 'what concerns the question alone is asked again',
+    answers: [unknown, notSent, notAdmitted, misconfigured, created('c')],
+    polled: isCreated,
+    asks: 5,
+  },
+  {
+    name: '"no such request" is absent once it has stood, where another send is allowed',
+    answers: [noSuchRequest],
+    options: { settleMs: 50 },
+    polled: { status: 'absent' },
+    asks: undefined,
+  },
+  {
+    name: 'at once, where there is nothing to settle',
+    answers: [noSuchRequest],
+    options: { settleMs: 0 },
+    polled: { status: 'absent' },
+    asks: 1,
+  },
+  {
+    name: 'only an answer "no such request" makes it absent',
+    answers: [noSuchRequest, unknown, created('c')],
+    options: { settleMs: 20 },
+    polled: isCreated,
+    asks: 3,
+  },
+  {
+    name: '"no such request" stands across an answer about the question alone',
+    answers: [noSuchRequest, unknown, noSuchRequest],
+    options: { settleMs: 20 },
+    polled: { status: 'absent' },
+    asks: 3,
+  },
+  {
+    name: 'what was acknowledged is never absent',
+    answers: [noSuchRequest, noSuchRequest, created('c')],
+    options: { settleMs: 0, isAcknowledged: true },
+    polled: isCreated,
+    asks: 3,
+  },
+  {
+    name: '"process" takes back "no such request"',
+    answers: [noSuchRequest, processing, noSuchRequest, created('c')],
+    options: { settleMs: 90 },
+    polled: isCreated,
+    asks: 4,
+  },
+  {
+    name: 'what was sent long ago and is not known is not created',
+    answers: [noSuchRequest],
+    options: { sentMsAgo: 60_000 },
+    polled: { status: 'not-created' },
+    asks: 1,
+  },
+  {
+    name: 'three doubtful errors in the time of doubt are a refusal',
+    answers: [doubtful],
+    options: { doubtMs: 200 },
+    polled: { status: 'rejected', partner: { code: '1001' }, isInferred: true },
+    asks: 3,
+  },
+]
+
+for (const { name, answers, options, polled, asks } of stories) {
+  t.test(name, { buffered: true }, async (t) => {
+    const result = await run(answers, options)
+    t.strictSame(result.polled, polled)
+    if (asks === undefined) t.ok(result.asks > 1)
+    else t.equal(result.asks, asks)
+    t.ok(
+      result.given.every(({ requestId }) => requestId === 'a'),
+      'of this request',
+    )
   })
+}
+
+t.test('when the time is up it is undecided, with all that was learnt', { buffered: true }, async (t) => {
+  const rows: { known: Known; answer: Outcome; learnt: Partial<Knowledge> }[] = [
+    { known: 'unknown', answer: unknown, learnt: {} },
+    { known: 'unknown', answer: processing, learnt: { known: 'processing', isAcknowledged: true } },
+    { known: 'unknown', answer: duplicate, learnt: { isAcknowledged: true } },
+    { known: 'processing', answer: unknown, learnt: {} },
+    { known: 'unknown', answer: created(), learnt: { known: 'created', isAcknowledged: true } },
+    { known: 'created', answer: rejected(), learnt: {} },
+  ]
+  await Promise.all(
+    rows.map(async ({ known, answer, learnt }) => {
+      const { polled, start, asks, endedAfterMs } = await run([answer], { known, untilMs: 250 })
+      t.strictSame(polled, { status: 'undecided', knowledge: { ...start, ...learnt } })
+      t.ok(asks > 0)
+      t.ok(endedAfterMs <= 250 || asks <= 3, 'no question is begun after the time')
+    }),
+  )
+})
+
+t.test('with no time left nothing is asked', { buffered: true }, async (t) => {
+  for (const known of ['unknown', 'processing', 'created'] as const) {
+    for (const untilMs of [0, -500]) {
+      const { polled, start, asks } = await run([], { untilMs, known })
+      t.strictSame(polled, { status: 'undecided', knowledge: start })
+      t.equal(asks, 0)
+    }
+  }
 })
 
 t.test(
-  'a deadline shorter than the settling pause leaves "no such request" unbelieved',
+  'a repeated question is asked only if a second, or half of what is left, remains',
   { buffered: true },
   async (t) => {
-    const { found, asks } = await run([noSuchRequest], { settleMs: 60_000, untilMs: 300 })
-    t.strictSame(found, { status: 'unknown' })
-    t.ok(asks >= 1)
+    const late = await run([throttled('3')], { untilMs: 3900 })
+    t.equal(late.asks, 1, 'a pause of 3 s would leave less than a second')
+    const early = await run([throttled('1'), created('c')], { untilMs: 4000 })
+    t.strictSame(early.polled, isCreated)
+    const short = await run([unknown], { untilMs: 150 })
+    t.equal(short.asks, 1, 'a pause of 100 ms would leave less than half of 150')
   },
 )
+
+t.test('questions are cut to the wait, and to the deadline', { buffered: true }, async (t) => {
+  const untilMs = (known: Known) => (known === 'processing' ? 5000 : 20_000)
+  const { deadlines } = await run([unknown, processing, created('c')], { untilMs })
+  t.strictSame(deadlines.map(Math.round), [20_000, 20_000, 5000])
+  const cut = await run([created('c')], { untilMs, deadlineMs: 3000 })
+  t.strictSame(cut.deadlines.map(Math.round), [3000])
+})
 
 t.test('how long it asks depends on what is known', { buffered: true }, async (t) => {
-  const endOf = (ms: number) => performance.now() + ms
-  const soon = endOf(150)
-  const late = endOf(60_000)
-  const { found } = await run([unknown, processing], { askUntil: (known) => (known === 'processing' ? soon : late) })
-  t.strictSame(found, { status: 'processing' })
+  const untilMs = (known: Known) => (known === 'processing' ? 150 : 60_000)
+  const { polled, asks } = await run([unknown, processing], { untilMs })
+  t.match(polled, { status: 'undecided', knowledge: { known: 'processing' } })
+  t.equal(asks, 2)
+})
+
+t.test('the first question comes at once, but not after "process"', { buffered: true }, async (t) => {
+  for (const known of ['unknown', 'created', 'processing'] as const) {
+    const { times } = await run([created('c')], { known })
+    const [first = 0] = times
+    // Timers may be a millisecond early.
+    if (known === 'processing') t.ok(first >= 99, `${first} ms`)
+    else t.ok(first < 99, `${first} ms`)
+  }
+})
+
+t.test('the pauses grow by half, up to two seconds', { buffered: true }, async (t) => {
+  const answers = [...Array(10).fill(unknown), created('c')]
+  const { pauses } = await run(answers)
+  const least = [100, 150, 225, 337, 506, 759, 1139, 1708, 2000]
+  for (const [i, ms] of least.entries()) t.ok((pauses[i] ?? 0) >= ms - 2, `pause ${i}: ${pauses[i]}`)
+  t.ok((pauses[9] ?? 0) < 3500, `${pauses[9]}: not 3.8 s`)
+})
+
+t.test('a question comes just when "no such request" has settled', { buffered: true }, async (t) => {
+  const { polled, pauses } = await run([...Array(6).fill(unknown), noSuchRequest], { settleMs: 60 })
+  t.strictSame(polled, { status: 'absent' })
+  // By then the usual pause is longer than a second.
+  t.ok((pauses[6] ?? 0) >= 59 && (pauses[6] ?? 0) < 1000, `${pauses[6]} ms`)
 })
 
 t.test(
-  'the first question comes at once, but not to a partner that has just said "process"',
+  'a settling time that ended without an answer brings no questions without pauses',
   { buffered: true },
   async (t) => {
-    for (const known of ['unknown', 'created', 'processing'] as const) {
-      const partner = scriptCardApi({ status: [created('c')] })
-      const context = { deadlineAt: Infinity, log }
-      const following = followUp(partner, 'a', known, () => Infinity, { settleMs: 40 }, context)
-      t.equal(partner.count('status'), known === 'processing' ? 0 : 1, known)
-      t.strictSame(await following, isCreated)
-    }
-  },
-)
-
-t.test('the pauses grow', { buffered: true }, async (t) => {
-  const { times } = await run([unknown, unknown, unknown, created('c')])
-  const [first = 0, second = 0, third = 0] = times.slice(1).map((time, i) => time - (times[i] ?? 0))
-  // Timers may be late, and a millisecond early.
-  t.ok(first >= 99 && second >= 149 && third >= 224, `${first}, ${second}, ${third}`)
-})
-
-t.test(
-  '"no such request" is looked at again when the settling pause is over, and no sooner believed',
-  { buffered: true },
-  async (t) => {
-    const { found, times } = await run([noSuchRequest], { settleMs: 130 })
-    t.strictSame(found, neverArrived)
-    t.ok((times.at(-1) ?? 0) - (times[0] ?? 0) >= 129)
-  },
-)
-
-t.test(
-  'a settling pause that ended without an answer does not make the questions come without a pause',
-  { buffered: true },
-  async (t) => {
-    const answers = [throttled('1'), notAdmitted, notSent, unknown]
+    const answers = [notAdmitted, notSent, unknown]
     const runs = answers.map((answer) => run([noSuchRequest, answer], { settleMs: 20, untilMs: 600 }))
-    for (const { found, asks } of await Promise.all(runs)) {
-      t.strictSame(found, { status: 'unknown' })
-      t.ok(asks <= 12, `${asks} questions`)
+    for (const { polled, asks } of await Promise.all(runs)) {
+      t.equal(polled.status, 'undecided')
+      t.ok(asks <= 6, `${asks} questions`)
     }
   },
 )
 
-t.test('"no such request" is believed across an answer about the question alone', { buffered: true }, async (t) => {
-  const { found } = await run([noSuchRequest, unknown, noSuchRequest], { settleMs: 20 })
-  t.strictSame(found, neverArrived)
+t.test('the Retry-After of a throttled question is the least pause before the next', { buffered: true }, async (t) => {
+  const { pauses } = await run([throttled('1'), unknown, created('c')])
+  t.ok((pauses[0] ?? 0) >= 999, `${pauses[0]} ms`)
+  t.ok((pauses[1] ?? 0) < 999, 'and of that one alone')
+  const settling = await run([noSuchRequest, throttled('1'), noSuchRequest], { settleMs: 120 })
+  t.ok((settling.pauses[1] ?? 0) >= 999, 'also while it settles')
+  const unreadable = await run([throttled('soon'), created('c')])
+  t.ok((unreadable.pauses[0] ?? 0) < 999, 'an unreadable one says nothing')
+  const tooLong = await run([throttled('60')], { untilMs: 10_000 })
+  t.equal(tooLong.polled.status, 'undecided')
+  t.equal(tooLong.asks, 1)
+  t.ok(tooLong.endedAfterMs < 5000, 'not waited for where it does not fit')
+})
+
+t.test('who only waits from now on is told so once, before the next question', { buffered: true }, async (t) => {
+  t.strictSame((await run([unknown, created('c')])).told, [])
+  t.strictSame((await run([unknown, processing, processing, created(), created('c')])).told, [[2, 'processing']])
+  t.strictSame((await run([created('c')], { known: 'processing' })).told, [[0, 'processing']])
+  t.strictSame((await run([created(), created('c')])).told, [[1, 'created']])
+})
+
+t.test('where too many wait already it is undecided at once', { buffered: true }, async (t) => {
+  const { polled, asks, endedAfterMs } = await run([processing], { mayWait: false })
+  t.match(polled, { status: 'undecided', knowledge: { known: 'processing', isAcknowledged: true } })
+  t.equal(asks, 1)
+  t.ok(endedAfterMs < 5000)
 })

@@ -1,0 +1,86 @@
+/** AUTH=jwt: tokens (RFC 7519) that an issuer has signed, with the rules of RFC 8725. */
+import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
+import { Problem, retryAfter } from '../problems/problem.ts'
+import { insufficientScope, unauthenticated } from './bearer-token.ts'
+import { type Authenticator, isCallerName } from './caller.ts'
+import { type KeySet, KeysUnreachableError } from './key-set.ts'
+
+/** Asymmetric ones alone: with HS256 a public key would do as the secret. */
+const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
+const clockToleranceSeconds = 30
+const unreachableSeconds = 5
+
+/** A token that brings or names its own keys is no mistake. */
+const ownKeyHeaders = ['jku', 'jwk', 'x5u', 'x5c'] as const
+
+export interface JwtRules {
+  readonly issuer: string
+  readonly audience: string
+  /** Which claim names the caller. */
+  readonly callerClaim: string
+  /** What the token must allow; undefined: every valid token will do. */
+  readonly scope: string | undefined
+}
+
+export function createJwtAuthenticator({ getKey }: Pick<KeySet, 'getKey'>, rules: JwtRules): Authenticator {
+  const options: JWTVerifyOptions = {
+    algorithms,
+    issuer: rules.issuer,
+    audience: rules.audience,
+    clockTolerance: clockToleranceSeconds,
+    requiredClaims: ['exp'],
+  }
+
+  const getTrustedKey: typeof getKey = (header, token) => {
+    if (ownKeyHeaders.some((name) => header[name] !== undefined))
+      throw unauthenticated('the token names keys of its own')
+    return getKey(header, token)
+  }
+
+  return {
+    async authenticate(token) {
+      const { payload } = await jwtVerify(token, getTrustedKey, options).catch((error: unknown) => {
+        throw toProblem(error)
+      })
+      const caller = payload[rules.callerClaim]
+      if (!isCallerName(caller)) throw unauthenticated('the token does not name the caller')
+      if (rules.scope !== undefined && !hasScope(payload, rules.scope)) throw insufficientScope(rules.scope)
+      return caller
+    },
+    scheme: {
+      type: 'http',
+      scheme: 'bearer',
+      bearerFormat: 'JWT',
+      description: 'A token of the issuer of this service',
+    },
+    stop() {},
+  }
+}
+
+/** `scope` is a list with spaces (RFC 8693, section 4.2); some issuers have `scp`, a list or an array. */
+function hasScope({ scope, scp }: JWTPayload, wanted: string): boolean {
+  return [scope, scp].flat().some((item) => typeof item === 'string' && item.split(' ').includes(wanted))
+}
+
+const reasons: Record<string, string> = {
+  iss: 'the issuer of the token is another',
+  aud: 'the token is for another audience',
+  nbf: 'the token is not valid yet',
+  exp: 'the token has no time of expiry',
+}
+
+function toProblem(error: unknown): unknown {
+  if (error instanceof Problem) return error
+  if (error instanceof KeysUnreachableError) {
+    return new Problem('overloaded', {
+      detail: 'The keys that tokens are checked with cannot be fetched at the moment. Nothing was sent to FreedomPay.',
+      headers: retryAfter(unreachableSeconds),
+      cause: error,
+    })
+  }
+  // Not checked, so not known to be bad: a fault of ours.
+  if (!(error instanceof errors.JOSEError)) return error
+  if (error instanceof errors.JWTExpired) return unauthenticated('the token has expired', error)
+  const claim = error instanceof errors.JWTClaimValidationFailed ? error.claim : ''
+  return unauthenticated(reasons[claim] ?? 'the token is not valid', error)
+}

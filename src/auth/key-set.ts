@@ -1,0 +1,81 @@
+/** The public keys of the issuer of tokens (JWKS, RFC 7517): fetched, kept, and fetched again when a token names another. */
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
+import type { Logger } from 'pino'
+import type { ObserveSecret } from './watch-secret.ts'
+
+/** Between two fetches, so that tokens with made-up key ids cannot make this service flood the issuer. */
+const coolDownMs = 30_000
+/** Keys older than this are fetched again behind the scenes. */
+const maxAgeMs = 600_000
+
+/** The key of a token is not among the known ones, and the issuer cannot be asked. */
+export class KeysUnreachableError extends Error {
+  constructor(cause: unknown) {
+    super('the keys of the issuer cannot be fetched', { cause })
+    this.name = 'KeysUnreachableError'
+  }
+}
+
+export interface KeySetParts {
+  readonly fetchKeys: () => Promise<JSONWebKeySet>
+  readonly observe: ObserveSecret
+  readonly log: Pick<Logger, 'error'>
+  /** Milliseconds of a clock that only goes forward. */
+  readonly now?: () => number
+}
+
+export interface KeySet {
+  /** @throws KeysUnreachableError; errors.JWKSNoMatchingKey where the issuer has no such key */
+  readonly getKey: JWTVerifyGetKey
+  /** Fetches the keys before the first token comes. Never rejects. */
+  warmUp(): Promise<void>
+}
+
+export function createKeySet({ fetchKeys, observe, log, now = () => performance.now() }: KeySetParts): KeySet {
+  let find: JWTVerifyGetKey | undefined
+  let fetchedAt = Number.NEGATIVE_INFINITY
+  let triedAt = Number.NEGATIVE_INFINITY
+  let failure: { cause: unknown } | undefined
+  let fetching: Promise<void> | undefined
+
+  async function fetchOnce(): Promise<void> {
+    triedAt = now()
+    try {
+      find = createLocalJWKSet(await fetchKeys())
+      fetchedAt = now()
+      failure = undefined
+      observe('JWT_JWKS_URL', true)
+    } catch (cause) {
+      if (failure === undefined) log.error({ err: cause }, 'the keys of the issuer cannot be fetched; known ones stay')
+      failure = { cause }
+      observe('JWT_JWKS_URL', false)
+    }
+  }
+
+  /** Resolves once the keys are as new as they may be. */
+  async function refresh(): Promise<void> {
+    if (fetching === undefined && now() - triedAt < coolDownMs) return
+    fetching ??= fetchOnce().finally(() => {
+      fetching = undefined
+    })
+    await fetching
+  }
+
+  return {
+    async getKey(header, token) {
+      if (find !== undefined) {
+        // A key that is known goes on working whether or not the issuer can be reached.
+        if (now() - fetchedAt > maxAgeMs) void refresh()
+        try {
+          return await find(header, token)
+        } catch (error) {
+          if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
+        }
+      }
+      await refresh()
+      if (failure !== undefined || find === undefined) throw new KeysUnreachableError(failure?.cause)
+      return find(header, token)
+    },
+    warmUp: refresh,
+  }
+}

@@ -1,0 +1,66 @@
+/** What came of a create becomes a row of the ledger, and the row becomes what the caller is told. */
+import type { Change, Ledger, Row } from '../../ledger/ledger.ts'
+import type { IdempotencyStatus, Settlement } from '../answer.ts'
+import type { CreateCommand } from './create-client.ts'
+import type { Delivered } from './deliver.ts'
+import { maskReason } from './mask-reason.ts'
+
+/** A row as this process holds its claim. */
+export interface Held {
+  readonly row: Row
+  /** No earlier request claimed the row. */
+  readonly isFirstClaim: boolean
+  readonly how: IdempotencyStatus
+}
+
+/**
+ * Writes the outcome down. The ledger's row then counts: another replica may have learnt more in the meantime.
+ */
+export async function conclude(
+  ledger: Ledger,
+  { row, isFirstClaim, how }: Held,
+  delivered: Delivered,
+  { log, body }: Pick<CreateCommand, 'log' | 'body'>,
+): Promise<Settlement> {
+  const { requestId, claimToken, keyId } = row
+  const isDuplicate = 'isDuplicate' in delivered && delivered.isDuplicate === true
+  const notTaken = delivered.status === 'not-taken' ? delivered.outcome : undefined
+  const told = delivered.status === 'rejected' ? maskReason(delivered.partner, body) : undefined
+  const change = toChange(delivered, row, told?.isClean ? told.description : undefined)
+  const settlement = {
+    how: isDuplicate ? ('replayed' as const) : how,
+    notTaken,
+    isFirstClaim,
+    partnerDescription: told?.description,
+  }
+  if (isDuplicate && isFirstClaim) log.warn({}, 'FreedomPay knew this request, the ledger did not')
+  try {
+    const recorded = await ledger.record(requestId, claimToken, change)
+    if (recorded !== undefined) return { ...settlement, row: { ...recorded.row, keyId } }
+    log.error({}, 'the row of this create is gone from the ledger, so it cannot be looked up')
+  } catch (err) {
+    // The outcome is known all the same. The row stays as it is, and will be asked about.
+    log.error({ err }, 'the outcome could not be written to the ledger')
+  }
+  return { ...settlement, row: { ...row, ...change, updatedAtMs: Date.now() } }
+}
+
+function toChange(delivered: Delivered, row: Row, partnerDescription: string | undefined): Change {
+  switch (delivered.status) {
+    case 'created':
+      return { state: 'created', clientId: delivered.clientId }
+    case 'rejected': {
+      const { partner, isInferred } = delivered
+      return { state: 'rejected', partnerCode: partner.code, partnerDescription, isInferred }
+    }
+    case 'not-created':
+      return { state: 'not-created', isInferred: true }
+    case 'not-taken':
+      // Certain of this send alone: one under an earlier claim may still arrive.
+      return { state: row.mayHaveArrived ? 'unknown' : 'not-created' }
+    case 'undecided': {
+      const { known, isAcknowledged } = delivered.knowledge
+      return { state: known, isAcknowledged }
+    }
+  }
+}

@@ -1,0 +1,103 @@
+/** The core, put together: a create from a valid body to what the caller is told, and the reconciler. It opens no socket. */
+import type { Logger } from 'pino'
+import type { Dispatcher } from 'undici'
+import { buildCreateClient, type CreateClientAtPartner } from './clients/create/create-client.ts'
+import { buildDelivery } from './clients/create/deliver.ts'
+import { buildFindOut } from './clients/create/find-out.ts'
+import { buildReadRequest, type ReadRequest } from './clients/read-request.ts'
+import type { Turn } from './large-bodies/event-loop-slices.ts'
+import type { Ledger } from './ledger/ledger.ts'
+import { type Reconciler, type ReconcilerObserver, startReconciler } from './ledger/reconciler.ts'
+import { type Bulkhead, createBulkhead } from './partner/bulkhead.ts'
+import { createCardApi, type PartnerObserver } from './partner/card-api.ts'
+import type { PartnerCodes } from './partner/outcome.ts'
+import { type CircuitStateName, withCircuitBreaker } from './partner/resilience.ts'
+import type { Sign } from './partner/signature.ts'
+
+/** Between the end of a question to FreedomPay and the moment when another replica may ask it. */
+const leaseMarginMs = 5000
+
+export interface CoreSettings {
+  readonly productId: number
+  readonly branchId: string | undefined
+  readonly codes: PartnerCodes
+  readonly requestDeadlineMs: number
+  readonly createWaitMs: number
+  readonly partnerTimeoutMs: number
+  readonly partnerSettleMs: number
+  readonly partnerAbsentMs: number
+  readonly partnerDoubtMs: number
+  readonly mayResend: boolean
+  readonly partnerMaxInFlight: number
+  readonly partnerMaxWaiting: number
+  readonly reconcilerConcurrency: number
+}
+
+export interface CoreObserver {
+  readonly partner: PartnerObserver
+  readonly reconciler: ReconcilerObserver
+  countRetry(reason: string): void
+  setCircuitState(state: CircuitStateName): void
+}
+
+export interface CoreParts {
+  readonly settings: CoreSettings
+  readonly ledger: Ledger
+  readonly dispatcher: Dispatcher
+  readonly origin: string
+  readonly sign: Sign
+  readonly turn: Turn
+  readonly log: Logger
+  readonly observer: CoreObserver
+}
+
+export interface Core {
+  readonly createClient: CreateClientAtPartner
+  readonly readRequest: ReadRequest
+  readonly bulkhead: Bulkhead
+  readonly reconciler: Reconciler
+}
+
+export function startCore({ settings, ledger, dispatcher, origin, sign, turn, log, observer }: CoreParts): Core {
+  const { partnerTimeoutMs, partnerAbsentMs: absentMs, partnerDoubtMs: doubtMs, mayResend } = settings
+  const cardApi = createCardApi({
+    dispatcher,
+    origin,
+    sign,
+    turn,
+    codes: settings.codes,
+    timeoutMs: partnerTimeoutMs,
+    observer: observer.partner,
+  })
+  const delivery = buildDelivery({
+    cardApi: withCircuitBreaker(cardApi, observer.setCircuitState),
+    settings: { settleMs: settings.partnerSettleMs, absentMs, doubtMs, mayResend },
+    countRetry: observer.countRetry,
+  })
+  const bulkhead = createBulkhead({ places: settings.partnerMaxInFlight, waiting: settings.partnerMaxWaiting })
+  return {
+    createClient: buildCreateClient({
+      ledger,
+      delivery,
+      bulkhead,
+      settings: {
+        defaults: { productId: settings.productId, branchId: settings.branchId },
+        deadlineMs: settings.requestDeadlineMs,
+        waitMs: settings.createWaitMs,
+        mayResend,
+      },
+    }),
+    readRequest: buildReadRequest(ledger),
+    bulkhead,
+    reconciler: startReconciler({
+      ledger,
+      // Past the circuit breaker: questions about old creates tell nothing of whether a new one would arrive.
+      findOut: buildFindOut(cardApi, { absentMs, doubtMs, askMs: partnerTimeoutMs }),
+      // Two questions at the most.
+      leaseMs: 2 * partnerTimeoutMs + leaseMarginMs,
+      concurrency: settings.reconcilerConcurrency,
+      log,
+      observer: observer.reconciler,
+    }),
+  }
+}

@@ -1,0 +1,74 @@
+import t from 'tap'
+import { activeMs, createFairShare, type FairShare } from '../../src/auth/fair-share.ts'
+
+/** How many places a caller gets when it asks for one after the other. */
+function fill(share: FairShare, caller: string, nowMs: number, most = 1000): number {
+  let count = 0
+  while (count < most && share.enter(caller, nowMs)) count++
+  return count
+}
+
+t.test('a caller that is alone may have every place', async (t) => {
+  const share = createFairShare(64)
+  t.equal(fill(share, 'a', 0), 64)
+})
+
+t.test('while another was active a moment ago, a caller gets half, and then all again', async (t) => {
+  const share = createFairShare(64)
+  t.ok(share.enter('b', 0))
+  share.leave('b')
+  t.equal(fill(share, 'a', activeMs - 1), 32)
+  t.equal(fill(share, 'a', activeMs), 32, 'the other half')
+})
+
+t.test('two callers share the places, whoever comes first', async (t) => {
+  const share = createFairShare(64)
+  t.equal(fill(share, 'a', 0, 1), 1)
+  t.equal(fill(share, 'b', 1), 32)
+  t.equal(fill(share, 'a', 2), 31)
+})
+
+t.test('a caller that holds everything leaves room as its creates end, and gets no more than half back', async (t) => {
+  const share = createFairShare(64)
+  t.equal(fill(share, 'a', 0), 64)
+  t.notOk(share.enter('b', 1), 'there is no place at all yet, but b is known to want one')
+  for (let i = 0; i < 32; i++) {
+    share.leave('a')
+    t.notOk(share.enter('a', 2) && i < 31, 'a has more than half')
+  }
+  t.equal(fill(share, 'b', 3), 32)
+})
+
+t.test('a caller whose creates are under way is active, however long ago it asked', async (t) => {
+  const share = createFairShare(10)
+  t.ok(share.enter('b', 0))
+  t.equal(fill(share, 'a', activeMs * 10), 5)
+  share.leave('b')
+  t.equal(fill(share, 'a', activeMs * 10), 5)
+})
+
+t.test('a refused caller counts as active, and others alone do not shut a third out', async (t) => {
+  const share = createFairShare(4)
+  t.equal(fill(share, 'a', 0, 2), 2)
+  t.equal(fill(share, 'b', 0, 2), 2)
+  t.notOk(share.enter('c', 0))
+  share.leave('a')
+  t.notOk(share.enter('b', 1))
+  t.ok(share.enter('c', 2))
+})
+
+t.test('with one place only, it goes to whoever asks', async (t) => {
+  const share = createFairShare(1)
+  t.ok(share.enter('a', 0))
+  t.notOk(share.enter('b', 0))
+  share.leave('a')
+  t.ok(share.enter('b', 0))
+})
+
+t.test('places never get more or less, whatever is given back', async (t) => {
+  const share = createFairShare(4)
+  share.leave('a')
+  t.equal(fill(share, 'a', 0), 4)
+  for (let i = 0; i < 9; i++) share.leave('a')
+  t.equal(fill(share, 'a', 0), 4)
+})

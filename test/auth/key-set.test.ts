@@ -1,0 +1,107 @@
+import { errors } from 'jose'
+import t, { type Test } from 'tap'
+import { createJwtAuthenticator } from '../../src/auth/jwt.ts'
+import { createKeySet } from '../../src/auth/key-set.ts'
+import { audience, createSigningKey, type SigningKey, startIssuer } from '../fixtures/issuer.ts'
+
+const coolDownMs = 30_000
+const maxAgeMs = 600_000
+
+/** A key set whose clock and issuer are the test's. */
+async function start(t: Test) {
+  const issuer = await startIssuer(t)
+  const state = { now: 0, fetches: 0, isAway: false, observed: [] as boolean[], logged: 0 }
+  const keySet = createKeySet({
+    async fetchKeys() {
+      state.fetches++
+      if (state.isAway) throw new Error('away')
+      return { keys: issuer.keys.map(({ jwk }) => jwk) }
+    },
+    observe: (_secret, isRead) => void state.observed.push(isRead),
+    log: { error: () => void state.logged++ } as never,
+    now: () => state.now,
+  })
+  const rules = { issuer: issuer.issuer, audience, callerClaim: 'sub', scope: undefined }
+  const { authenticate } = createJwtAuthenticator(keySet, rules)
+  const tryWith = async (key: SigningKey) => {
+    try {
+      return await authenticate(await issuer.sign({}, {}, key))
+    } catch (error) {
+      return (error as { status?: number }).status
+    }
+  }
+  return { issuer, state, keySet, tryWith, first: issuer.keys[0] as SigningKey }
+}
+
+t.test('the keys are fetched once, however many tokens come', async (t) => {
+  const { state, tryWith, first } = await start(t)
+  const callers = await Promise.all(Array.from({ length: 20 }, () => tryWith(first)))
+  t.strictSame(new Set(callers), new Set(['billing-app']))
+  t.equal(state.fetches, 1)
+})
+
+t.test('a new key is learnt from the first token that names it, once the pause is over', async (t) => {
+  const { issuer, state, tryWith, first } = await start(t)
+  t.equal(await tryWith(first), 'billing-app')
+  const second = await createSigningKey('key-2')
+  issuer.keys.push(second)
+  state.now += coolDownMs - 1
+  t.equal(await tryWith(second), 401, 'the issuer was asked a moment ago')
+  t.equal(state.fetches, 1)
+  state.now += 1
+  t.equal(await tryWith(second), 'billing-app')
+  t.equal(state.fetches, 2)
+})
+
+t.test('while the issuer is away known keys go on, and an unknown one is a 503 and never a 401', async (t) => {
+  const { state, tryWith, first } = await start(t)
+  const stranger = await createSigningKey('stranger')
+  t.equal(await tryWith(first), 'billing-app')
+  state.isAway = true
+  state.now += maxAgeMs * 100
+  t.equal(await tryWith(first), 'billing-app')
+  t.equal(await tryWith(stranger), 503)
+  t.equal(await tryWith(stranger), 503, 'in the pause as well')
+  t.equal(state.fetches, 2)
+  t.equal(state.logged, 1, 'logged once')
+  t.equal(state.observed.at(-1), false)
+
+  state.isAway = false
+  state.now += coolDownMs
+  t.equal(await tryWith(stranger), 401, 'the issuer says that there is no such key')
+  t.equal(state.observed.at(-1), true)
+})
+
+t.test('a service that never had a key answers 503, and is healed by the next fetch', async (t) => {
+  const { state, keySet, tryWith, first } = await start(t)
+  state.isAway = true
+  await keySet.warmUp()
+  t.equal(await tryWith(first), 503)
+  state.isAway = false
+  state.now += coolDownMs
+  t.equal(await tryWith(first), 'billing-app')
+})
+
+t.test('a key that the issuer has withdrawn is forgotten when the keys have got old', async (t) => {
+  const { issuer, state, keySet, tryWith, first } = await start(t)
+  t.equal(await tryWith(first), 'billing-app')
+  issuer.keys.splice(0, 1, await createSigningKey('key-2'))
+  state.now += maxAgeMs + 1
+  t.equal(await tryWith(first), 'billing-app', 'the old keys serve while new ones are fetched')
+  await keySet.warmUp()
+  t.equal(await tryWith(first), 401)
+})
+
+t.test('an answer that is no key set is like no answer', async (t) => {
+  const keySet = createKeySet({
+    fetchKeys: async () => ({ keys: 'none' }) as never,
+    observe() {},
+    log: { error() {} },
+  })
+  await keySet.warmUp()
+  const asked = (async () => keySet.getKey({ alg: 'RS256', kid: 'k' }, { payload: '', signature: '' }))()
+  await t.rejects(asked, {
+    name: 'KeysUnreachableError',
+    cause: errors.JWKSInvalid,
+  })
+})
