@@ -150,7 +150,8 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     // An error that may be about the question says no more than none, unless it gives the same reason.
     const isConfirmed =
       outcome.kind === 'no-such-request' ||
-      (outcome.kind === 'rejected' && (!outcome.mayConcernQuestion || outcome.partner.code === partner.code))
+      (outcome.kind === 'rejected' &&
+        (!outcome.mayConcernQuestion || (!context.mayHaveArrived && outcome.partner.code === partner.code)))
     if (context.mayHaveArrived && !isConfirmed) return { status: 'undecided', knowledge }
     // A refusal that no answer confirms is asked about again.
     return { status: 'rejected', partner, isInferred: !isConfirmed }

@@ -406,12 +406,17 @@ t.test(
   async (t) => {
     const rows = [
       { add: processing, says: { status: 'processing' }, state: 'processing' },
-      { add: rejected({ code: '7' }), says: { code: 'partner-rejected', partner: { code: '7' } }, state: 'rejected' },
+      {
+        add: rejected({ code: '7' }),
+        says: { code: 'partner-rejected', partner: { code: '7' } },
+        state: 'rejected',
+        status: [rejected({ code: '7' })],
+      },
       { add: created(), says: { status: 'created' }, state: 'created' },
     ] as const
-    for (const { add, says, state } of rows) {
+    for (const { add, says, state, ...answers } of rows) {
       for (const then of [concludeAbsence, takeOver]) {
-        const story = startStory(meanwhile(add, then))
+        const story = startStory({ ...meanwhile(add, then), ...answers })
         t.match(await story.run(), says, state)
         t.match(await story.ledger.find('a'), { state })
       }
@@ -566,10 +571,10 @@ t.test('however many wait, a client that is created is asked for its id', { buff
   t.strictSame(await first, isNew)
 })
 
-t.test('a wait that ends before the id is known is told that the create is in work', { buffered: true }, async (t) => {
+t.test('a wait that ends before the id is known is told that the client exists', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [created()], status: [() => gate.passed.then(() => created('c'))] })
-  t.match(await story.run({ waitMs: 300 }), { status: 'processing', idempotencyStatus: 'new' })
+  t.match(await story.run({ waitMs: 300 }), { status: 'created', idempotencyStatus: 'new' })
   gate.open()
   await story.bulkhead.idle()
 })

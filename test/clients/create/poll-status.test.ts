@@ -91,11 +91,17 @@ const judged: [name: string, before: Knowledge, outcome: Outcome, after: Partial
     { knowledge: { ...nothing, lastSendAt: 10_001, absentSince: 3000 } },
   ],
   [
-    'no such request is concluded from when the last send is long enough ago',
+    'no such request is heard for the first time, however long ago the last send is',
     { ...nothing, lastSendAt: 10_000 },
     noSuchRequest,
+    { knowledge: { ...nothing, lastSendAt: 10_000, absentSince: 70_000 } },
+  ],
+  [
+    'no such request is concluded from when the last send is long enough ago, and it is heard again',
+    { ...nothing, lastSendAt: 10_000, absentSince: 69_000 },
+    noSuchRequest,
     {
-      knowledge: { ...nothing, lastSendAt: 10_000, absentSince: 70_000 },
+      knowledge: { ...nothing, lastSendAt: 10_000, absentSince: 69_000 },
       conclusion: { status: 'not-created' },
     },
   ],
@@ -290,7 +296,7 @@ const stories: Story[] = [
     answers: [noSuchRequest],
     options: { sentMsAgo: 60_000 },
     polled: { status: 'not-created' },
-    asks: 1,
+    asks: 2,
   },
   {
     name: 'three doubtful errors in the time of doubt are a refusal',
