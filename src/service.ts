@@ -79,6 +79,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     version,
     isSandbox: sandbox !== undefined,
     hasDocs: config.hasDocs,
+    basePath: config.basePath,
     trustProxy: config.trustProxy,
     authenticator,
     callerRatePerMinute: config.callerRatePerMinute,
@@ -110,7 +111,10 @@ export async function startService(config: Config, log: Logger, commit: string):
     const opsUrl = await ops.listen({ host: config.host, port: config.opsPort })
     const url = await app.listen({ host: config.host, port: config.port })
     lifecycle.phase = 'ready'
-    log.info({ url, opsUrl, docs: config.hasDocs ? `${url}/docs` : undefined, region: config.region }, 'ready')
+    log.info(
+      { url, opsUrl, docs: config.hasDocs ? `${url}${config.basePath}/docs` : undefined, region: config.region },
+      'ready',
+    )
     return {
       url,
       opsUrl,

@@ -91,7 +91,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       if (applied !== '' && idempotencyStatus !== 'joined') reply.header('preference-applied', applied)
       if (representation.status !== 'created') reply.headers(retryAfter(lookAgainSeconds))
       // Of an earlier body key, the ledger's own request_id.
-      reply.header('location', `/clients/requests/${representation.requestId}`)
+      reply.header('location', `${app.prefix}/clients/requests/${representation.requestId}`)
       return reply.code(representation.status === 'created' ? 201 : 202).send(representation)
     },
   })

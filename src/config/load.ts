@@ -53,6 +53,8 @@ export interface Config {
   /** 0: any number. */
   readonly callerRatePerMinute: number
   readonly needsIdempotencyKey: boolean
+  /** Empty, or with a slash in front and none at its end. */
+  readonly basePath: string
   readonly trustProxy: false | number | string
   readonly hasDocs: boolean
   readonly shutdownDelayMs: number
@@ -198,6 +200,7 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     readPreviousLedgerKey: () => readText(env, 'LEDGER_PREVIOUS_KEY'),
     callerRatePerMinute: settings.CALLER_RATE_PER_MINUTE,
     needsIdempotencyKey: settings.IDEMPOTENCY_KEY === 'required',
+    basePath: settings.BASE_PATH,
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
     hasDocs: settings.DOCS,
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,

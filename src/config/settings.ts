@@ -144,6 +144,11 @@ export const Settings = Type.Object({
     default: 'optional',
     description: '`optional` · `required`: a create without an Idempotency-Key is a 400',
   }),
+  BASE_PATH: Type.String({
+    pattern: '^(/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*$',
+    default: '',
+    description: 'E.g. `/payments`: every public route, `Location`, `type` and `/docs` under it',
+  }),
   TRUST_PROXY: Text('Addresses in front whose `X-Forwarded-*` are believed, or their number of hops', {
     default: 'false',
   }),

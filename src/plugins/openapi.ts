@@ -35,6 +35,13 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
+/** The examples are made where nobody knows of a base path. */
+function moveExamples(document: object, basePath: string): unknown {
+  const move = (name: string, value: unknown) =>
+    name === 'type' && typeof value === 'string' && value.startsWith('/problems/') ? `${basePath}${value}` : value
+  return basePath === '' ? document : JSON.parse(JSON.stringify(document, move))
+}
+
 export default fp(
   async function openapi(app: FastifyInstance, { version, hasDocs, scheme }: OpenApiOptions) {
     await app.register(swagger, {
@@ -46,7 +53,7 @@ export default fp(
           version,
           license: { name: 'MIT', identifier: 'MIT' } as never,
         },
-        servers: [{ url: '/', description: 'This service' }],
+        servers: [{ url: app.prefix || '/', description: 'This service' }],
         tags: [
           { name: 'clients', description: 'Creating clients and learning what came of it' },
           { name: 'problems', description: 'What each error code means' },
@@ -61,7 +68,10 @@ export default fp(
         return { schema: isPrivate ? { ...schema, security: [{ caller: [] }] } : schema, url }
       },
       transformObject: (result) =>
-        finishDocument(('openapiObject' in result ? result.openapiObject : {}) as OpenApiDocument) as never,
+        moveExamples(
+          finishDocument(('openapiObject' in result ? result.openapiObject : {}) as OpenApiDocument),
+          app.prefix,
+        ) as never,
     })
 
     app.get('/openapi.json', {

@@ -39,7 +39,10 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
         400: problemAnswer('invalid-request'),
       },
     },
-    handler: async (request, reply) => answer(request, reply, { problems: problemCodes.map(toPage) }, renderCatalogue),
+    handler: async (request, reply) =>
+      answer(request, reply, { problems: problemCodes.map((code) => toPage(code, app.prefix)) }, () =>
+        renderCatalogue(app.prefix),
+      ),
   })
 
   /** What `type` of every problem leads to. Holds nothing of anybody's. */
@@ -63,7 +66,7 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
     handler: async (request, reply) => {
       const { code } = request.params
       if (!isProblemCode(code)) throw new Problem('not-found')
-      return answer(request, reply, toPage(code), () => renderPage(code))
+      return answer(request, reply, toPage(code, app.prefix), () => renderPage(code, app.prefix))
     },
   })
 }
@@ -76,8 +79,8 @@ function isProblemCode(code: string): code is ProblemCode {
   return Object.hasOwn(problems, code)
 }
 
-function toPage(code: ProblemCode) {
-  return { type: `/problems/${code}`, code, ...problems[code] }
+function toPage(code: ProblemCode, basePath: string) {
+  return { type: `${basePath}/problems/${code}`, code, ...problems[code] }
 }
 
 function answer(request: FastifyRequest, reply: FastifyReply, json: object, renderHtml: () => string) {
@@ -102,21 +105,21 @@ function qualityOf(mediaType: string, accept = '*/*'): number {
   return weights.get(mediaType) ?? weights.get(`${group}/*`) ?? weights.get('*/*') ?? 0
 }
 
-function renderCatalogue(): string {
+function renderCatalogue(basePath: string): string {
   const rows = problemCodes.map((code) => {
     const { status, title, safeToRetry } = problems[code]
-    return `<tr><td>${status}</td><td><a href="/problems/${code}">${code}</a></td><td>${title}</td><td>${safeToRetry}</td></tr>`
+    return `<tr><td>${status}</td><td><a href="${basePath}/problems/${code}">${code}</a></td><td>${title}</td><td>${safeToRetry}</td></tr>`
   })
   const head = '<tr><th>Status</th><th>Code</th><th>What happened</th><th>Safe to retry</th></tr>'
   return renderHtml('Problems', `<div class="wide"><table>${head}${rows.join('')}</table></div>`)
 }
 
-function renderPage(code: ProblemCode): string {
+function renderPage(code: ProblemCode, basePath: string): string {
   const { status, title, safeToRetry, happened, retry } = problems[code]
   return renderHtml(
     title,
     `<p><code>${code}</code>, HTTP ${status}</p><h2>What happened</h2><p>${renderCode(happened)}</p>
-<h2>Retry?</h2><p><code>safeToRetry: ${safeToRetry}</code></p><p>${renderCode(retry)}</p><p><a href="/problems">All problems</a></p>`,
+<h2>Retry?</h2><p><code>safeToRetry: ${safeToRetry}</code></p><p>${renderCode(retry)}</p><p><a href="${basePath}/problems">All problems</a></p>`,
   )
 }
 

@@ -235,6 +235,11 @@ export class Problem extends Error {
   }
 }
 
+/** What a caller gets of a problem: its page stands under the same path as every other route. */
+export function toBody(problem: Problem, basePath: string): ProblemBody {
+  return basePath === '' ? problem.body : { ...problem.body, type: `${basePath}${problem.body.type}` }
+}
+
 /** Up to half as long again, so that callers who were refused together do not come back together. */
 const jitter = 0.5
 
