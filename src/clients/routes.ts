@@ -13,7 +13,7 @@ import type { CreateClientAtPartner } from './create/create-client.ts'
 import { type Fingerprint, readIdempotencyKey, toRequestId } from './create/idempotency-key.ts'
 import { parsePrefer } from './create/prefer-header.ts'
 import type { ReadRequest } from './read-request.ts'
-import { createClientSchema, readRequestSchema } from './route-schemas.ts'
+import { createClientLinks, createClientSchema, readRequestSchema } from './route-schemas.ts'
 
 export interface ClientRoutesOptions {
   readonly createClient: CreateClientAtPartner
@@ -45,6 +45,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
    */
   app.post<{ Body: CreateClient }>('/clients', {
     schema: createClientSchema,
+    links: createClientLinks,
     // Headers are read where they are used, as a malformed one is not always an error.
     validatorCompiler:
       ({ httpPart }) =>
@@ -95,8 +96,12 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
   app.get<{ Params: { requestId: string } }>('/clients/requests/:requestId', {
     schema: readRequestSchema,
     validatorCompiler: () => requireUuid,
-    handler: async (request) =>
-      readRequest({ requestId: request.params.requestId.toLowerCase(), caller: anonymousCaller }),
+    handler: async (request, reply) => {
+      const requestId = request.params.requestId.toLowerCase()
+      const known = await readRequest({ requestId, caller: anonymousCaller })
+      if (known.status === 'processing' || known.status === 'unknown') reply.header('retry-after', lookAgainSeconds)
+      return known
+    },
   })
 }
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { everyAnswer, everyRouteCodes, problemAnswers } from './answers.ts'
 import { Problem, ProblemBody, type ProblemCode, problemCodes, problems, SafeToRetry } from './problem.ts'
 
 const ProblemPage = Type.Object(
@@ -33,9 +34,10 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
       response: {
         200: {
           description: 'The catalogue: HTML, or JSON where `Accept` prefers it',
+          headers: everyAnswer,
           content: { 'application/json': { schema: Catalogue }, ...html },
         },
-        400: problemAnswer('invalid-request'),
+        ...problemAnswers(everyRouteCodes),
       },
     },
     handler: async (request, reply) => answer(request, reply, { problems: problemCodes.map(toPage) }, renderCatalogue),
@@ -53,9 +55,10 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
       response: {
         200: {
           description: 'The explanation: HTML, or JSON where `Accept` prefers it',
+          headers: everyAnswer,
           content: { 'application/json': { schema: ProblemPage }, ...html },
         },
-        404: problemAnswer('not-found'),
+        ...problemAnswers(everyRouteCodes),
       },
     },
     handler: async (request, reply) => {
@@ -64,10 +67,6 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
       return answer(request, reply, toPage(code), () => renderPage(code))
     },
   })
-}
-
-function problemAnswer(code: ProblemCode) {
-  return { description: problems[code].title, content: { 'application/problem+json': { schema: ProblemBody } } }
 }
 
 function isProblemCode(code: string): code is ProblemCode {

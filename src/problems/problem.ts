@@ -4,10 +4,12 @@
  */
 import Type, { type Static } from 'typebox'
 
+export const safeToRetryDescription =
+  'yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm'
+
 export const SafeToRetry = Type.Enum(['yes', 'same-key-only', 'no'], {
   type: 'string',
-  description:
-    'yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm',
+  description: safeToRetryDescription,
 })
 export type SafeToRetry = Static<typeof SafeToRetry>
 
@@ -163,7 +165,10 @@ export const InputError = Type.Object(
 export type InputError = Static<typeof InputError>
 
 export const PartnerReason = Type.Object(
-  { code: Type.Optional(Type.String()), description: Type.Optional(Type.String()) },
+  {
+    code: Type.Optional(Type.String({ description: 'FreedomPay’s error code' })),
+    description: Type.Optional(Type.String({ description: 'FreedomPay’s description of it' })),
+  },
   { title: 'PartnerReason', description: 'Why FreedomPay decided so, in its own words but without personal data' },
 )
 export type PartnerReason = Static<typeof PartnerReason>
@@ -219,7 +224,8 @@ export class Problem extends Error {
       code,
       safeToRetry: definition.safeToRetry,
       requestId: options.requestId,
-      errors: options.errors,
+      // Always there for this code, so that a caller's program need not ask whether it is.
+      errors: options.errors ?? (code === 'invalid-request' ? [] : undefined),
       partner: options.partner,
     }
   }
