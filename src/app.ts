@@ -4,6 +4,7 @@ import type { Logger } from 'pino'
 import type { ClientRoutesOptions } from './clients/routes.ts'
 import { registerClientRoutes } from './clients/routes.ts'
 import requestId, { generateRequestId } from './plugins/common-headers.ts'
+import type { DocsMode } from './plugins/docs-page/register-docs.ts'
 import { addDrainHooks, type Lifecycle } from './plugins/drain.ts'
 import errorHandler, { answerClientError, sendProblem, toProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
@@ -19,7 +20,7 @@ export interface AppParts extends ClientRoutesOptions {
   readonly lifecycle: Lifecycle
   readonly version: string
   readonly isSandbox: boolean
-  readonly hasDocs: boolean
+  readonly docs: DocsMode
   /** Whom to believe `X-Forwarded-*`: nobody, a number of hops in front, or addresses. */
   readonly trustProxy: false | number | string
 }
@@ -31,7 +32,7 @@ const headersTimeoutMs = 10_000
 const keepAliveTimeoutMs = 72_000
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { log, metrics, lifecycle, version, isSandbox, hasDocs, trustProxy } = parts
+  const { log, metrics, lifecycle, version, isSandbox, docs, trustProxy } = parts
   const app = fastify({
     loggerInstance: log,
     schemaController: { compilersFactory: schemaCompilers },
@@ -56,7 +57,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(httpMetrics, { metrics })
   addDrainHooks(app, lifecycle)
   await app.register(errorHandler)
-  await app.register(openapi, { version, hasDocs })
+  await app.register(openapi, { version, docs, isSandbox })
   await registerProblemPages(app)
   await app.register((scope) => registerClientRoutes(scope, parts))
   return app

@@ -86,7 +86,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     lifecycle,
     version,
     isSandbox: sandbox !== undefined,
-    hasDocs: config.hasDocs,
+    docs: config.docs,
     trustProxy: config.trustProxy,
     deadlineMs: config.requestDeadlineMs,
     createClient,
@@ -114,7 +114,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     const opsUrl = await ops.listen({ host: config.host, port: config.opsPort })
     const url = await app.listen({ host: config.host, port: config.port })
     lifecycle.phase = 'ready'
-    log.info({ url, opsUrl, docs: config.hasDocs ? `${url}/docs` : undefined, region: config.region }, 'ready')
+    log.info({ url, opsUrl, docs: config.docs === 'off' ? undefined : `${url}/docs`, region: config.region }, 'ready')
     return {
       url,
       opsUrl,

@@ -1,4 +1,7 @@
 import t, { type Test } from 'tap'
+import { loadConfig } from '../src/config/load.ts'
+import { startService } from '../src/service.ts'
+import { createLogger } from '../src/telemetry/logger.ts'
 import { closeSchema, createCheck, loadOpenApi } from './fixtures/openapi.ts'
 import { type Answer, call, phoneFor, startTestService } from './fixtures/service.ts'
 
@@ -94,7 +97,22 @@ t.test('/openapi.json is the committed document, and /docs shows it unless DOCS 
   t.match(policy, /^default-src 'none'; script-src 'self';/)
   t.notMatch(policy, /https?:|upgrade-insecure-requests/, 'works over plain HTTP, and from here alone')
 
-  const bare = await startTestService(t, { settings: { DOCS: 'false' } })
+  const bare = await startTestService(t, { settings: { DOCS: 'off' } })
   t.equal((await bare.get('/docs')).statusCode, 404)
   t.strictSame((await bare.get('/openapi.json')).body, openApi)
+})
+
+t.test('/docs says sandbox or live, and fills in a key that nobody has used', async (t) => {
+  const live = await startTestService(t)
+  const { info, paths } = (await live.get('/docs/json')).body
+  t.match(info.description, /^> \*\*Live\.\*\*[\s\S]*## Start here/)
+  const keyOf = (body: typeof paths) => body['/clients'].post.parameters[0].example
+  t.not(keyOf(paths), keyOf((await live.get('/docs/json')).body.paths))
+  t.match((await live.get('/docs')).text, '<meta name="viewport" content="width=device-width, initial-scale=1">')
+  t.match((await live.get('/')).headers, { location: '/docs' })
+
+  const service = await startService(loadConfig({ PORT: '0', OPS_PORT: '0' }), createLogger('fatal'), 'test')
+  t.teardown(() => service.stop())
+  const page = await call(`${service.url}/docs/json`, 'GET', {})
+  t.match(page.body.info.description, /^> \*\*Sandbox\.\*\*/)
 })

@@ -7,6 +7,7 @@ import { type Member, members } from '../clients/body/schema.ts'
 import type { LedgerSettings } from '../ledger/open.ts'
 import { type Region, regions } from '../partner/regions.ts'
 import type { Credentials, SignatureScheme } from '../partner/signature.ts'
+import type { DocsMode } from '../plugins/docs-page/register-docs.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
 import { Compile } from '../typebox.ts'
 import { Settings } from './settings.ts'
@@ -40,7 +41,7 @@ export interface Config {
   /** Reads the key of the body fingerprints from where it stands. */
   readonly readLedgerKey: () => string
   readonly trustProxy: false | number | string
-  readonly hasDocs: boolean
+  readonly docs: DocsMode
   readonly shutdownDelayMs: number
 }
 
@@ -182,7 +183,7 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     readLedger: () => ({ url: settings.LEDGER_URL, retentionMs: settings.LEDGER_RETENTION_HOURS * 3_600_000 }),
     readLedgerKey: toLedgerKeyReader(settings, env, faults),
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
-    hasDocs: settings.DOCS,
+    docs: settings.DOCS ?? (env.NODE_ENV === 'production' ? 'read' : 'try'),
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,
   }
 }

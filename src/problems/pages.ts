@@ -105,7 +105,7 @@ function renderCatalogue(): string {
     return `<tr><td>${status}</td><td><a href="/problems/${code}">${code}</a></td><td>${title}</td><td>${safeToRetry}</td></tr>`
   })
   const head = '<tr><th>Status</th><th>Code</th><th>What happened</th><th>Safe to retry</th></tr>'
-  return renderHtml('Problems', `<div class="wide"><table>${head}${rows.join('')}</table></div>`)
+  return renderHtml('Problems', `<table><thead>${head}</thead><tbody>${rows.join('')}</tbody></table>`)
 }
 
 function renderPage(code: ProblemCode): string {
@@ -122,10 +122,16 @@ function renderCode(text: string): string {
 }
 
 const style = `
-:root { color-scheme: light dark }
+:root { color-scheme: light dark; background: #fff; color: #1b1f24 }
+a { color: #0b57d0 }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-.wide { overflow-x: auto }
 table { border-collapse: collapse } th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #8886 }
+@media (prefers-color-scheme: dark) { :root { background: #121417; color: #e4e6eb } a { color: #8ab8ff } }
+@media (max-width: 40rem) {
+  body { margin: 1rem auto } tr, td { display: block } thead { display: none }
+  tr { padding: .6rem 0; border-bottom: 1px solid #8886 } td { padding: 0; border: 0; overflow-wrap: anywhere }
+  td:first-child::before { content: 'HTTP ' } td:last-child::before { content: 'Safe to retry: ' }
+}
 `
 
 /** Nothing but the page's own style; its icon is empty, so that browsers do not ask for one. */
@@ -139,6 +145,6 @@ const contentSecurityPolicy = [
 ].join('; ')
 
 function renderHtml(title: string, body: string): string {
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<link rel="icon" href="data:,"><title>${title}</title><style>${style}</style><h1>${title}</h1>${body}</html>`
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><title>${title}</title><style>${style}</style><main><h1>${title}</h1>${body}</main></html>`
 }

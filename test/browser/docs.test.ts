@@ -1,4 +1,5 @@
-import { accessSync, constants } from 'node:fs'
+import { accessSync, constants, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { delimiter, join } from 'node:path'
 import { type Browser, chromium, type Page } from 'playwright-core'
 import t, { type Test } from 'tap'
@@ -86,7 +87,10 @@ t.test('Swagger UI creates a client, and shows a refusal as what it is', { skip 
     await page.goto(`${service.url}/docs`)
     t.equal(await page.title(), 'freedompay-clients')
     const operation = page.locator('#operations-clients-createClient')
-    await operation.locator('.opblock-summary').click()
+    await operation.locator('.opblock-body').waitFor()
+    const key = operation.getByRole('textbox', { name: 'Idempotency-Key' })
+    const firstKey = await key.inputValue()
+    t.match(firstKey, /^[0-9a-f-]{36}$/, 'a key that nobody has used')
 
     const editor = operation.locator('textarea.body-param__text')
     await editor.waitFor()
@@ -96,6 +100,8 @@ t.test('Swagger UI creates a client, and shows a refusal as what it is', { skip 
     t.equal(created.status, '201')
     t.match(created.body, { status: 'created', clientId: service.sandbox.clients()[0]?.clientId })
     t.equal(service.sandbox.clients().length, 1)
+
+    t.not(await key.inputValue(), firstKey, 'the next try is another intent')
 
     const rejected = await tryOut(page, 'rejected')
     t.equal(rejected.status, '422')
@@ -112,6 +118,68 @@ t.test('Swagger UI creates a client, and shows a refusal as what it is', { skip 
     await browser.close()
   }
 })
+
+t.test(
+  'no page has a serious fault for those who cannot see well, and none is wider than its window',
+  { skip },
+  async (t: Test) => {
+    const service = await startTestService(t)
+    const examiner = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+    const browser = await launch()
+    try {
+      for (const [width, colorScheme] of [
+        [1280, 'light'],
+        [390, 'dark'],
+        [390, 'light'],
+      ] as const) {
+        // The pages' own policy would keep the examiner out.
+        const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true })
+        const page = await context.newPage()
+        for (const path of ['/', '/problems', '/problems/partner-rejected']) {
+          await page.goto(`${service.url}${path}`)
+          if (path === '/') {
+            t.equal(page.url(), `${service.url}/docs`, 'the address alone leads to the documentation')
+            await page.locator('textarea.body-param__text').waitFor()
+            await page.getByText('This service talks to FreedomPay').waitFor()
+          }
+          t.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${path} at ${width}`)
+          await page.evaluate(examiner)
+          const { violations } = (await page.evaluate('axe.run()')) as {
+            violations: { id: string; impact: string; nodes: { html: string }[] }[]
+          }
+          const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+          t.strictSame(
+            serious.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
+            [],
+            `${path} ${width} ${colorScheme}`,
+          )
+        }
+        await context.close()
+      }
+    } finally {
+      await browser.close()
+    }
+  },
+)
+
+t.test(
+  'with DOCS=read nothing can be sent from the page, and the banner says live where it is',
+  { skip },
+  async (t: Test) => {
+    const service = await startTestService(t, { settings: { DOCS: 'read' } })
+    const browser = await launch()
+    try {
+      const { page } = await openPage(browser)
+      await page.goto(`${service.url}/docs`)
+      await page.locator('#operations-clients-createClient .opblock-body').waitFor()
+      await page.getByText('"Try it out" is switched off here').waitFor()
+      t.equal(await page.getByRole('button', { name: 'Execute' }).count(), 0)
+      t.equal(await page.getByRole('button', { name: 'Try it out' }).count(), 0)
+    } finally {
+      await browser.close()
+    }
+  },
+)
 
 t.test('the pages that explain problems are readable, in the light and in the dark', { skip }, async (t: Test) => {
   const service = await startTestService(t)
