@@ -113,9 +113,13 @@ function renderPage(code: ProblemCode): string {
   return renderHtml(
     title,
     `<p><code>${code}</code>, HTTP ${status}</p><h2>What happened</h2><p>${renderCode(happened)}</p>
-<h2>Retry?</h2><p><code>safeToRetry: ${safeToRetry}</code></p><p>${renderCode(retry)}</p><p><a href="/problems">All problems</a></p>`,
+<h2>Retry?</h2><p><code>safeToRetry: ${safeToRetry}</code></p><p>${renderCode(retry)}</p>
+<h2>Support</h2><p>${renderCode(support)}</p><p><a href="/problems">All problems</a></p>`,
   )
 }
+
+const support =
+  'Quote `requestId` of the body where there is one: it names the create, here and at FreedomPay, and is the same for every retry with one key. Otherwise quote `X-Request-Id` of the headers: it names this one HTTP request in the logs.'
 
 function renderCode(text: string): string {
   return text.replace(/`([^`]+)`/g, '<code>$1</code>')

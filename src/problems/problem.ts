@@ -111,7 +111,7 @@ export const problems = {
     title: 'A fault in this service',
     safeToRetry: 'same-key-only',
     happened:
-      'This service failed in a way that it should not. Its log has the fault under the `X-Request-Id` of this answer.',
+      'This service failed in a way that it should not. Its log has the fault as `reqId`, under the `X-Request-Id` of this answer; `requestId`, where there is one, names the create.',
     retry: 'Send the same body with the same Idempotency-Key. Without a key, find out first whether the client exists.',
   },
   'partner-misconfigured': {
