@@ -21,6 +21,8 @@ export interface AppParts extends ClientRoutesOptions {
   readonly version: string
   readonly isSandbox: boolean
   readonly docs: DocsMode
+  /** Adds the sandbox's page; undefined where there is no sandbox in this process. */
+  readonly addSandboxPage: ((app: FastifyInstance) => Promise<void>) | undefined
   /** Whom to believe `X-Forwarded-*`: nobody, a number of hops in front, or addresses. */
   readonly trustProxy: false | number | string
 }
@@ -59,6 +61,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(errorHandler)
   await app.register(openapi, { version, docs, isSandbox })
   await registerProblemPages(app)
+  await parts.addSandboxPage?.(app)
   await app.register((scope) => registerClientRoutes(scope, parts))
   return app
 }

@@ -1,5 +1,6 @@
 /** The parts of the service, put together from its settings: what main.ts runs, and what the tests run. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
@@ -87,6 +88,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     version,
     isSandbox: sandbox !== undefined,
     docs: config.docs,
+    addSandboxPage: sandbox?.pageFor(async (requestId) => (await ledger.find(requestId))?.state),
     trustProxy: config.trustProxy,
     deadlineMs: config.requestDeadlineMs,
     createClient,
@@ -132,14 +134,32 @@ export async function startService(config: Config, log: Logger, commit: string):
   }
 }
 
+/** As `SANDBOX_PORT`'s default. */
+const usualSandboxPort = 4010
+
 /** Loaded only where it is used, as production has none. */
 async function startSandbox(log: Logger) {
   const { buildSandbox } = await import('./sandbox/app.ts')
-  const sandbox = buildSandbox({ credentials: sandboxCredentials })
-  const origin = await sandbox.listen()
+  const { createSandboxEvents, tellCall } = await import('./sandbox/events.ts')
+  const { registerSandboxPage } = await import('./sandbox/page.ts')
+  const events = createSandboxEvents()
+  const sandbox = buildSandbox({
+    credentials: sandboxCredentials,
+    onReceived(call) {
+      const told = tellCall(call)
+      if (told !== undefined) events.add(told.requestId, 'FreedomPay', told.what)
+    },
+  })
+  // The address that one knows, where nobody else has it.
+  const origin = await sandbox.listen(usualSandboxPort).catch(() => sandbox.listen())
   log.warn(
     { partner: 'sandbox', url: origin },
     'no FreedomPay credentials: talking to the built-in sandbox, which creates no real clients',
   )
-  return { origin, close: () => sandbox.close() }
+  return {
+    origin,
+    close: () => sandbox.close(),
+    pageFor: (findState: (requestId: string) => Promise<string | undefined>) => (app: FastifyInstance) =>
+      registerSandboxPage(app, { events, findState, origin }),
+  }
 }

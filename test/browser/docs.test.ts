@@ -1,69 +1,7 @@
-import { accessSync, constants, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { delimiter, join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
+import { launch, openPage, skip } from '../fixtures/browser.ts'
 import { startTestService } from '../fixtures/service.ts'
-
-const executablePath = findOnPath('chromium')
-const skip = executablePath === undefined && 'there is no chromium on the PATH, so nothing is tried in a real browser'
-
-function findOnPath(name: string): string | undefined {
-  return (process.env.PATH ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .find(isExecutable)
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Headless, with a profile of its own that is thrown away, and quiet: nothing but the page under test calls anywhere. */
-function launch(): Promise<Browser> {
-  const args = [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ]
-  return chromium.launch({ executablePath, args })
-}
-
-interface Witness {
-  readonly page: Page
-  /** Where the page's requests went. */
-  readonly origins: Set<string>
-  /** What the browser complained about. */
-  readonly complaints: string[]
-}
-
-async function openPage(browser: Browser): Promise<Witness> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } })
-  // Well within the time that a test file has.
-  page.setDefaultTimeout(10_000)
-  const origins = new Set<string>()
-  const complaints: string[] = []
-  page.on('request', (request) => {
-    const { protocol, origin } = new URL(request.url())
-    if (protocol !== 'data:') origins.add(origin)
-  })
-  page.on('pageerror', (error) => complaints.push(String(error)))
-  page.on('console', (message) => {
-    // A 4xx that was asked for is not a fault of the page.
-    const isOwnCall = message.location().url.endsWith('/clients')
-    if (['error', 'warning'].includes(message.type()) && !isOwnCall) complaints.push(message.text())
-  })
-  return { page, origins, complaints }
-}
 
 /** Chooses an example in the operation's drop-down, sends it, and reads the answer that Swagger UI shows. */
 async function tryOut(page: Page, example: string): Promise<{ status: string; body: Record<string, unknown> }> {
@@ -118,49 +56,6 @@ t.test('Swagger UI creates a client, and shows a refusal as what it is', { skip 
     await browser.close()
   }
 })
-
-t.test(
-  'no page has a serious fault for those who cannot see well, and none is wider than its window',
-  { skip },
-  async (t: Test) => {
-    const service = await startTestService(t)
-    const examiner = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
-    const browser = await launch()
-    try {
-      for (const [width, colorScheme] of [
-        [1280, 'light'],
-        [390, 'dark'],
-        [390, 'light'],
-      ] as const) {
-        // The pages' own policy would keep the examiner out.
-        const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true })
-        const page = await context.newPage()
-        for (const path of ['/', '/problems', '/problems/partner-rejected']) {
-          await page.goto(`${service.url}${path}`)
-          if (path === '/') {
-            t.equal(page.url(), `${service.url}/docs`, 'the address alone leads to the documentation')
-            await page.locator('textarea.body-param__text').waitFor()
-            await page.getByText('This service talks to FreedomPay').waitFor()
-          }
-          t.equal(await page.evaluate('document.documentElement.scrollWidth'), width, `${path} at ${width}`)
-          await page.evaluate(examiner)
-          const { violations } = (await page.evaluate('axe.run()')) as {
-            violations: { id: string; impact: string; nodes: { html: string }[] }[]
-          }
-          const serious = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-          t.strictSame(
-            serious.map(({ id, nodes }) => [id, nodes.map(({ html }) => html)]),
-            [],
-            `${path} ${width} ${colorScheme}`,
-          )
-        }
-        await context.close()
-      }
-    } finally {
-      await browser.close()
-    }
-  },
-)
 
 t.test(
   'with DOCS=read nothing can be sent from the page, and the banner says live where it is',

@@ -100,7 +100,9 @@ function toPageDocument(
     info: { description?: string }
     paths: Record<string, { post?: { parameters?: Parameter[] } }>
   }
-  const banner = (isSandbox ? sandboxBanner : liveBanner) + (mode === 'read' ? readOnly : '')
+  const banner =
+    (isSandbox ? `${sandboxBanner} [Watch it live](${prefix}/sandbox).` : liveBanner) +
+    (mode === 'read' ? readOnly : '')
   info.description = `${banner}\n\n${startHere(mode, prefix)}${info.description ?? ''}`
   for (const { post } of Object.values(paths)) {
     const key = post?.parameters?.find(({ name }) => name === 'Idempotency-Key')
