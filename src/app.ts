@@ -7,6 +7,7 @@ import { registerClientRoutes } from './clients/routes.ts'
 import { holdContinue } from './large-bodies/expect-continue.ts'
 import authentication from './plugins/authentication.ts'
 import requestId, { generateRequestId } from './plugins/common-headers.ts'
+import type { DocsMode } from './plugins/docs-page/register-docs.ts'
 import { addDrainHooks, type Lifecycle } from './plugins/drain.ts'
 import errorHandler, { sendProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
@@ -27,7 +28,9 @@ export interface AppParts extends ClientRoutesOptions {
   readonly lifecycle: Lifecycle
   readonly version: string
   readonly isSandbox: boolean
-  readonly hasDocs: boolean
+  readonly docs: DocsMode
+  /** Adds the sandbox's page; undefined where there is no sandbox in this process. */
+  readonly addSandboxPage: ((app: FastifyInstance) => Promise<void>) | undefined
   /** In front of every public route; empty for none. */
   readonly basePath: string
   /** Whom to believe `X-Forwarded-*`: nobody, a number of hops in front, or addresses. */
@@ -51,7 +54,7 @@ const bodyLimitBytes = 1024
 const maxRequestsPerSocket = 10_000
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { log, metrics, lifecycle, version, isSandbox, hasDocs, basePath, trustProxy, authenticator } = parts
+  const { log, metrics, lifecycle, version, isSandbox, docs, basePath, trustProxy, authenticator } = parts
   const app = fastify({
     loggerInstance: log,
     schemaController: { compilersFactory: schemaCompilers },
@@ -89,8 +92,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(callerRate, { perMinute: parts.callerRatePerMinute })
   await app.register(
     async (scope) => {
-      await scope.register(openapi, { version, hasDocs, scheme: authenticator?.scheme })
+      await scope.register(openapi, { version, docs, isSandbox, scheme: authenticator?.scheme })
       await registerProblemPages(scope)
+      await parts.addSandboxPage?.(scope)
       await scope.register((routes) => registerClientRoutes(routes, parts))
     },
     { prefix: basePath },

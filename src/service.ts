@@ -1,6 +1,7 @@
 /** The parts of the service, put together from its settings: what main.ts runs, and what the tests run. */
 import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
@@ -78,7 +79,8 @@ export async function startService(config: Config, log: Logger, commit: string):
     lifecycle,
     version,
     isSandbox: sandbox !== undefined,
-    hasDocs: config.hasDocs,
+    docs: config.docs,
+    addSandboxPage: sandbox?.pageFor(async (requestId) => (await ledger.find(requestId))?.state),
     basePath: config.basePath,
     trustProxy: config.trustProxy,
     authenticator,
@@ -111,10 +113,8 @@ export async function startService(config: Config, log: Logger, commit: string):
     const opsUrl = await ops.listen({ host: config.host, port: config.opsPort })
     const url = await app.listen({ host: config.host, port: config.port })
     lifecycle.phase = 'ready'
-    log.info(
-      { url, opsUrl, docs: config.hasDocs ? `${url}${config.basePath}/docs` : undefined, region: config.region },
-      'ready',
-    )
+    const page = config.docs === 'off' ? undefined : `${url}${config.basePath}/docs`
+    log.info({ url, opsUrl, docs: page, region: config.region }, 'ready')
     return {
       url,
       opsUrl,
@@ -139,14 +139,32 @@ function nameAccount(origin: string, authId: string): string {
   return hash('sha256', `${hostname}\n${authId}`).slice(0, 32)
 }
 
+/** As `SANDBOX_PORT`'s default. */
+const usualSandboxPort = 4010
+
 /** Loaded only where it is used, as production has none. */
 async function startSandbox(log: Logger) {
   const { buildSandbox } = await import('./sandbox/app.ts')
-  const sandbox = buildSandbox({ credentials: sandboxCredentials })
-  const origin = await sandbox.listen()
+  const { createSandboxEvents, tellCall } = await import('./sandbox/events.ts')
+  const { registerSandboxPage } = await import('./sandbox/page.ts')
+  const events = createSandboxEvents()
+  const sandbox = buildSandbox({
+    credentials: sandboxCredentials,
+    onReceived(call) {
+      const told = tellCall(call)
+      if (told !== undefined) events.add(told.requestId, 'FreedomPay', told.what)
+    },
+  })
+  // The address that one knows, where nobody else has it.
+  const origin = await sandbox.listen(usualSandboxPort).catch(() => sandbox.listen())
   log.warn(
     { partner: 'sandbox', url: origin },
     'no FreedomPay credentials: talking to the built-in sandbox, which creates no real clients',
   )
-  return { origin, close: () => sandbox.close() }
+  return {
+    origin,
+    close: () => sandbox.close(),
+    pageFor: (findState: (requestId: string) => Promise<string | undefined>) => (app: FastifyInstance) =>
+      registerSandboxPage(app, { events, findState, origin }),
+  }
 }

@@ -12,7 +12,7 @@ import type { CreateClientAtPartner } from './create/create-client.ts'
 import { type Fingerprint, readIdempotencyKey, toKeyId, toRequestId } from './create/idempotency-key.ts'
 import { parsePrefer } from './create/prefer-header.ts'
 import type { ReadRequest } from './read-request.ts'
-import { createClientSchema, readRequestSchema } from './route-schemas.ts'
+import { createClientLinks, createClientSchema, readRequestSchema } from './route-schemas.ts'
 
 export interface ClientRoutesOptions {
   readonly createClient: CreateClientAtPartner
@@ -44,6 +44,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
   app.post<{ Body: CreateClient }>('/clients', {
     config: { access: 'private' },
     schema: needsIdempotencyKey ? withRequiredKey(createClientSchema) : createClientSchema,
+    links: createClientLinks,
     bodyLimit: bodyLimitBytes,
     // Headers are read where they are used, as a malformed one is not always an error.
     validatorCompiler:

@@ -8,6 +8,7 @@ import type { LedgerSettings } from '../ledger/open.ts'
 import type { PartnerCodes } from '../partner/outcome.ts'
 import { type Region, regions } from '../partner/regions.ts'
 import type { Credentials, SignatureScheme } from '../partner/signature.ts'
+import type { DocsMode } from '../plugins/docs-page/register-docs.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
 import { Compile } from '../typebox.ts'
 import { toAuthSettings } from './auth-settings.ts'
@@ -56,7 +57,7 @@ export interface Config {
   /** Empty, or with a slash in front and none at its end. */
   readonly basePath: string
   readonly trustProxy: false | number | string
-  readonly hasDocs: boolean
+  readonly docs: DocsMode
   readonly shutdownDelayMs: number
 }
 
@@ -202,7 +203,7 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     needsIdempotencyKey: settings.IDEMPOTENCY_KEY === 'required',
     basePath: settings.BASE_PATH,
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
-    hasDocs: settings.DOCS,
+    docs: settings.DOCS ?? (env.NODE_ENV === 'production' ? 'read' : 'try'),
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,
   }
 }

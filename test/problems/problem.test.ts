@@ -42,6 +42,7 @@ t.test('a problem says what its code says, and what is given besides', (t) => {
       'detail',
       'code',
       'safeToRetry',
+      ...(code === 'invalid-request' ? ['errors'] : []),
     ])
   }
   const cause = new Error('why')
