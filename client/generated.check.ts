@@ -41,6 +41,9 @@ export async function create(): Promise<string> {
     case 'invalid-idempotency-key':
     case 'unsupported-media-type':
     case 'body-too-large':
+    case 'unauthenticated':
+    case 'forbidden':
+    case 'rate-limited':
     case 'not-found':
     case 'method-not-allowed':
     case 'internal':

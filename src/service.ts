@@ -12,6 +12,7 @@ import type { Config } from './config/load.ts'
 import { startCore } from './core.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
 import { createPlaces } from './large-bodies/places.ts'
+import { observeLedger } from './ledger/observe.ts'
 import { openLedger } from './ledger/open.ts'
 import { createProbe } from './ledger/probe.ts'
 import { buildOps } from './ops.ts'
@@ -33,8 +34,9 @@ export interface Service {
 /** Starts everything, the sandbox too where there are no credentials, and resolves once requests are taken. */
 export async function startService(config: Config, log: Logger, commit: string): Promise<Service> {
   const { version } = packageJson
-  const opened = await openLedger(config.readLedger(), log)
-  const metrics = createMetrics({ version, commit }, () => opened.stats())
+  const engine = await openLedger(config.readLedger(), log)
+  const metrics = createMetrics({ version, commit }, () => engine.stats())
+  const opened = observeLedger(engine, metrics.observeLedgerRequest)
   registerDroppedLines(metrics.registry, log)
   const lifecycle: Lifecycle = { phase: 'starting' }
   const turn = createTurnstile()
@@ -63,6 +65,7 @@ export async function startService(config: Config, log: Logger, commit: string):
       partner: metrics.partnerObserver,
       reconciler: metrics.reconcilerObserver,
       countRetry: (reason) => metrics.partnerRetries.inc({ reason }),
+      countUnknownDuplicate: () => metrics.unknownDuplicates.inc(),
       setCircuitState: metrics.setCircuitState,
     },
   })

@@ -242,7 +242,7 @@ t.test('the result is frozen, and no secret can be found anywhere in it', async 
 })
 
 t.test('Try it out is off in production unless it is asked for', (t) => {
-  const production = { ...credentials, NODE_ENV: 'production', AUTH: 'none' }
+  const production = { ...credentials, NODE_ENV: 'production', AUTH: 'none', LEDGER_URL: 'memory:' }
   t.equal(loadConfig(credentials).docs, 'try')
   t.equal(loadConfig(production).docs, 'read')
   t.equal(loadConfig({ ...production, DOCS: 'try' }).docs, 'try')

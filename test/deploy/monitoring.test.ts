@@ -22,10 +22,6 @@ const alerts = rules.flatMap(({ alert }) => alert ?? [])
 /** Metrics, by their labels, that a service without AUTH does not show (caller, secret) or that this version does not have yet. */
 const notYet: Record<string, string[]> = {
   caller_requests_total: ['caller', 'outcome'],
-  ledger_request_duration_seconds_bucket: ['operation', 'result', 'le'],
-  ledger_request_duration_seconds_count: ['operation', 'result'],
-  log_lines_dropped_total: [],
-  partner_unknown_duplicates_total: [],
   secret_read_failed: ['secret'],
 }
 /** What Prometheus itself adds to every sample. */
