@@ -119,7 +119,7 @@ t.test('rows of an earlier version are read on', options, async (t) => {
   t.equal((await ledger.stats()).unresolved, 1)
   t.match(await ledger.claim(newKeyedClaim({ keyId: 'key-1' })), { isClaimed: false, row: { requestId: 'key-1' } })
   t.match(await ledger.takeDue(60_000, 10), [{ requestId: 'key-2', asks: 4, isAcknowledged: true }])
-  await ledger.postpone(postponement({ requestId: 'key-2', claimToken: '' }, { doubts: 1, asks: 4 }))
+  await ledger.postpone(postponement({ requestId: 'key-2', claimToken: '' }, { doubts: 1, takenAsks: 4, asks: 4 }))
   t.match(await ledger.find('key-2'), { doubts: 1, isAcknowledged: true })
   t.match(await ledger.renew(renewal({ requestId: 'key-1', claimToken: '' })), { claims: 2, keyId: 'key-1' })
   t.match(await ledger.renew(renewal({ requestId: 'key-2', claimToken: '' })), { claims: 2, isAcknowledged: true })
