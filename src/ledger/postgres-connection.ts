@@ -1,6 +1,6 @@
 /** The connections to PostgreSQL: every call is answered or fails in time, and a host that no longer serves is replaced. */
 import { Socket } from 'node:net'
-import { Client, type ClientConfig, Pool, type PoolClient, type QueryResult } from 'pg'
+import { Client, type ClientBase, type ClientConfig, Pool, type PoolClient, type QueryResult } from 'pg'
 import type { Logger } from 'pino'
 import { checkWritable, connectTimeoutMs, findWritable, type ServerPromises } from './postgres-hosts.ts'
 import { isMigrated, migrate, steps } from './postgres-schema.ts'
@@ -40,6 +40,7 @@ export function openPostgresConnection(url: string, log: Logger, toSteps = steps
     keepAlive: true,
     stream: () => openSocket(sockets),
   }))
+  const warned = new WeakSet<ClientBase>()
   let home: Home | undefined
   let finding: Promise<Home> | undefined
   let lastFailed: ClientConfig | undefined
@@ -53,7 +54,7 @@ export function openPostgresConnection(url: string, log: Logger, toSteps = steps
 
   function moveTo(config: ClientConfig, promises: ServerPromises): Home {
     if (isClosed) throw new ClosedError()
-    const pool = openPool(config)
+    const pool = openPool(config, warned)
     const found = { config, pool }
     pool.on('error', (error) => leave(found, error))
     if (isDown) log.info('the ledger can be reached again')
@@ -77,7 +78,7 @@ export function openPostgresConnection(url: string, log: Logger, toSteps = steps
     if (home !== undefined) return home
     if (finding === undefined) {
       const search = findWritable(configs, lastFailed, async (config, client, promises) => {
-        if (!(await isMigrated(client, toSteps))) await migrateAt(config, toSteps)
+        if (!isClosed && !(await isMigrated(client, toSteps))) await migrateAt(config, toSteps)
         return moveTo(config, promises)
       })
       finding = search
@@ -129,6 +130,7 @@ export function openPostgresConnection(url: string, log: Logger, toSteps = steps
       if (isLate) release()
       try {
         const result = await client.query<Row & object>({ name: statement.name, text: statement.text, values })
+        if (warned.has(client)) throw new Error('the ledger’s PostgreSQL has written, but warns')
         release()
         return result
       } catch (error) {
@@ -150,7 +152,6 @@ export function openPostgresConnection(url: string, log: Logger, toSteps = steps
       const last = home
       home = undefined
       await last?.pool.end()
-      await finding?.catch(() => undefined)
       // A server that stands still never answers a farewell.
       for (const socket of sockets) socket.destroySoon()
     },
@@ -165,6 +166,8 @@ class ClosedError extends Error {
 }
 
 const tooManyConnections = '53300'
+/** So PostgreSQL says that it gave up the wait for a standby, because an operator cancelled it, and calls the commit done. */
+const plainWarning = '01000'
 
 function codeOf(error: unknown): string | undefined {
   const { code } = error as { code?: unknown }
@@ -187,7 +190,7 @@ function openSocket(sockets: Set<Socket>): Socket {
   return socket
 }
 
-function openPool(config: ClientConfig): Pool {
+function openPool(config: ClientConfig, warned: WeakSet<ClientBase>): Pool {
   const pool = new Pool({
     ...config,
     max: maxConnections,
@@ -199,7 +202,12 @@ function openPool(config: ClientConfig): Pool {
     },
   })
   // While a connection is in use its faults are told by the query; without a listener they would end the process.
-  pool.on('connect', (client) => client.on('error', () => undefined))
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined)
+    client.on('notice', ({ code }) => {
+      if (code === plainWarning) warned.add(client)
+    })
+  })
   return pool
 }
 

@@ -45,6 +45,8 @@ export async function findWritable<T>(
   use: (config: ClientConfig, client: ClientBase, promises: ServerPromises) => Promise<T>,
 ): Promise<T> {
   const tries = configs.map((config) => ({ config, found: tryHost(config) }))
+  // The last resort may fail before it is looked at.
+  for (const { found } of tries) found.catch(() => undefined)
   const others = tries.filter(({ config }) => config !== lastResort)
   try {
     const config = await firstOf(others).catch(() => firstOf(tries))
