@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import type { AuthSettings } from '../auth/open.ts'
 import { type Member, members } from '../clients/body/schema.ts'
 import type { LedgerSettings } from '../ledger/open.ts'
+import { splitHosts } from '../ledger/postgres-url.ts'
 import type { PartnerCodes } from '../partner/outcome.ts'
 import { type Region, regions } from '../partner/regions.ts'
 import type { Credentials, SignatureScheme } from '../partner/signature.ts'
@@ -216,7 +217,7 @@ function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[
   if (url === 'memory:' && env.NODE_ENV === 'production' && !readText(env, 'LEDGER_URL')) {
     faults.push('LEDGER_URL is required in production')
   }
-  if (!url.startsWith('sqlite:') && URL.parse(url) === null) faults.push('LEDGER_URL is no URL that can be read')
+  if (!isReadableLedgerUrl(url)) faults.push('LEDGER_URL is no URL that can be read')
   if (url.startsWith('sqlite:/') && !existsSync(dirname(url.slice('sqlite:'.length)))) {
     faults.push('LEDGER_URL names a file in a folder that does not exist')
   }
@@ -227,6 +228,11 @@ function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[
     }
   }
   return () => readText(env, 'LEDGER_KEY')
+}
+
+function isReadableLedgerUrl(url: string): boolean {
+  if (url.startsWith('sqlite:')) return true
+  return /^postgres(ql)?:/.test(url) ? splitHosts(url) !== undefined : URL.parse(url) !== null
 }
 
 function toOrigin(text: string, faults: string[]): string {

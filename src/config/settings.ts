@@ -95,9 +95,10 @@ export const Settings = Type.Object({
     description: 'Questions under way at once for outcomes that no caller waits for',
   }),
   LEDGER_URL: Type.String({
-    pattern: '^(memory:|sqlite:/.+|rediss?://.+)$',
+    pattern: '^(memory:|sqlite:/.+|rediss?://.+|postgres(ql)?://.+)$',
     default: 'memory:',
-    description: '`memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…`; required in production',
+    description:
+      '`memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…` · `postgres://…`; required in production',
   }),
   LEDGER_KEY: Type.Optional(
     Text(

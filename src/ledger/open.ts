@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import type { Ledger } from './ledger.ts'
 
 export interface LedgerSettings {
-  /** `memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…` */
+  /** `memory:` · `sqlite:/path/ledger.db` · `redis://…` · `rediss://…` · `postgres://…` */
   readonly url: string
   readonly retentionMs: number
 }
@@ -17,6 +17,10 @@ export async function openLedger({ url, retentionMs }: LedgerSettings, log: Logg
   if (url.startsWith('sqlite:')) {
     const { openSqliteLedger } = await import('./sqlite.ts')
     return openSqliteLedger({ path: url.slice('sqlite:'.length), retentionMs })
+  }
+  if (/^postgres(ql)?:/.test(url)) {
+    const { openPostgresLedger } = await import('./postgres.ts')
+    return openPostgresLedger({ url, retentionMs, log })
   }
   const { openRedisLedger } = await import('./redis.ts')
   return openRedisLedger({ url, retentionMs, log })

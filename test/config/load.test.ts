@@ -115,7 +115,7 @@ const faulty: Record<string, string[]> = {
   PARTNER_TIMEOUT_MS: ['0', ...notInteger],
   PARTNER_SETTLE_MS: notInteger,
   PARTNER_MAX_IN_FLIGHT: ['0', ...notInteger],
-  LEDGER_URL: ['memory', 'sqlite:', 'postgres://host/db', 'redis://'],
+  LEDGER_URL: ['memory', 'sqlite:', 'mysql://host/db', 'redis://', 'postgres://'],
   LEDGER_KEY: ['too short'],
   LEDGER_RETENTION_HOURS: ['0', ...notInteger],
   AUTH: ['magic', 'None', 'basic'],
@@ -202,7 +202,13 @@ t.test('a file and a value for one setting, or a file that is not there, is a fa
 })
 
 t.test('a ledger that outlives the process needs a key that does, too', async (t) => {
-  const needsKey = [`sqlite:${tmpdir()}/ledger.db`, 'redis://host', 'rediss://host:6380/1']
+  const needsKey = [
+    `sqlite:${tmpdir()}/ledger.db`,
+    'redis://host',
+    'rediss://host:6380/1',
+    'postgres://a:1,b:2/db',
+    'postgresql://host/db',
+  ]
   for (const LEDGER_URL of needsKey) {
     t.match(faultsOf({ LEDGER_URL }), [/^LEDGER_KEY is required/], LEDGER_URL)
     t.equal(loadConfig({ LEDGER_URL, LEDGER_KEY: ledgerKey }).readLedgerKey(), ledgerKey)
@@ -213,6 +219,8 @@ t.test('a ledger that cannot be there is named by its setting', async (t) => {
   const key = { LEDGER_KEY: 'k'.repeat(32) }
   t.match(faultsOf({ ...key, LEDGER_URL: 'sqlite:/nowhere/at/all/ledger.db' }), [/^LEDGER_URL /])
   t.match(faultsOf({ ...key, LEDGER_URL: 'redis://user:password@host:99999' }), [/^LEDGER_URL /])
+  t.match(faultsOf({ ...key, LEDGER_URL: 'postgres://user:password@host:5432,host:99999/db' }), [/^LEDGER_URL /])
+  t.match(faultsOf({ ...key, LEDGER_URL: 'postgres://user:password@host:5432,/db' }), [/^LEDGER_URL /])
 })
 
 /** Everything that can be reached from a value without calling anything. */

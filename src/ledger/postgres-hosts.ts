@@ -1,0 +1,90 @@
+/**
+ * Which of the hosts in one URL takes writes. `pg` itself knows one host alone, so that this is `target_session_attrs=read-write`
+ * by our own hand.
+ */
+import { Client, type ClientBase, type ClientConfig } from 'pg'
+
+/** One connection, from its first packet to its first answer. */
+export const connectTimeoutMs = 1000
+
+/** A standby, or a primary that takes no writes. The code is PostgreSQL's own. */
+export class ReadOnlyError extends Error {
+  readonly code = '25006'
+
+  constructor() {
+    super('the ledger’s PostgreSQL takes no writes')
+    this.name = 'ReadOnlyError'
+  }
+}
+
+/** What a server says of its own promises. */
+export interface ServerPromises {
+  readonly is_read_only: boolean
+  readonly fsync: string
+  readonly synchronous_commit: string
+  readonly synchronous_standby_names: string
+}
+
+const promisesQuery = `
+SELECT current_setting('transaction_read_only') = 'on' AS is_read_only, current_setting('fsync') AS fsync,
+  current_setting('synchronous_commit') AS synchronous_commit,
+  current_setting('synchronous_standby_names') AS synchronous_standby_names`
+
+/** @throws ReadOnlyError */
+export async function checkWritable(client: ClientBase): Promise<ServerPromises> {
+  const { rows } = await client.query<ServerPromises>(promisesQuery)
+  const [promises] = rows as [ServerPromises]
+  if (promises.is_read_only) throw new ReadOnlyError()
+  return promises
+}
+
+/** A connection of its own to each host at once, and what the first says that takes writes; `lastResort` only if no other does. */
+export async function findWritable<T>(
+  configs: readonly ClientConfig[],
+  lastResort: ClientConfig | undefined,
+  use: (config: ClientConfig, client: ClientBase, promises: ServerPromises) => Promise<T>,
+): Promise<T> {
+  const tries = configs.map((config) => ({ config, found: tryHost(config) }))
+  // The last resort may fail before it is looked at.
+  for (const { found } of tries) found.catch(() => undefined)
+  const others = tries.filter(({ config }) => config !== lastResort)
+  try {
+    const config = await firstOf(others).catch(() => firstOf(tries))
+    const { client, promises } = await (tries.find((one) => one.config === config) as (typeof tries)[number]).found
+    return await use(config, client, promises)
+  } finally {
+    for (const { found } of tries) found.then(({ client }) => client.end()).catch(() => undefined)
+  }
+}
+
+interface Try {
+  readonly config: ClientConfig
+  readonly found: Promise<unknown>
+}
+
+async function firstOf(tries: readonly Try[]): Promise<ClientConfig> {
+  try {
+    return await Promise.any(tries.map(({ config, found }) => found.then(() => config)))
+  } catch (error) {
+    const causes = (error as AggregateError).errors as Error[]
+    const reasons = causes.map((cause) => cause.message || (cause as NodeJS.ErrnoException).code).join('; ')
+    throw new Error(`no host of the ledger takes writes: ${reasons}`, { cause: causes.at(-1) })
+  }
+}
+
+async function tryHost(config: ClientConfig): Promise<{ client: Client; promises: ServerPromises }> {
+  const client = new Client({
+    ...config,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: connectTimeoutMs,
+  })
+  // A connection that ends early is told by the query that is waiting for it.
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    return { client, promises: await checkWritable(client) }
+  } catch (error) {
+    void client.end().catch(() => undefined)
+    throw error
+  }
+}

@@ -1,0 +1,83 @@
+/**
+ * The schema of a PostgreSQL ledger, as numbered steps. Steps only go forward, and each lets the version before go on running:
+ * during a rollout both write to it. So a new column has a default, and nothing is dropped that the version before reads.
+ *
+ * `deadline_at` is the last moment at which the claim's holder may send, or may have sent. `next_ask_at` is null where there is
+ * nothing to ask. Texts are compared byte by byte: no change of a locale can ever break their indexes.
+ */
+import type { ClientBase } from 'pg'
+
+const unresolved = `state IN ('sent', 'unknown', 'processing')`
+
+export const steps: readonly string[] = [
+  `
+CREATE TABLE ledger_request (
+  request_id text COLLATE "C" PRIMARY KEY,
+  key_id text COLLATE "C",
+  caller text COLLATE "C" NOT NULL,
+  fingerprint text COLLATE "C" NOT NULL,
+  state text COLLATE "C" NOT NULL,
+  client_id text COLLATE "C",
+  partner_code text COLLATE "C",
+  partner_description text COLLATE "C",
+  claim_token text COLLATE "C" NOT NULL,
+  claims integer NOT NULL,
+  may_have_arrived boolean NOT NULL DEFAULT false,
+  is_acknowledged boolean NOT NULL DEFAULT false,
+  is_inferred boolean NOT NULL DEFAULT false,
+  doubts integer NOT NULL DEFAULT 0,
+  doubted_at timestamptz,
+  asks integer NOT NULL DEFAULT 0,
+  updated_at timestamptz NOT NULL,
+  deadline_at timestamptz NOT NULL,
+  next_ask_at timestamptz
+);
+CREATE UNIQUE INDEX ledger_request_by_key ON ledger_request (key_id) WHERE key_id IS NOT NULL;
+CREATE INDEX ledger_request_never_asked ON ledger_request (next_ask_at) WHERE next_ask_at IS NOT NULL AND asks = 0;
+CREATE INDEX ledger_request_asked_before ON ledger_request (next_ask_at) WHERE next_ask_at IS NOT NULL AND asks <> 0;
+CREATE INDEX ledger_request_settled ON ledger_request (updated_at) WHERE next_ask_at IS NULL;
+CREATE INDEX ledger_request_without_id ON ledger_request (updated_at)
+  WHERE next_ask_at IS NOT NULL AND state = 'created';
+CREATE INDEX ledger_request_unresolved ON ledger_request (deadline_at) WHERE ${unresolved};
+CREATE TABLE ledger_fact (name text COLLATE "C" PRIMARY KEY, value text COLLATE "C" NOT NULL);
+`,
+]
+
+/** Any number will do, as long as it stays the same in all versions; the key of the lock is this and our table's name. */
+const lockKey = 7_431_902
+
+/** Once the schema stands, or is that of a later version, the service needs no right to change it. */
+export async function isMigrated(client: ClientBase, toSteps = steps): Promise<boolean> {
+  return (await readVersion(client)) >= toSteps.length
+}
+
+/** Brings a database of any earlier version to this one. One process does it; the others wait, and find it done. */
+export async function migrate(client: ClientBase, toSteps = steps): Promise<void> {
+  await client.query('BEGIN')
+  try {
+    // Steps over many rows take longer than a claim may.
+    await client.query('SET LOCAL statement_timeout = 0')
+    await client.query(`SELECT pg_advisory_xact_lock(${lockKey}, hashtext('ledger_schema'))`)
+    await client.query(
+      'CREATE TABLE IF NOT EXISTS ledger_schema (step integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())',
+    )
+    // Another process may have done them while this one waited.
+    const version = await readVersion(client)
+    for (const [i, step] of toSteps.entries()) {
+      if (i < version) continue
+      await client.query(step)
+      await client.query('INSERT INTO ledger_schema (step) VALUES ($1)', [i + 1])
+    }
+    await client.query('COMMIT')
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
+
+async function readVersion(client: ClientBase): Promise<number> {
+  const { rows: tables } = await client.query(`SELECT to_regclass('ledger_schema') IS NOT NULL AS is_there`)
+  if (!tables[0].is_there) return 0
+  const { rows } = await client.query('SELECT coalesce(max(step), 0) AS version FROM ledger_schema')
+  return rows[0].version
+}

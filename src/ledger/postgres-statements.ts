@@ -1,0 +1,119 @@
+/**
+ * What is asked of PostgreSQL: one statement for each step, prepared by its name on each connection. `now()` is the moment at
+ * which the server got the statement, so that no deadline is later than its holder believes.
+ *
+ * A list of ids goes through `ANY(ARRAY(…))`: the planner then always takes the primary key, whatever a limit lets it guess.
+ */
+
+export interface Statement {
+  readonly name: string
+  readonly text: string
+}
+
+/** Rows that one statement forgets, so that no write waits long for it. */
+export const forgottenAtOnce = 1000
+
+const ms = (from: string) => `(extract(epoch FROM ${from}) * 1000)::float8`
+const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`
+/** Whole milliseconds: this is shown to callers. */
+const thisMs = `date_trunc('milliseconds', now())`
+
+const row = `request_id, key_id, caller, fingerprint, state, client_id, partner_code, partner_description, claim_token, claims,
+  may_have_arrived, is_acknowledged, is_inferred, doubts, asks, ${ms('updated_at')} AS updated_ms,
+  ${ms('now() - deadline_at')} AS since_last_send_ms, coalesce(${ms('now() - doubted_at')}, 0) AS doubted_for_ms`
+
+const unresolved = `FROM ledger_request WHERE state IN ('sent', 'unknown', 'processing') AND deadline_at <=`
+const firstDue = (asks: string) =>
+  `(SELECT next_ask_at FROM ledger_request WHERE next_ask_at IS NOT NULL AND ${asks} AND next_ask_at <= now()
+    ORDER BY next_ask_at LIMIT 1)`
+const due = (asks: string, limit: string) =>
+  `SELECT request_id FROM ledger_request WHERE next_ask_at IS NOT NULL AND ${asks} AND next_ask_at <= now()
+    ORDER BY next_ask_at LIMIT ${limit} FOR UPDATE SKIP LOCKED`
+const forget = (condition: string) => `
+DELETE FROM ledger_request WHERE request_id = ANY(ARRAY(
+  SELECT request_id FROM ledger_request WHERE ${condition} AND updated_at < now() - ${interval('$1')}
+  LIMIT ${forgottenAtOnce} FOR UPDATE SKIP LOCKED))`
+
+export const statements = {
+  /** request_id, key_id, caller, fingerprint, claim_token, ms until the deadline, ms until the first question. */
+  claim: {
+    name: 'ledger-claim',
+    text: `
+INSERT INTO ledger_request (request_id, key_id, caller, fingerprint, state, claim_token, claims, updated_at, deadline_at,
+  next_ask_at)
+VALUES ($1, $2, $3, $4, 'sent', $5, 1, ${thisMs}, now() + ${interval('$6')}, now() + ${interval('$7')})
+ON CONFLICT DO NOTHING RETURNING ${ms('updated_at')} AS updated_ms`,
+  },
+  find: { name: 'ledger-find', text: `SELECT ${row} FROM ledger_request WHERE request_id = $1` },
+  findByKey: { name: 'ledger-find-by-key', text: `SELECT ${row} FROM ledger_request WHERE key_id = $1` },
+  /** request_id, the token before, the token from now on, ms until the deadline, ms until the first question, may have arrived. */
+  renew: {
+    name: 'ledger-renew',
+    text: `
+UPDATE ledger_request SET state = 'sent', claim_token = $3, claims = claims + 1, client_id = NULL, partner_code = NULL,
+  partner_description = NULL, may_have_arrived = may_have_arrived OR $6, is_inferred = false, doubts = 0,
+  doubted_at = NULL, asks = 0, updated_at = ${thisMs}, deadline_at = now() + ${interval('$4')},
+  next_ask_at = now() + ${interval('$5')}
+WHERE request_id = $1 AND claim_token = $2 AND state IN ('sent', 'unknown', 'not-created')
+RETURNING ${row}`,
+  },
+  /**
+   * The condition is `isForward`. The inner look locks the row, so that the state before is the one that is changed.
+   * request_id, token, state, client_id, code, description, inferred, acknowledged, ms until the first question or null,
+   * own conclusion, states before, whether it gives a created client its id, whether it corrects an inferred rejection.
+   */
+  record: {
+    name: 'ledger-record',
+    text: `
+UPDATE ledger_request AS request SET state = $3, client_id = $4, partner_code = $5, partner_description = $6,
+  is_inferred = $7, is_acknowledged = request.is_acknowledged OR $8, doubts = 0, doubted_at = NULL, asks = 0,
+  updated_at = ${thisMs}, deadline_at = least(request.deadline_at, now()), next_ask_at = now() + ${interval('$9')}
+FROM (SELECT request_id, state FROM ledger_request WHERE request_id = $1 FOR UPDATE) AS before
+WHERE request.request_id = $1 AND before.request_id = request.request_id AND (NOT $10::boolean OR request.claim_token = $2)
+  AND (request.state = ANY($11::text[])
+    OR (request.state = 'created' AND request.client_id IS NULL AND $12::boolean)
+    OR (request.state = 'rejected' AND request.is_inferred AND $13::boolean))
+RETURNING before.state AS was, ${ms('request.updated_at')} AS updated_ms`,
+  },
+  /** ms of the lease, limit. */
+  takeDue: {
+    name: 'ledger-take-due',
+    text: `
+WITH first AS MATERIALIZED (${due('asks = 0', '$2::bigint')}),
+  again AS MATERIALIZED (${due('asks <> 0', '$2::bigint - (SELECT count(*) FROM first)')})
+UPDATE ledger_request SET asks = asks + 1, next_ask_at = now() + ${interval('$1')}
+WHERE request_id = ANY(ARRAY(SELECT request_id FROM first UNION ALL SELECT request_id FROM again))
+RETURNING ${row}`,
+  },
+  /** request_id, token, ms until the next question or null, asks, doubts, acknowledged, the asks that it was taken with. */
+  postpone: {
+    name: 'ledger-postpone',
+    text: `
+UPDATE ledger_request SET next_ask_at = now() + ${interval('$3')}, asks = $4, doubts = $5::integer,
+  doubted_at = CASE WHEN $5::integer = 0 THEN NULL ELSE coalesce(doubted_at, now()) END,
+  is_acknowledged = is_acknowledged OR $6
+WHERE request_id = $1 AND claim_token = $2 AND asks = $7 AND next_ask_at IS NOT NULL`,
+  },
+  // Two statements, as each has an index of its own.
+  forget: { name: 'ledger-forget', text: forget('next_ask_at IS NULL') },
+  forgetWithoutId: { name: 'ledger-forget-without-id', text: forget(`next_ask_at IS NOT NULL AND state = 'created'`) },
+  /** ms after which a person is needed. */
+  stats: {
+    name: 'ledger-stats',
+    text: `
+SELECT (SELECT count(*) ${unresolved} now())::float8 AS unresolved,
+  (SELECT count(*) ${unresolved} now() - ${interval('$1')})::float8 AS needs_attention,
+  coalesce((SELECT ${ms('now() - deadline_at')} ${unresolved} now() ORDER BY deadline_at LIMIT 1), 0) AS oldest_ms,
+  coalesce(${ms(`now() - least(${firstDue('asks = 0')}, ${firstDue('asks <> 0')})`)}, 0) AS due_ms`,
+  },
+  adopt: {
+    name: 'ledger-adopt',
+    text: `
+INSERT INTO ledger_fact VALUES ('account', $1) ON CONFLICT (name) DO UPDATE SET value = ledger_fact.value RETURNING value`,
+  },
+  probe: {
+    name: 'ledger-probe',
+    text: `
+INSERT INTO ledger_fact VALUES ('probed-at', now()::text) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+  },
+} as const satisfies Record<string, Statement>
