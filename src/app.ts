@@ -7,6 +7,7 @@ import { registerClientRoutes } from './clients/routes.ts'
 import { holdContinue } from './large-bodies/expect-continue.ts'
 import authentication from './plugins/authentication.ts'
 import requestId, { generateRequestId } from './plugins/common-headers.ts'
+import type { DocsMode } from './plugins/docs-page/register-docs.ts'
 import { addDrainHooks, type Lifecycle } from './plugins/drain.ts'
 import errorHandler, { sendProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
@@ -27,7 +28,11 @@ export interface AppParts extends ClientRoutesOptions {
   readonly lifecycle: Lifecycle
   readonly version: string
   readonly isSandbox: boolean
-  readonly hasDocs: boolean
+  readonly docs: DocsMode
+  /** Adds the sandbox's page; undefined where there is no sandbox in this process. */
+  readonly addSandboxPage: ((app: FastifyInstance) => Promise<void>) | undefined
+  /** In front of every public route; empty for none. */
+  readonly basePath: string
   /** Whom to believe `X-Forwarded-*`: nobody, a number of hops in front, or addresses. */
   readonly trustProxy: false | number | string
   /** Undefined: every caller is anonymous. */
@@ -49,7 +54,7 @@ const bodyLimitBytes = 1024
 const maxRequestsPerSocket = 10_000
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { log, metrics, lifecycle, version, isSandbox, hasDocs, trustProxy, authenticator } = parts
+  const { log, metrics, lifecycle, version, isSandbox, docs, basePath, trustProxy, authenticator } = parts
   const app = fastify({
     loggerInstance: log,
     schemaController: { compilersFactory: schemaCompilers },
@@ -67,10 +72,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     maxRequestsPerSocket,
     // While closing, requests are refused with a problem of our own.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, log),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, log, basePath),
     frameworkErrors(error, request, reply) {
       trackExchange(request, reply)
-      return sendProblem(toProblem(error), request, reply)
+      return sendProblem(toProblem(error), request, reply, basePath)
     },
     routerOptions: { maxParamLength: 300 },
   }) as unknown as FastifyInstance
@@ -78,15 +83,21 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(requestId, { isSandbox })
   await app.register(httpMetrics, { metrics })
   addDrainHooks(app, lifecycle)
-  await app.register(errorHandler)
+  await app.register(errorHandler, { basePath })
   await app.register(linger)
   await app.register(unreadableHttp)
   await app.register(notFound)
   holdContinue(app.server)
   await app.register(authentication, { authenticator })
   await app.register(callerRate, { perMinute: parts.callerRatePerMinute })
-  await app.register(openapi, { version, hasDocs, scheme: authenticator?.scheme })
-  await registerProblemPages(app)
-  await app.register((scope) => registerClientRoutes(scope, parts))
+  await app.register(
+    async (scope) => {
+      await scope.register(openapi, { version, docs, isSandbox, scheme: authenticator?.scheme })
+      await registerProblemPages(scope)
+      await parts.addSandboxPage?.(scope)
+      await scope.register((routes) => registerClientRoutes(routes, parts))
+    },
+    { prefix: basePath },
+  )
   return app
 }

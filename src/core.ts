@@ -37,6 +37,8 @@ export interface CoreObserver {
   readonly partner: PartnerObserver
   readonly reconciler: ReconcilerObserver
   countRetry(reason: string): void
+  /** FreedomPay knew a request that the ledger did not. */
+  countUnknownDuplicate(): void
   setCircuitState(state: CircuitStateName): void
 }
 
@@ -80,6 +82,7 @@ export function startCore({ settings, ledger, dispatcher, origin, sign, turn, lo
       ledger,
       delivery,
       bulkhead,
+      countUnknownDuplicate: observer.countUnknownDuplicate,
       settings: {
         defaults: { productId: settings.productId, branchId: settings.branchId },
         deadlineMs: settings.requestDeadlineMs,

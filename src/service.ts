@@ -1,6 +1,7 @@
 /** The parts of the service, put together from its settings: what main.ts runs, and what the tests run. */
 import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
@@ -11,6 +12,7 @@ import type { Config } from './config/load.ts'
 import { startCore } from './core.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
 import { createPlaces } from './large-bodies/places.ts'
+import { observeLedger } from './ledger/observe.ts'
 import { openLedger } from './ledger/open.ts'
 import { createProbe } from './ledger/probe.ts'
 import { buildOps } from './ops.ts'
@@ -32,8 +34,9 @@ export interface Service {
 /** Starts everything, the sandbox too where there are no credentials, and resolves once requests are taken. */
 export async function startService(config: Config, log: Logger, commit: string): Promise<Service> {
   const { version } = packageJson
-  const opened = await openLedger(config.readLedger(), log)
-  const metrics = createMetrics({ version, commit }, () => opened.stats())
+  const engine = await openLedger(config.readLedger(), log)
+  const metrics = createMetrics({ version, commit }, () => engine.stats())
+  const opened = observeLedger(engine, metrics.observeLedgerRequest)
   registerDroppedLines(metrics.registry, log)
   const lifecycle: Lifecycle = { phase: 'starting' }
   const turn = createTurnstile()
@@ -62,6 +65,7 @@ export async function startService(config: Config, log: Logger, commit: string):
       partner: metrics.partnerObserver,
       reconciler: metrics.reconcilerObserver,
       countRetry: (reason) => metrics.partnerRetries.inc({ reason }),
+      countUnknownDuplicate: () => metrics.unknownDuplicates.inc(),
       setCircuitState: metrics.setCircuitState,
     },
   })
@@ -78,7 +82,9 @@ export async function startService(config: Config, log: Logger, commit: string):
     lifecycle,
     version,
     isSandbox: sandbox !== undefined,
-    hasDocs: config.hasDocs,
+    docs: config.docs,
+    addSandboxPage: sandbox?.pageFor(async (requestId) => (await ledger.find(requestId))?.state),
+    basePath: config.basePath,
     trustProxy: config.trustProxy,
     authenticator,
     callerRatePerMinute: config.callerRatePerMinute,
@@ -110,7 +116,8 @@ export async function startService(config: Config, log: Logger, commit: string):
     const opsUrl = await ops.listen({ host: config.host, port: config.opsPort })
     const url = await app.listen({ host: config.host, port: config.port })
     lifecycle.phase = 'ready'
-    log.info({ url, opsUrl, docs: config.hasDocs ? `${url}/docs` : undefined, region: config.region }, 'ready')
+    const page = config.docs === 'off' ? undefined : `${url}${config.basePath}/docs`
+    log.info({ url, opsUrl, docs: page, region: config.region }, 'ready')
     return {
       url,
       opsUrl,
@@ -135,14 +142,32 @@ function nameAccount(origin: string, authId: string): string {
   return hash('sha256', `${hostname}\n${authId}`).slice(0, 32)
 }
 
+/** As `SANDBOX_PORT`'s default. */
+const usualSandboxPort = 4010
+
 /** Loaded only where it is used, as production has none. */
 async function startSandbox(log: Logger) {
   const { buildSandbox } = await import('./sandbox/app.ts')
-  const sandbox = buildSandbox({ credentials: sandboxCredentials })
-  const origin = await sandbox.listen()
+  const { createSandboxEvents, tellCall } = await import('./sandbox/events.ts')
+  const { registerSandboxPage } = await import('./sandbox/page.ts')
+  const events = createSandboxEvents()
+  const sandbox = buildSandbox({
+    credentials: sandboxCredentials,
+    onReceived(call) {
+      const told = tellCall(call)
+      if (told !== undefined) events.add(told.requestId, 'FreedomPay', told.what)
+    },
+  })
+  // The address that one knows, where nobody else has it.
+  const origin = await sandbox.listen(usualSandboxPort).catch(() => sandbox.listen())
   log.warn(
     { partner: 'sandbox', url: origin },
     'no FreedomPay credentials: talking to the built-in sandbox, which creates no real clients',
   )
-  return { origin, close: () => sandbox.close() }
+  return {
+    origin,
+    close: () => sandbox.close(),
+    pageFor: (findState: (requestId: string) => Promise<string | undefined>) => (app: FastifyInstance) =>
+      registerSandboxPage(app, { events, findState, origin }),
+  }
 }

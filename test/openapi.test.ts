@@ -7,7 +7,7 @@ import { openApiFile, renderOpenApi } from '../openapi/documents.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { createBodyValidator } from '../src/clients/body/validation.ts'
 import { chooseScenario } from '../src/sandbox/scenarios.ts'
-import { createCheck, loadOpenApi, operationsOf, type Schema } from './fixtures/openapi.ts'
+import { closeSchema, createCheck, loadOpenApi, operationsOf, type Schema } from './fixtures/openapi.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const openApi = loadOpenApi()
@@ -59,7 +59,16 @@ t.test('every operation is named, and nothing is left of the tools that made the
 
 t.test('schemas have names, and every reference leads to one', (t) => {
   const names = Object.keys(openApi.components.schemas)
-  const ours = ['CreateClient', 'CreatedClient', 'PendingClient', 'ClientRequest', 'Problem']
+  const ours = [
+    'CreateClient',
+    'CreatedClient',
+    'PendingClient',
+    'ClientRequest',
+    'Address',
+    'Country',
+    'Language',
+    'PartnerReason',
+  ]
   t.strictSame(
     ours.filter((name) => !names.includes(name)),
     [],
@@ -71,7 +80,31 @@ t.test('schemas have names, and every reference leads to one', (t) => {
   t.equal(body?.schema.$ref, '#/components/schemas/CreateClient')
   t.equal(refOf('201'), '#/components/schemas/CreatedClient')
   t.equal(refOf('202'), '#/components/schemas/PendingClient')
-  t.equal(refOf('422'), '#/components/schemas/Problem')
+  t.equal(refOf('413'), '#/components/schemas/BodyTooLargeProblem')
+  t.end()
+})
+
+t.test('each status lists its own problem codes, and every route says what HTTP itself demands', (t) => {
+  for (const [name, { responses }] of operations) {
+    for (const status of ['404', '405', '500', '503', '4XX']) t.ok(responses[status], `${name} ${status}`)
+    t.ok(responses['405']?.headers?.Allow, `${name} says which methods it allows`)
+    for (const [status, { content }] of Object.entries(responses)) {
+      const schema = content['application/problem+json']?.schema
+      if (schema === undefined) continue
+      const { oneOf = [schema], discriminator } = schema as { oneOf?: Schema[]; discriminator?: { mapping: object } }
+      const codes = oneOf.map((one) => {
+        const { properties } = closeSchema(openApi, one) as { properties: Record<string, { const: unknown }> }
+        if (status !== '4XX' && properties.code?.const !== 'invalid-request') {
+          t.equal(properties.status?.const, Number(status), `${name} ${status} ${properties.code?.const}`)
+        }
+        return properties.code?.const
+      })
+      if (discriminator !== undefined) t.strictSame(Object.keys(discriminator.mapping), codes)
+    }
+  }
+  for (const status of ['201', '202']) {
+    t.match(createClient.responses[status]?.links, { readRequest: { operationId: 'readRequest' } })
+  }
   t.end()
 })
 
@@ -79,9 +112,11 @@ t.test('every answer of POST /clients has named examples, headers among them', (
   const expected: Record<string, string[]> = {
     201: ['created', 'createdWithoutId'],
     202: ['processing', 'unknown'],
-    400: ['invalid-request', 'invalid-idempotency-key'],
+    400: ['missing', 'severalFaults', 'malformedJson', 'invalid-idempotency-key'],
     401: ['unauthenticated'],
     403: ['forbidden'],
+    404: ['not-found'],
+    405: ['method-not-allowed'],
     409: ['request-in-progress'],
     413: ['body-too-large'],
     415: ['unsupported-media-type'],
@@ -90,6 +125,7 @@ t.test('every answer of POST /clients has named examples, headers among them', (
     500: ['internal'],
     502: ['partner-misconfigured'],
     503: ['partner-unavailable', 'overloaded', 'ledger-unavailable'],
+    '4XX': ['invalid-request'],
   }
   const found = Object.entries(createClient.responses).map(([status, { content }]) => {
     const examples = Object.values(content).flatMap((media) => Object.entries(media.examples ?? {}))

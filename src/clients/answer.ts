@@ -111,8 +111,18 @@ export function inProgress(requestId: string): Problem {
 /** The same representation for `GET /clients/requests/{requestId}`. */
 export function toClientRequest(row: Row): ClientRequest {
   const { requestId, state, clientId, partnerCode, partnerDescription } = row
-  const partner = state === 'rejected' ? { code: partnerCode, description: partnerDescription } : undefined
-  // To a caller, a create that is being sent just now may or may not have arrived.
-  const status = state === 'sent' ? 'unknown' : state
-  return { requestId, status, clientId, partner, updatedAt: new Date(row.updatedAtMs).toISOString() }
+  const updatedAt = new Date(row.updatedAtMs).toISOString()
+  switch (state) {
+    case 'created':
+      return { requestId, status: state, clientId, updatedAt }
+    case 'rejected':
+      return { requestId, status: state, partner: { code: partnerCode, description: partnerDescription }, updatedAt }
+    case 'processing':
+    case 'unknown':
+    case 'not-created':
+      return { requestId, status: state, updatedAt }
+    case 'sent':
+      // To a caller, a create that is being sent just now may or may not have arrived.
+      return { requestId, status: 'unknown', updatedAt }
+  }
 }

@@ -1,5 +1,6 @@
 /** The named examples of OpenAPI: what Swagger UI fills in and shows. */
-import { type ProblemCode, problems } from '../problems/problem.ts'
+import { type ProblemExamples, toProblemExample } from '../problems/answers.ts'
+import type { InputError, ProblemCode } from '../problems/problem.ts'
 import type { ClientRequest, CreateClient, CreatedClient, PendingClient } from './body/schema.ts'
 
 interface Example<T> {
@@ -95,18 +96,39 @@ export const requestExamples: Examples<ClientRequest> = {
   notCreated: { summary: 'FreedomPay did not take it', value: { requestId, status: 'not-created', updatedAt } },
 }
 
-/** The members that a problem has besides those of the catalogue. */
-export const problemMembers: Partial<Record<ProblemCode, object>> = {
-  'invalid-request': { errors: [{ pointer: '/phone', message: 'is required' }] },
-  'request-in-progress': { requestId },
-  'idempotency-key-reused': { requestId },
-  'partner-rejected': { requestId, partner },
-  'partner-misconfigured': { requestId },
-  'partner-unavailable': { requestId },
+function invalid(summary: string, errors: InputError[]) {
+  return toProblemExample('invalid-request', { errors }, summary)
 }
 
-export function toProblemExample(code: ProblemCode, members: object = {}): Example<object> {
-  const { status, title, safeToRetry, happened } = problems[code]
-  const value = { type: `/problems/${code}`, title, status, detail: happened, code, safeToRetry, ...members }
-  return { summary: title, value }
+/** The problems whose examples need more members than the catalogue has. */
+export const problemExamples: ProblemExamples = {
+  'invalid-request': {
+    missing: invalid('A required member is missing', [{ pointer: '/phone', message: 'is required' }]),
+    severalFaults: invalid('Every fault is named at once', [
+      { pointer: '/phone', message: 'must be a phone number in E.164 form, such as +998901234567' },
+      {
+        pointer: '/registrationAddress/country',
+        message: 'must be an ISO 3166-1 alpha-3 code that exists, in upper case, such as UZB',
+      },
+      { pointer: '/nickname', message: 'is not a member of this contract; remove it' },
+    ]),
+    malformedJson: invalid('The body is no JSON', [
+      { pointer: '', message: 'must be a JSON object; unreadable at character 9' },
+    ]),
+  },
+  ...toExamples('request-in-progress', { requestId }),
+  ...toExamples('idempotency-key-reused', { requestId }),
+  ...toExamples('partner-rejected', { requestId, partner }),
+  ...toExamples('partner-misconfigured', { requestId }),
+  ...toExamples('partner-unavailable', { requestId }),
+}
+
+export const readRequestProblemExamples: ProblemExamples = {
+  'invalid-request': {
+    noUuid: invalid('The identifier is no UUID', [{ pointer: 'requestId', message: 'must be a UUID' }]),
+  },
+}
+
+function toExamples(code: ProblemCode, members: object): ProblemExamples {
+  return { [code]: { [code]: toProblemExample(code, members) } }
 }

@@ -1,86 +1,46 @@
 /** What OpenAPI says of the client routes: every answer with its headers and named examples. */
-import Type, { type TSchema } from 'typebox'
-import { ProblemBody, type ProblemCode, problems } from '../problems/problem.ts'
-import { ClientRequest, CreateClient, CreatedClient, PendingClient } from './body/schema.ts'
+import Type from 'typebox'
+import {
+  callerCodes,
+  everyAnswer,
+  everyRouteCodes,
+  idempotencyStatus,
+  problemAnswers,
+  retryAfter,
+  toAnswer,
+} from '../problems/answers.ts'
+import { documentedBody } from './body/documented-schema.ts'
+import { ClientRequest, CreatedClient, PendingClient } from './body/schema.ts'
+import { idempotencyKeyPattern } from './create/idempotency-key.ts'
 import {
   bodyExamples,
   createdExamples,
   exampleRequestId,
   pendingExamples,
-  problemMembers,
+  problemExamples,
+  readRequestProblemExamples,
   requestExamples,
-  toProblemExample,
 } from './route-examples.ts'
 
-const everyAnswer = {
-  'X-Request-Id': Type.String({
-    description: 'The id of this HTTP request in the logs; the caller’s own where it is well-formed',
-  }),
-  'X-Partner': Type.String({ description: '`sandbox` while the service talks to its sandbox, otherwise absent' }),
-}
-const retryAfter = { 'Retry-After': Type.Integer({ minimum: 1, description: 'Seconds' }) }
-const wwwAuthenticate = {
-  'WWW-Authenticate': Type.String({
-    description: 'Which credential is wanted, and what is wrong with the one that came',
-  }),
-}
-const idempotencyStatus = {
-  'Idempotency-Status': Type.Enum(['new', 'joined', 'replayed'], {
-    type: 'string',
-    description:
-      'With an Idempotency-Key only. new: this request did it. joined: it waited for an earlier one that was in flight. replayed: it is the answer to an earlier one',
-  }),
-}
 const acceptedAnswer = {
   ...everyAnswer,
   ...idempotencyStatus,
-  Location: Type.String({ format: 'uri-reference', description: 'Where to read what became of it' }),
+  Location: Type.String({ format: 'uri-reference', description: 'Where to read what became of this create' }),
   'Preference-Applied': Type.String({ description: 'The preferences that were honoured, where there are any' }),
 }
 
-const { birthDate, email, identification } = CreateClient.properties
-
-/** With the formats, which say less than the rules in schema.ts, so that nothing checks them there. */
-const createClientBody = {
-  ...CreateClient,
-  title: 'CreateClient',
-  properties: {
-    ...CreateClient.properties,
-    birthDate: { ...birthDate, format: 'date' },
-    email: { ...email, format: 'email' },
-    identification: {
-      ...identification,
-      properties: {
-        ...identification.properties,
-        identifiedAt: { ...identification.properties.identifiedAt, format: 'date-time' },
-      },
-    },
+/** From the answer to the create to what is known of it later. */
+const readRequestLink = {
+  readRequest: {
+    operationId: 'readRequest',
+    parameters: { requestId: '$response.body#/requestId' },
+    description: 'What is known of this create later: the address in `Location`',
   },
-  'x-examples': bodyExamples,
 }
 
-/** One answer of a route. A schema's title is its name in OpenAPI, see plugins/openapi-document.ts. */
-function toAnswer(description: string, headers: object, mediaType: string, schema: TSchema, examples: object) {
-  return { description, headers, content: { [mediaType]: { schema, examples } } }
-}
-
-/** The answers that a list of problem codes stands for, one for each status. */
-export function problemAnswers(codes: ProblemCode[], members = problemMembers) {
-  const byStatus = Map.groupBy(codes, (code) => problems[code].status)
-  return Object.fromEntries(
-    [...byStatus].map(([status, group]) => {
-      const description = group.map((code) => problems[code].title).join('; or: ')
-      const headers = {
-        ...everyAnswer,
-        ...((status === 503 || status === 409 || status === 429) && retryAfter),
-        ...((status === 401 || status === 403) && wwwAuthenticate),
-        ...(group.some((code) => code.startsWith('partner-')) && idempotencyStatus),
-      }
-      const examples = Object.fromEntries(group.map((code) => [code, toProblemExample(code, members[code])]))
-      return [status, toAnswer(description, headers, 'application/problem+json', ProblemBody, examples)]
-    }),
-  )
-}
+const { anyOf, ...clientRequest } = ClientRequest
+/** Exactly one of them, which TypeBox has no word for. */
+const oneClientRequest = { ...clientRequest, oneOf: anyOf }
 
 const createDescription = `Answers 201 when FreedomPay has created the client, 202 when the outcome is not final yet, and
 otherwise a problem: then this request has created nothing, unless it says \`safeToRetry: same-key-only\`, where that is not certain.
@@ -95,7 +55,7 @@ export const createClientSchema = {
   headers: Type.Object({
     'Idempotency-Key': Type.Optional(
       Type.String({
-        minLength: 1,
+        pattern: idempotencyKeyPattern,
         description:
           'Names your intent: however often it comes, with one key and one body at most one client is created. 1 to 255 visible ASCII characters, for example a UUID; in double quotes it is the same key',
       }),
@@ -108,46 +68,43 @@ export const createClientSchema = {
     ),
     'X-Request-Id': Type.Optional(
       Type.String({
-        description: 'Your id of this HTTP request: 1 to 64 of A-Z a-z 0-9 . _ -; otherwise it is replaced',
+        description:
+          'Your name for this HTTP request, for the logs: 1 to 64 of A-Z a-z 0-9 . _ -; otherwise it is replaced. A repeated request may have another one: it is neither the Idempotency-Key nor the `requestId` of the create',
       }),
     ),
     traceparent: Type.Optional(Type.String({ description: 'W3C trace context; its trace id is logged' })),
   }),
-  body: createClientBody,
+  body: { ...documentedBody, 'x-examples': bodyExamples },
   response: {
-    201: toAnswer(
-      'Created',
-      acceptedAnswer,
-      'application/json',
-      { ...CreatedClient, title: 'CreatedClient' },
-      createdExamples,
-    ),
+    201: toAnswer('Created', acceptedAnswer, 'application/json', CreatedClient, createdExamples),
     202: toAnswer(
       'Accepted; the outcome is not final yet. Look again at `Location` after `Retry-After`',
       { ...acceptedAnswer, ...retryAfter },
       'application/json',
-      { ...PendingClient, title: 'PendingClient' },
+      PendingClient,
       pendingExamples,
     ),
-    ...problemAnswers([
-      'invalid-request',
-      'invalid-idempotency-key',
-      'unauthenticated',
-      'forbidden',
-      'request-in-progress',
-      'body-too-large',
-      'unsupported-media-type',
-      'partner-rejected',
-      'idempotency-key-reused',
-      'rate-limited',
-      'internal',
-      'partner-misconfigured',
-      'partner-unavailable',
-      'overloaded',
-      'ledger-unavailable',
-    ]),
+    ...problemAnswers(
+      [
+        'invalid-request',
+        'invalid-idempotency-key',
+        ...callerCodes,
+        'request-in-progress',
+        'body-too-large',
+        'unsupported-media-type',
+        'partner-rejected',
+        'idempotency-key-reused',
+        'partner-misconfigured',
+        'partner-unavailable',
+        ...everyRouteCodes,
+        'ledger-unavailable',
+      ],
+      problemExamples,
+    ),
   },
 }
+
+export const createClientLinks = { 201: readRequestLink, 202: readRequestLink }
 
 export const readRequestSchema = {
   operationId: 'readRequest',
@@ -164,23 +121,14 @@ export const readRequestSchema = {
   response: {
     200: toAnswer(
       'What is known',
-      everyAnswer,
+      { ...everyAnswer, ...retryAfter },
       'application/json',
-      { ...ClientRequest, title: 'ClientRequest' },
+      oneClientRequest,
       requestExamples,
     ),
     ...problemAnswers(
-      [
-        'invalid-request',
-        'unauthenticated',
-        'forbidden',
-        'not-found',
-        'rate-limited',
-        'internal',
-        'overloaded',
-        'ledger-unavailable',
-      ],
-      { 'invalid-request': { errors: [{ pointer: 'requestId', message: 'must be a UUID' }] } },
+      ['invalid-request', ...callerCodes, ...everyRouteCodes, 'ledger-unavailable'],
+      readRequestProblemExamples,
     ),
   },
 }

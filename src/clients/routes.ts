@@ -12,7 +12,7 @@ import type { CreateClientAtPartner } from './create/create-client.ts'
 import { type Fingerprint, readIdempotencyKey, toKeyId, toRequestId } from './create/idempotency-key.ts'
 import { parsePrefer } from './create/prefer-header.ts'
 import type { ReadRequest } from './read-request.ts'
-import { createClientSchema, readRequestSchema } from './route-schemas.ts'
+import { createClientLinks, createClientSchema, readRequestSchema } from './route-schemas.ts'
 
 export interface ClientRoutesOptions {
   readonly createClient: CreateClientAtPartner
@@ -44,6 +44,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
   app.post<{ Body: CreateClient }>('/clients', {
     config: { access: 'private' },
     schema: needsIdempotencyKey ? withRequiredKey(createClientSchema) : createClientSchema,
+    links: createClientLinks,
     bodyLimit: bodyLimitBytes,
     // Headers are read where they are used, as a malformed one is not always an error.
     validatorCompiler:
@@ -91,7 +92,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       if (applied !== '' && idempotencyStatus !== 'joined') reply.header('preference-applied', applied)
       if (representation.status !== 'created') reply.headers(retryAfter(lookAgainSeconds))
       // Of an earlier body key, the ledger's own request_id.
-      reply.header('location', `/clients/requests/${representation.requestId}`)
+      reply.header('location', `${app.prefix}/clients/requests/${representation.requestId}`)
       return reply.code(representation.status === 'created' ? 201 : 202).send(representation)
     },
   })

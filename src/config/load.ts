@@ -9,6 +9,7 @@ import { splitHosts } from '../ledger/postgres-url.ts'
 import type { PartnerCodes } from '../partner/outcome.ts'
 import { type Region, regions } from '../partner/regions.ts'
 import type { Credentials, SignatureScheme } from '../partner/signature.ts'
+import type { DocsMode } from '../plugins/docs-page/register-docs.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
 import { Compile } from '../typebox.ts'
 import { toAuthSettings } from './auth-settings.ts'
@@ -54,8 +55,10 @@ export interface Config {
   /** 0: any number. */
   readonly callerRatePerMinute: number
   readonly needsIdempotencyKey: boolean
+  /** Empty, or with a slash in front and none at its end. */
+  readonly basePath: string
   readonly trustProxy: false | number | string
-  readonly hasDocs: boolean
+  readonly docs: DocsMode
   readonly shutdownDelayMs: number
 }
 
@@ -199,8 +202,9 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     readPreviousLedgerKey: () => readText(env, 'LEDGER_PREVIOUS_KEY'),
     callerRatePerMinute: settings.CALLER_RATE_PER_MINUTE,
     needsIdempotencyKey: settings.IDEMPOTENCY_KEY === 'required',
+    basePath: settings.BASE_PATH,
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
-    hasDocs: settings.DOCS,
+    docs: settings.DOCS ?? (env.NODE_ENV === 'production' ? 'read' : 'try'),
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,
   }
 }

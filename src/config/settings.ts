@@ -145,10 +145,20 @@ export const Settings = Type.Object({
     default: 'optional',
     description: '`optional` · `required`: a create without an Idempotency-Key is a 400',
   }),
+  BASE_PATH: Type.String({
+    pattern: '^(/(?!\\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*$',
+    default: '',
+    description: 'E.g. `/payments`: every public route, `Location`, `type` and `/docs` under it',
+  }),
   TRUST_PROXY: Text('Addresses in front whose `X-Forwarded-*` are believed, or their number of hops', {
     default: 'false',
   }),
-  DOCS: Type.Boolean({ default: true, description: 'Swagger UI on or off' }),
+  DOCS: Type.Optional(
+    Type.Enum(['try', 'read', 'off'], {
+      description:
+        '`/docs`: `try` with "Try it out" (the default) · `read` without it (the default in production) · `off`',
+    }),
+  ),
   SHUTDOWN_DELAY_MS: Ms(0, 'Pause between "not ready" and closing, for load balancers', 0),
 })
 export type Settings = Static<typeof Settings>

@@ -60,6 +60,8 @@ export interface Row {
   readonly asks: number
   /** Milliseconds since the epoch. */
   readonly updatedAtMs: number
+  /** Since the state was recorded, by the ledger's clock. */
+  readonly sinceUpdateMs: number
   /** Since the last moment at which the claim's holder may have sent; negative while it still may. */
   readonly sinceLastSendMs: number
 }

@@ -14,7 +14,7 @@ import {
 import { OpenRows } from './open-rows.ts'
 
 /** Replaced, never changed, so that it can be handed out as it is. Times are milliseconds of `now`. */
-interface StoredRow extends Omit<Row, 'doubtedForMs' | 'sinceLastSendMs'> {
+interface StoredRow extends Omit<Row, 'doubtedForMs' | 'sinceLastSendMs' | 'sinceUpdateMs'> {
   readonly lastSendAt: number
   readonly doubtedAt: number
   /** Infinity where there is nothing to ask. */
@@ -221,5 +221,10 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
 
 function seen(row: StoredRow): Row {
   const at = now()
-  return { ...row, sinceLastSendMs: at - row.lastSendAt, doubtedForMs: row.doubts > 0 ? at - row.doubtedAt : 0 }
+  return {
+    ...row,
+    sinceLastSendMs: at - row.lastSendAt,
+    sinceUpdateMs: at - row.updatedAtMs,
+    doubtedForMs: row.doubts > 0 ? at - row.doubtedAt : 0,
+  }
 }

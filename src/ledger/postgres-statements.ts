@@ -20,7 +20,7 @@ const thisMs = `date_trunc('milliseconds', now())`
 
 const row = `request_id, key_id, caller, fingerprint, state, client_id, partner_code, partner_description, claim_token, claims,
   may_have_arrived, is_acknowledged, is_inferred, doubts, asks, ${ms('updated_at')} AS updated_ms,
-  ${ms('now() - deadline_at')} AS since_last_send_ms, coalesce(${ms('now() - doubted_at')}, 0) AS doubted_for_ms`
+  ${ms('now() - updated_at')} AS since_update_ms, ${ms('now() - deadline_at')} AS since_last_send_ms, coalesce(${ms('now() - doubted_at')}, 0) AS doubted_for_ms`
 
 const unresolved = `FROM ledger_request WHERE state IN ('sent', 'unknown', 'processing') AND deadline_at <=`
 const firstDue = (asks: string) =>

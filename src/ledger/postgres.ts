@@ -47,6 +47,7 @@ interface StoredRow {
   doubts: number
   asks: number
   updated_ms: number
+  since_update_ms: number
   since_last_send_ms: number
   doubted_for_ms: number
 }
@@ -194,6 +195,7 @@ function newRow({ requestId, keyId, caller, fingerprint, claimToken, deadlineMs 
     doubtedForMs: 0,
     asks: 0,
     updatedAtMs,
+    sinceUpdateMs: 0,
     sinceLastSendMs: -deadlineMs,
   }
 }
@@ -218,6 +220,7 @@ function toRow(row: StoredRow): Row {
     doubtedForMs: row.doubted_for_ms,
     asks: row.asks,
     updatedAtMs: row.updated_ms,
+    sinceUpdateMs: row.since_update_ms,
     sinceLastSendMs: row.since_last_send_ms,
   }
 }

@@ -68,8 +68,9 @@ export function pauseAfter(asks: number, random = Math.random): number {
 export function pauseFor(row: Row, { isAnswered, throttledMs, concludesInMs }: Lesson): number | undefined {
   if (row.isInferred) {
     if (!isAnswered) return Math.ceil(Math.max(inferredAsksAtMs[0], throttledMs))
-    const next = inferredAsksAtMs[row.asks]
-    return next === undefined ? undefined : next - (inferredAsksAtMs[row.asks - 1] ?? 0)
+    // By the time and not by a count: a crash between taking and asking must not use up one of the few questions.
+    const next = inferredAsksAtMs.find((atMs) => atMs > row.sinceUpdateMs)
+    return next === undefined ? undefined : Math.ceil(next - row.sinceUpdateMs)
   }
   const usualMs = row.sinceLastSendMs >= attentionAfterMs ? attentionPauseMs : pauseAfter(row.asks)
   return Math.ceil(Math.max(Math.min(usualMs, concludesInMs), throttledMs))
@@ -93,11 +94,10 @@ export function startReconciler(parts: ReconcilerParts): Reconciler {
       const lesson = await findOut(row, rowLog, signal)
       throttledUntil = Math.max(throttledUntil, performance.now() + lesson.throttledMs)
       if (lesson.change !== undefined && (await isTaken(row, lesson.change))) return
-      const { doubts, isAcknowledged, isAnswered } = lesson
-      // A question without an answer does not count among the few that an inferred state gets.
-      const asks = row.isInferred && !isAnswered ? row.asks - 1 : row.asks
+      const { doubts, isAcknowledged } = lesson
+      const { asks } = row
       const pauseMs = pauseFor(row, lesson)
-      await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: row.asks, asks, doubts, isAcknowledged })
+      await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: asks, asks, doubts, isAcknowledged })
     } catch (err) {
       // The lease runs out, and the row is asked about again.
       if (!signal.aborted) rowLog.warn({ err }, 'asking what became of a create failed')

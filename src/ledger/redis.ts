@@ -160,6 +160,7 @@ function toRow([, now, fields]: ScriptReply): Row | undefined {
     doubtedForMs: stored.doubted_at === undefined ? 0 : Number(now) - Number(stored.doubted_at),
     asks: Number(stored.asks),
     updatedAtMs: Number(stored.updated_at),
+    sinceUpdateMs: Number(now) - Number(stored.updated_at),
     sinceLastSendMs: Number(now) - Number(stored.deadline_at),
   }
 }

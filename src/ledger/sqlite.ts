@@ -261,6 +261,7 @@ function newRow({ requestId, keyId, caller, fingerprint, claimToken, deadlineMs 
     doubtedForMs: 0,
     asks: 0,
     updatedAtMs: now,
+    sinceUpdateMs: 0,
     sinceLastSendMs: -deadlineMs,
   }
 }
@@ -285,6 +286,7 @@ function toRow(stored: unknown, now: number): Row {
     doubtedForMs: now - (row.doubted_at ?? now),
     asks: row.asks,
     updatedAtMs: row.updated_at,
+    sinceUpdateMs: now - row.updated_at,
     sinceLastSendMs: now - row.deadline_at,
   }
 }

@@ -10,6 +10,10 @@ interface Schema {
   format?: string
   properties?: Record<string, Schema>
   items?: Schema
+  oneOf?: Schema[]
+  description?: string
+  /** What a named schema is for in this place: the description beside the reference. */
+  'x-use'?: string
 }
 type Content = Record<string, { schema?: Schema }>
 interface Operation {
@@ -45,11 +49,12 @@ export function finishDocument<T extends OpenApiDocument>(document: T): T {
 }
 
 function finishSchema(schema: Schema, schemas: Record<string, Schema>): Schema {
-  const { title, format, properties, items, ...rest } = schema
+  const { title, format, properties, items, oneOf, 'x-use': use, ...rest } = schema
   const finished = {
     ...rest,
     ...(items && { items: finishSchema(items, schemas) }),
     ...(properties && { properties: finishProperties(properties, schemas) }),
+    ...(oneOf && { oneOf: oneOf.map((one) => finishSchema(one, schemas)) }),
     // An enum says it all to a validator, but Swagger UI would show the type "any".
     ...(rest.type === undefined && isEnumOfTexts(rest) && { type: 'string' }),
     // OpenAPI 3.0's word for it, which @fastify/swagger uses in 3.1 as well.
@@ -58,7 +63,7 @@ function finishSchema(schema: Schema, schemas: Record<string, Schema>): Schema {
   if (title === undefined) return finished
   schemas[title] ??= finished
   if (!isDeepStrictEqual(schemas[title], finished)) throw new Error(`Two different schemas are named ${title}`)
-  return { $ref: `#/components/schemas/${title}` }
+  return { $ref: `#/components/schemas/${title}`, ...(use !== undefined && { description: use }) }
 }
 
 function isEnumOfTexts({ enum: values }: Schema): boolean {

@@ -1,16 +1,18 @@
 /** OpenAPI 3.1, generated from the route schemas, and Swagger UI over it. */
 import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Authenticator } from '../auth/caller.ts'
 import { declarePublic } from './authentication.ts'
+import { type DocsMode, registerDocsPage } from './docs-page/register-docs.ts'
 import { finishDocument, type OpenApiDocument } from './openapi-document.ts'
 
 export interface OpenApiOptions {
   readonly version: string
-  /** Swagger UI on or off; /openapi.json is always there. */
-  readonly hasDocs: boolean
+  /** How /docs is served, if at all; /openapi.json is always there. */
+  readonly docs: DocsMode
+  /** Said on the page. */
+  readonly isSandbox: boolean
   /** What private routes want of a caller; undefined: nothing. */
   readonly scheme: Authenticator['scheme'] | undefined
 }
@@ -20,23 +22,15 @@ const description = `Creates card clients at FreedomPay and never lies about an 
 201 means that the client exists, 202 that the outcome is not final yet. With a problem this request has created nothing,
 unless it says \`safeToRetry: same-key-only\`: then that is not certain. Each problem's \`type\` leads to a page that explains it.`
 
-/**
- * The page loads nothing from elsewhere. The plugin's own policy would let it, and would also upgrade its parts to HTTPS,
- * which leaves a blank page wherever the service is reached over HTTP by another name than localhost.
- */
-const contentSecurityPolicy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "img-src 'self' data:",
-  "connect-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ')
+/** The examples are made where nobody knows of a base path. */
+function moveExamples(document: object, basePath: string): unknown {
+  const move = (name: string, value: unknown) =>
+    name === 'type' && typeof value === 'string' && value.startsWith('/problems/') ? `${basePath}${value}` : value
+  return basePath === '' ? document : JSON.parse(JSON.stringify(document, move))
+}
 
 export default fp(
-  async function openapi(app: FastifyInstance, { version, hasDocs, scheme }: OpenApiOptions) {
+  async function openapi(app: FastifyInstance, { version, docs, isSandbox, scheme }: OpenApiOptions) {
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
@@ -46,7 +40,7 @@ export default fp(
           version,
           license: { name: 'MIT', identifier: 'MIT' } as never,
         },
-        servers: [{ url: '/', description: 'This service' }],
+        servers: [{ url: app.prefix || '/', description: 'This service' }],
         tags: [
           { name: 'clients', description: 'Creating clients and learning what came of it' },
           { name: 'problems', description: 'What each error code means' },
@@ -61,7 +55,10 @@ export default fp(
         return { schema: isPrivate ? { ...schema, security: [{ caller: [] }] } : schema, url }
       },
       transformObject: (result) =>
-        finishDocument(('openapiObject' in result ? result.openapiObject : {}) as OpenApiDocument) as never,
+        moveExamples(
+          finishDocument(('openapiObject' in result ? result.openapiObject : {}) as OpenApiDocument),
+          app.prefix,
+        ) as never,
     })
 
     app.get('/openapi.json', {
@@ -70,22 +67,10 @@ export default fp(
       handler: async () => app.swagger(),
     })
 
-    if (hasDocs) {
+    if (docs !== 'off') {
       await app.register(async (scope) => {
         declarePublic(scope)
-        await scope.register(swaggerUi, {
-          routePrefix: '/docs',
-          theme: { title: 'freedompay-clients' },
-          uiConfig: {
-            // Without the bar that would load any other document.
-            layout: 'BaseLayout',
-            tryItOutEnabled: true,
-            docExpansion: 'list',
-            displayRequestDuration: true,
-            validatorUrl: null,
-          },
-          staticCSP: contentSecurityPolicy,
-        })
+        await registerDocsPage(scope, { mode: docs, isSandbox })
       })
     }
   },

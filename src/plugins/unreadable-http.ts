@@ -4,7 +4,7 @@ import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:ht
 import type { Socket } from 'node:net'
 import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Problem, ProblemBody } from '../problems/problem.ts'
+import { type Problem, type ProblemBody, toBody } from '../problems/problem.ts'
 import { invalidRequest } from '../problems/translate.ts'
 import { requestLogOf } from '../telemetry/logger.ts'
 import { problemMediaType } from './error-handler.ts'
@@ -124,7 +124,12 @@ export function statusByHand(response: ServerResponse): number | undefined {
  * What HTTP itself could not read never reaches a handler, so the answer is written to the socket by hand: behind those that
  * earlier requests on the connection have still to get.
  */
-export function answerClientError(error: Error & { code?: string }, socket: Socket, log: FastifyBaseLogger): void {
+export function answerClientError(
+  error: Error & { code?: string },
+  socket: Socket,
+  log: FastifyBaseLogger,
+  basePath = '',
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
@@ -137,7 +142,7 @@ export function answerClientError(error: Error & { code?: string }, socket: Sock
 
   const end = () => {
     if (hasOwnAnswer) endLingering(socket)
-    else writeByHand(error, socket, unfinished, log)
+    else writeByHand(error, socket, unfinished, log, basePath)
   }
   if (awaited === undefined || isAnswered(awaited)) {
     end()
@@ -154,12 +159,13 @@ function writeByHand(
   socket: Socket,
   unfinished: HttpExchange | undefined,
   log: FastifyBaseLogger,
+  basePath: string,
 ): void {
   const { status, message, lingerMs } = clientErrors[String(error.code)] ?? {
     status: 400,
     message: 'this is not readable as HTTP',
   }
-  const { body } = invalidRequest('', message, { status })
+  const body = toBody(invalidRequest('', message, { status }), basePath)
   const reqId = unfinished?.request.id ?? randomUUID()
   if (unfinished === undefined) {
     log.info({ reqId, route: 'unmatched', statusCode: status, code: body.code, err: error }, 'request')

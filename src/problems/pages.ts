@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
+import { everyAnswer, everyRouteCodes, problemAnswers } from './answers.ts'
 import { Problem, ProblemBody, type ProblemCode, problemCodes, problems, SafeToRetry } from './problem.ts'
 
 const ProblemPage = Type.Object(
@@ -34,12 +35,16 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
       response: {
         200: {
           description: 'The catalogue: HTML, or JSON where `Accept` prefers it',
+          headers: everyAnswer,
           content: { 'application/json': { schema: Catalogue }, ...html },
         },
-        400: problemAnswer('invalid-request'),
+        ...problemAnswers(everyRouteCodes),
       },
     },
-    handler: async (request, reply) => answer(request, reply, { problems: problemCodes.map(toPage) }, renderCatalogue),
+    handler: async (request, reply) =>
+      answer(request, reply, { problems: problemCodes.map((code) => toPage(code, app.prefix)) }, () =>
+        renderCatalogue(app.prefix),
+      ),
   })
 
   /** What `type` of every problem leads to. Holds nothing of anybody's. */
@@ -55,29 +60,26 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
       response: {
         200: {
           description: 'The explanation: HTML, or JSON where `Accept` prefers it',
+          headers: everyAnswer,
           content: { 'application/json': { schema: ProblemPage }, ...html },
         },
-        404: problemAnswer('not-found'),
+        ...problemAnswers(everyRouteCodes),
       },
     },
     handler: async (request, reply) => {
       const { code } = request.params
       if (!isProblemCode(code)) throw new Problem('not-found')
-      return answer(request, reply, toPage(code), () => renderPage(code))
+      return answer(request, reply, toPage(code, app.prefix), () => renderPage(code, app.prefix))
     },
   })
-}
-
-function problemAnswer(code: ProblemCode) {
-  return { description: problems[code].title, content: { 'application/problem+json': { schema: ProblemBody } } }
 }
 
 function isProblemCode(code: string): code is ProblemCode {
   return Object.hasOwn(problems, code)
 }
 
-function toPage(code: ProblemCode) {
-  return { type: `/problems/${code}`, code, ...problems[code] }
+function toPage(code: ProblemCode, basePath: string) {
+  return { type: `${basePath}/problems/${code}`, code, ...problems[code] }
 }
 
 function answer(request: FastifyRequest, reply: FastifyReply, json: object, renderHtml: () => string) {
@@ -102,33 +104,43 @@ function qualityOf(mediaType: string, accept = '*/*'): number {
   return weights.get(mediaType) ?? weights.get(`${group}/*`) ?? weights.get('*/*') ?? 0
 }
 
-function renderCatalogue(): string {
+function renderCatalogue(basePath: string): string {
   const rows = problemCodes.map((code) => {
     const { status, title, safeToRetry } = problems[code]
-    return `<tr><td>${status}</td><td><a href="/problems/${code}">${code}</a></td><td>${title}</td><td>${safeToRetry}</td></tr>`
+    return `<tr><td>${status}</td><td><a href="${basePath}/problems/${code}">${code}</a></td><td>${title}</td><td>${safeToRetry}</td></tr>`
   })
   const head = '<tr><th>Status</th><th>Code</th><th>What happened</th><th>Safe to retry</th></tr>'
-  return renderHtml('Problems', `<div class="wide"><table>${head}${rows.join('')}</table></div>`)
+  return renderHtml('Problems', `<table><thead>${head}</thead><tbody>${rows.join('')}</tbody></table>`)
 }
 
-function renderPage(code: ProblemCode): string {
+function renderPage(code: ProblemCode, basePath: string): string {
   const { status, title, safeToRetry, happened, retry } = problems[code]
   return renderHtml(
     title,
     `<p><code>${code}</code>, HTTP ${status}</p><h2>What happened</h2><p>${renderCode(happened)}</p>
-<h2>Retry?</h2><p><code>safeToRetry: ${safeToRetry}</code></p><p>${renderCode(retry)}</p><p><a href="/problems">All problems</a></p>`,
+<h2>Retry?</h2><p><code>safeToRetry: ${safeToRetry}</code></p><p>${renderCode(retry)}</p>
+<h2>Support</h2><p>${renderCode(support)}</p><p><a href="${basePath}/problems">All problems</a></p>`,
   )
 }
+
+const support =
+  'Quote `requestId` of the body where there is one: it names the create, here and at FreedomPay, and is the same for every retry with one key. Otherwise quote `X-Request-Id` of the headers: it names this one HTTP request in the logs.'
 
 function renderCode(text: string): string {
   return text.replace(/`([^`]+)`/g, '<code>$1</code>')
 }
 
 const style = `
-:root { color-scheme: light dark }
+:root { color-scheme: light dark; background: #fff; color: #1b1f24 }
+a { color: #0b57d0 }
 body { font: 1rem/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem }
-.wide { overflow-x: auto }
 table { border-collapse: collapse } th, td { text-align: left; padding: .3rem .8rem; border-bottom: 1px solid #8886 }
+@media (prefers-color-scheme: dark) { :root { background: #121417; color: #e4e6eb } a { color: #8ab8ff } }
+@media (max-width: 40rem) {
+  body { margin: 1rem auto } tr, td { display: block } thead { display: none }
+  tr { padding: .6rem 0; border-bottom: 1px solid #8886 } td { padding: 0; border: 0; overflow-wrap: anywhere }
+  td:first-child::before { content: 'HTTP ' } td:last-child::before { content: 'Safe to retry: ' }
+}
 `
 
 /** Nothing but the page's own style; its icon is empty, so that browsers do not ask for one. */
@@ -142,6 +154,6 @@ const contentSecurityPolicy = [
 ].join('; ')
 
 function renderHtml(title: string, body: string): string {
-  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
-<link rel="icon" href="data:,"><title>${title}</title><style>${style}</style><h1>${title}</h1>${body}</html>`
+  return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><title>${title}</title><style>${style}</style><main><h1>${title}</h1>${body}</main></html>`
 }

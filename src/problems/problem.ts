@@ -4,10 +4,12 @@
  */
 import Type, { type Static } from 'typebox'
 
+export const safeToRetryDescription =
+  'yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm'
+
 export const SafeToRetry = Type.Enum(['yes', 'same-key-only', 'no'], {
   type: 'string',
-  description:
-    'yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm',
+  description: safeToRetryDescription,
 })
 export type SafeToRetry = Static<typeof SafeToRetry>
 
@@ -117,7 +119,7 @@ export const problems = {
     title: 'A fault in this service',
     safeToRetry: 'same-key-only',
     happened:
-      'This service failed in a way that it should not. Its log has the fault under the `X-Request-Id` of this answer.',
+      'This service failed in a way that it should not. Its log has the fault as `reqId`, under the `X-Request-Id` of this answer; `requestId`, where there is one, names the create.',
     retry: 'Send the same body with the same Idempotency-Key. Without a key, find out first whether the client exists.',
   },
   'partner-misconfigured': {
@@ -171,7 +173,10 @@ export const InputError = Type.Object(
 export type InputError = Static<typeof InputError>
 
 export const PartnerReason = Type.Object(
-  { code: Type.Optional(Type.String()), description: Type.Optional(Type.String()) },
+  {
+    code: Type.Optional(Type.String({ description: 'FreedomPay’s error code' })),
+    description: Type.Optional(Type.String({ description: 'FreedomPay’s description of it' })),
+  },
   { title: 'PartnerReason', description: 'Why FreedomPay decided so, in its own words but without personal data' },
 )
 export type PartnerReason = Static<typeof PartnerReason>
@@ -229,10 +234,16 @@ export class Problem extends Error {
       code,
       safeToRetry: options.safeToRetry ?? definition.safeToRetry,
       requestId: options.requestId,
-      errors: options.errors,
+      // Always there for this code, so that a caller's program need not ask whether it is.
+      errors: options.errors ?? (code === 'invalid-request' ? [] : undefined),
       partner: options.partner,
     }
   }
+}
+
+/** What a caller gets of a problem: its page stands under the same path as every other route. */
+export function toBody(problem: Problem, basePath: string): ProblemBody {
+  return basePath === '' ? problem.body : { ...problem.body, type: `${basePath}${problem.body.type}` }
 }
 
 /** Up to half as long again, so that callers who were refused together do not come back together. */

@@ -1,6 +1,7 @@
 /** Every metric of the service, on a registry of its own. No label ever holds a value of a caller's. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import { isFinal, type LedgerStats, type State, states } from '../ledger/ledger.ts'
+import { type LedgerOperation, type LedgerResult, ledgerOperations, ledgerResults } from '../ledger/observe.ts'
 import type { ReconcilerObserver } from '../ledger/reconciler.ts'
 import type { PartnerObserver } from '../partner/card-api.ts'
 import { results } from '../partner/outcome.ts'
@@ -42,8 +43,11 @@ export const outcomeOfProblem: Partial<Record<ProblemCode, CreateOutcome>> = {
 const keyResults = ['new', 'joined', 'replayed', 'in_progress', 'reused'] as const
 export type KeyResult = (typeof keyResults)[number]
 
-/** From a local call to the default deadline. */
-const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25]
+/** From a local call to beyond the default deadline, so that a create that ends just after its deadline is not in +Inf. */
+const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 30]
+
+/** From a map in memory to a ledger that is given up. */
+const ledgerBuckets = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
 export interface BuildInfo {
   readonly version: string
@@ -60,6 +64,9 @@ export interface Metrics extends AuthMetrics {
   readonly setCircuitState: (state: CircuitStateName) => void
   readonly partnerObserver: PartnerObserver
   readonly reconcilerObserver: ReconcilerObserver
+  readonly unknownDuplicates: Counter
+  /** In seconds. */
+  readonly observeLedgerRequest: (operation: LedgerOperation, result: LedgerResult, seconds: number) => void
 }
 
 /** `readStats` is asked once at every scrape. */
@@ -138,6 +145,23 @@ export function createMetrics(buildInfo: BuildInfo, readStats: () => Promise<Led
 
   registerLedgerGauges(registry, readStats)
 
+  const unknownDuplicates = new Counter({
+    name: 'partner_unknown_duplicates_total',
+    help: 'Creates that FreedomPay already knew and the ledger did not: the ledger has lost a row',
+    registers,
+  })
+
+  const { histogram: ledgerDuration, observe: observeLedger } = createBatchedHistogram({
+    name: 'ledger_request_duration_seconds',
+    help: 'Time of one operation of the ledger, by whether it was answered',
+    labelNames: ['operation', 'result'],
+    buckets: ledgerBuckets,
+    registers,
+  })
+  for (const operation of ledgerOperations) {
+    for (const result of ledgerResults) ledgerDuration.zero({ operation, result })
+  }
+
   new Gauge({
     name: 'build_info',
     help: 'What is running; always 1',
@@ -163,6 +187,8 @@ export function createMetrics(buildInfo: BuildInfo, readStats: () => Promise<Led
       },
     },
     reconcilerObserver: createReconcilerObserver(registry),
+    unknownDuplicates,
+    observeLedgerRequest: (operation, result, seconds) => observeLedger({ operation, result }, seconds),
   }
 }
 

@@ -1,69 +1,9 @@
 import { hash } from 'node:crypto'
-import { accessSync, constants } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { type Browser, chromium, type Page } from 'playwright-core'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
 import t, { type Test } from 'tap'
+import { launch, openPage, skip } from '../fixtures/browser.ts'
 import { startTestService } from '../fixtures/service.ts'
-
-const executablePath = findOnPath('chromium')
-const skip = executablePath === undefined && 'there is no chromium on the PATH, so nothing is tried in a real browser'
-
-function findOnPath(name: string): string | undefined {
-  return (process.env.PATH ?? '')
-    .split(delimiter)
-    .map((folder) => join(folder, name))
-    .find(isExecutable)
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-/** Headless, with a profile of its own that is thrown away, and quiet: nothing but the page under test calls anywhere. */
-function launch(): Promise<Browser> {
-  const args = [
-    '--no-sandbox',
-    '--disable-gpu',
-    '--disable-quic',
-    '--no-first-run',
-    '--disable-background-networking',
-    '--disable-component-update',
-    '--disable-sync',
-  ]
-  return chromium.launch({ executablePath, args })
-}
-
-interface Witness {
-  readonly page: Page
-  /** Where the page's requests went. */
-  readonly origins: Set<string>
-  /** What the browser complained about. */
-  readonly complaints: string[]
-}
-
-async function openPage(browser: Browser): Promise<Witness> {
-  const page = await browser.newPage({ viewport: { width: 1280, height: 1000 } })
-  // Well within the time that a test file has.
-  page.setDefaultTimeout(10_000)
-  const origins = new Set<string>()
-  const complaints: string[] = []
-  page.on('request', (request) => {
-    const { protocol, origin } = new URL(request.url())
-    if (protocol !== 'data:') origins.add(origin)
-  })
-  page.on('pageerror', (error) => complaints.push(String(error)))
-  page.on('console', (message) => {
-    // A 4xx that was asked for is not a fault of the page.
-    const isOwnCall = message.location().url.endsWith('/clients')
-    if (['error', 'warning'].includes(message.type()) && !isOwnCall) complaints.push(message.text())
-  })
-  return { page, origins, complaints }
-}
 
 /** Chooses an example in the operation's drop-down, sends it, and reads the answer that Swagger UI shows. */
 async function tryOut(page: Page, example: string): Promise<{ status: string; body: Record<string, unknown> }> {
@@ -87,7 +27,10 @@ t.test('Swagger UI creates a client, and shows a refusal as what it is', { skip 
     await page.goto(`${service.url}/docs`)
     t.equal(await page.title(), 'freedompay-clients')
     const operation = page.locator('#operations-clients-createClient')
-    await operation.locator('.opblock-summary').click()
+    await operation.locator('.opblock-body').waitFor()
+    const key = operation.getByRole('textbox', { name: 'Idempotency-Key' })
+    const firstKey = await key.inputValue()
+    t.match(firstKey, /^[0-9a-f-]{36}$/, 'a key that nobody has used')
 
     const editor = operation.locator('textarea.body-param__text')
     await editor.waitFor()
@@ -97,6 +40,8 @@ t.test('Swagger UI creates a client, and shows a refusal as what it is', { skip 
     t.equal(created.status, '201')
     t.match(created.body, { status: 'created', clientId: service.sandbox.clients()[0]?.clientId })
     t.equal(service.sandbox.clients().length, 1)
+
+    t.not(await key.inputValue(), firstKey, 'the next try is another intent')
 
     const rejected = await tryOut(page, 'rejected')
     t.equal(rejected.status, '422')
@@ -136,6 +81,24 @@ t.test('Swagger UI’s Authorize takes the credential that the service wants', {
     await browser.close()
   }
 })
+t.test(
+  'with DOCS=read nothing can be sent from the page, and the banner says live where it is',
+  { skip },
+  async (t: Test) => {
+    const service = await startTestService(t, { settings: { DOCS: 'read' } })
+    const browser = await launch()
+    try {
+      const { page } = await openPage(browser)
+      await page.goto(`${service.url}/docs`)
+      await page.locator('#operations-clients-createClient .opblock-body').waitFor()
+      await page.getByText('"Try it out" is switched off here').waitFor()
+      t.equal(await page.getByRole('button', { name: 'Execute' }).count(), 0)
+      t.equal(await page.getByRole('button', { name: 'Try it out' }).count(), 0)
+    } finally {
+      await browser.close()
+    }
+  },
+)
 
 t.test('the pages that explain problems are readable, in the light and in the dark', { skip }, async (t: Test) => {
   const service = await startTestService(t)

@@ -9,7 +9,7 @@ import type { Suite } from './suite.ts'
  * machine there are only more outcomes that take longer to be known.
  */
 const settings = {
-  DOCS: 'false',
+  DOCS: 'off',
   REQUEST_DEADLINE_MS: '3000',
   CREATE_WAIT_MS: '600',
   PARTNER_CONNECT_TIMEOUT_MS: '1000',

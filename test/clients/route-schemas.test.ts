@@ -40,7 +40,11 @@ t.test('a problem has the members of its schema and no other, and none that is u
     JSON.parse(JSON.stringify(bare)),
   )
   const errors = [{ pointer: '/a~1b', message: '"quoted" \u2028' }]
-  const full = new Problem('partner-rejected', { requestId, errors, partner: { code: '1', description: undefined } })
-    .body
+  const invalid = new Problem('invalid-request', { errors }).body
+  t.strictSame(
+    JSON.parse(await serialise(t, { response }, 400, invalid, mediaType)),
+    JSON.parse(JSON.stringify(invalid)),
+  )
+  const full = new Problem('partner-rejected', { requestId, partner: { code: '1', description: undefined } }).body
   t.strictSame(JSON.parse(await serialise(t, { response }, 422, full, mediaType)), JSON.parse(JSON.stringify(full)))
 })

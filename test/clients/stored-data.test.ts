@@ -44,6 +44,10 @@ async function createAndRefuse(t: Test, ledgerUrl: string): Promise<string> {
     // One is refused, with a description that quotes everything.
     add: ({ client }) =>
       client?.external_user_id === undefined ? replies.success : replies.rejected(Object.values(client).join(' ')),
+    status: ({ request_id }, { adds }) =>
+      adds.find((call) => call.request_id === request_id)?.client?.external_user_id === undefined
+        ? replies.created('client-1')
+        : replies.noSuchRequest,
   })
   const service = await startTestService(t, {
     partnerUrl: partner.url,

@@ -15,6 +15,7 @@ function faultsOf(settings: Record<string, string>): readonly string[] {
 
 const production = {
   NODE_ENV: 'production',
+  LEDGER_URL: 'memory:',
   FREEDOMPAY_AUTH_ID: '1',
   FREEDOMPAY_SECRET_KEY: 'secret',
   FREEDOMPAY_PRODUCT_ID: '1000',

@@ -56,7 +56,7 @@ t.test('without any settings it is the sandbox, with every default', async (t) =
     callerRatePerMinute: 0,
     needsIdempotencyKey: false,
     trustProxy: false,
-    hasDocs: true,
+    docs: 'try',
     shutdownDelayMs: 0,
   })
 })
@@ -122,7 +122,7 @@ const faulty: Record<string, string[]> = {
   CALLER_RATE_PER_MINUTE: notInteger,
   IDEMPOTENCY_KEY: ['yes', 'true'],
   TRUST_PROXY: ['true', 'localhost', '10.0.0', '10.0.0.0/33', '10.0.0.0/8/8', 'fd00::/129', '10.0.0.1;10.0.0.2', ','],
-  DOCS: ['yes', '1', 'TRUE'],
+  DOCS: ['true', '1', 'TRY'],
   SHUTDOWN_DELAY_MS: notInteger,
 }
 for (const [name, texts] of Object.entries(faulty)) {
@@ -247,4 +247,13 @@ t.test('the result is frozen, and no secret can be found anywhere in it', async 
     )
   }
   t.strictSame(config.readCredentials?.(), { authId: '123456', secretKey: secret }, 'they are read where they stand')
+})
+
+t.test('Try it out is off in production unless it is asked for', (t) => {
+  const production = { ...credentials, NODE_ENV: 'production', AUTH: 'none', LEDGER_URL: 'memory:' }
+  t.equal(loadConfig(credentials).docs, 'try')
+  t.equal(loadConfig(production).docs, 'read')
+  t.equal(loadConfig({ ...production, DOCS: 'try' }).docs, 'try')
+  t.equal(loadConfig({ ...credentials, DOCS: 'off' }).docs, 'off')
+  t.end()
 })

@@ -104,7 +104,7 @@ t.test('a large body that finds no place is refused, and every end of one frees 
     })
   const json = Buffer.from(JSON.stringify(makeText('x', 200_000)))
   const declared = { 'content-length': String(json.length) }
-  const refusal = { code: 'overloaded', status: 503, headers: { 'retry-after': '1' } }
+  const refusal = { code: 'overloaded', status: 503, headers: { 'retry-after': /^[12]$/ } }
   for (const [headers, safeToRetry] of [
     [{}, 'yes'],
     [{ 'idempotency-key': 'k' }, 'same-key-only'],

@@ -254,9 +254,16 @@ t.test('how long a row waits for its next question', async (t) => {
   const base = (await ledger.claim(newClaim())).row
   const hourMs = 60 * minuteMs
   const inferred: Row = { ...base, state: 'not-created', isInferred: true }
-  const schedule = [1, 2, 3, 4].map((asks) => pauseFor({ ...inferred, asks }, lesson()))
+  const askedAfter = [minuteMs, 10 * minuteMs, hourMs, 24 * hourMs]
+  const schedule = askedAfter.map((sinceUpdateMs) => pauseFor({ ...inferred, asks: 7, sinceUpdateMs }, lesson()))
   t.strictSame(schedule, [9 * minuteMs, 50 * minuteMs, 23 * hourMs, undefined], 'after 1 min, 10 min, 1 h and 24 h')
-  t.equal(pauseFor({ ...inferred, asks: 4 }, lesson({ isAnswered: false })), minuteMs, 'without an answer, once more')
+  t.equal(
+    pauseFor({ ...inferred, sinceUpdateMs: minuteMs + 400.5 }, lesson()),
+    9 * minuteMs - 400,
+    'counted from the conclusion',
+  )
+  const last = { ...inferred, sinceUpdateMs: 25 * hourMs }
+  t.equal(pauseFor(last, lesson({ isAnswered: false })), minuteMs, 'without an answer, once more')
   const throttled = lesson({ isAnswered: false, throttledMs: 5 * minuteMs })
   t.equal(pauseFor({ ...inferred, asks: 1 }, throttled), 5 * minuteMs)
 
@@ -270,23 +277,27 @@ t.test('how long a row waits for its next question', async (t) => {
   t.equal(pauseFor(dayOld, lesson({ concludesInMs: 500 })), 500)
 })
 
-t.test('a question without an answer does not count for an inferred state', { buffered: true }, async (t) => {
-  const ledger = await openTestLedger(t, 'memory:')
-  const postponed: unknown[] = []
-  const noting: Ledger = {
-    ...ledger,
-    async postpone({ asks, pauseMs, doubts, isAcknowledged }) {
-      postponed.push({ asks, pauseMs, doubts, isAcknowledged })
-    },
-  }
-  await makeDue(ledger, { state: 'rejected', isInferred: true })
-  start(t, noting, async () => lesson({ isAnswered: false, doubts: 2, isAcknowledged: true }))
-  await until(
-    () => postponed.length,
-    (count) => count === 1,
-  )
-  t.strictSame(postponed, [{ asks: 0, pauseMs: minuteMs, doubts: 2, isAcknowledged: true }])
-})
+t.test(
+  'a question without an answer is asked again in a minute for an inferred state',
+  { buffered: true },
+  async (t) => {
+    const ledger = await openTestLedger(t, 'memory:')
+    const postponed: unknown[] = []
+    const noting: Ledger = {
+      ...ledger,
+      async postpone({ asks, pauseMs, doubts, isAcknowledged }) {
+        postponed.push({ asks, pauseMs, doubts, isAcknowledged })
+      },
+    }
+    await makeDue(ledger, { state: 'rejected', isInferred: true })
+    start(t, noting, async () => lesson({ isAnswered: false, doubts: 2, isAcknowledged: true }))
+    await until(
+      () => postponed.length,
+      (count) => count === 1,
+    )
+    t.strictSame(postponed, [{ asks: 1, pauseMs: minuteMs, doubts: 2, isAcknowledged: true }])
+  },
+)
 
 t.test('a create that was claimed anew while it was asked about is left alone', { buffered: true }, async (t) => {
   const ledger = await openTestLedger(t, 'memory:')

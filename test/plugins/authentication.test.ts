@@ -4,6 +4,7 @@ import { unauthenticated } from '../../src/auth/bearer-token.ts'
 import type { Authenticator } from '../../src/auth/caller.ts'
 import authentication, { declarePublic } from '../../src/plugins/authentication.ts'
 import errorHandler from '../../src/plugins/error-handler.ts'
+import notFound from '../../src/plugins/not-found.ts'
 
 /** Knows `good`, and `slow` a turn later. */
 const authenticator: Authenticator = {
@@ -25,6 +26,7 @@ async function build(
   const app = fastify() as unknown as FastifyInstance
   t.teardown(() => app.close())
   await app.register(errorHandler)
+  await app.register(notFound)
   await app.register(authentication, { authenticator: own })
   addRoutes(app)
   return app

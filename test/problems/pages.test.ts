@@ -29,7 +29,14 @@ t.test('each code has a page that says what happened, whether to retry, and how'
     t.equal(html.statusCode, 200)
     t.equal(html.headers.vary, 'accept')
     const text = html.text.replaceAll(/<\/?code>/g, '')
-    for (const part of [`<h1>${title}</h1>`, `HTTP ${status}`, `safeToRetry: ${safeToRetry}`, happened, retry]) {
+    for (const part of [
+      `<h1>${title}</h1>`,
+      `HTTP ${status}`,
+      `safeToRetry: ${safeToRetry}`,
+      happened,
+      retry,
+      'Quote requestId',
+    ]) {
       t.ok(text.includes(part.replaceAll('`', '')), `the page of ${code} has: ${part}`)
     }
     const json = await service.get(`/problems/${code}`, { accept: 'application/json' })

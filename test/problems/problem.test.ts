@@ -42,6 +42,7 @@ t.test('a problem says what its code says, and what is given besides', (t) => {
       'detail',
       'code',
       'safeToRetry',
+      ...(code === 'invalid-request' ? ['errors'] : []),
     ])
   }
   const cause = new Error('why')
@@ -60,8 +61,13 @@ t.test('a problem says what its code says, and what is given besides', (t) => {
 
 t.test('Retry-After is in whole seconds, and never none', (t) => {
   t.strictSame(
-    [0, 0.2, 1, 1.1].map((seconds) => retryAfter(seconds)['retry-after']),
+    [0, 0.2, 1, 1.1].map((seconds) => retryAfter(seconds, () => 0)['retry-after']),
     ['1', '1', '1', '2'],
+  )
+  t.strictSame(
+    [0.2, 1, 4].map((seconds) => retryAfter(seconds, () => 0.999)['retry-after']),
+    ['1', '2', '6'],
+    'up to half as long again',
   )
   t.end()
 })

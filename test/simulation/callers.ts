@@ -12,6 +12,8 @@ export interface Service {
 
 type Told = Omit<Statement, keyof Answer | 'at'>
 
+const keyReused = 'idempotency-key-reused'
+
 export class Callers {
   private readonly plan: Plan
   private readonly history: History
@@ -48,8 +50,10 @@ export class Callers {
     const requestIds = new Set([...statements, ...sends].flatMap(({ requestId }) => requestId ?? []))
     for (const requestId of requestIds) {
       const phone = sends.find((send) => send.requestId === requestId)?.phone
-      const told = statements.find((statement) => statement.requestId === requestId)
-      const intent = told?.intent ?? this.plan.intents.findIndex((each) => each.phone === phone)
+      // A key that was used twice is told the earlier person's request.
+      const told = statements.find((each) => each.requestId === requestId && each.code !== keyReused)
+      const sentFor = this.plan.intents.findIndex((each) => each.phone === phone)
+      const intent = sentFor >= 0 ? sentFor : (told?.intent ?? -1)
       if (this.plan.intents[intent] === undefined) continue
       void this.exchange('GET', intent, undefined, 0, undefined, requestId).then((read) =>
         this.history.lastReads.push(read),
@@ -75,8 +79,12 @@ export class Callers {
     }
   }
 
-  private async readSometimes(call: Call, { requestId }: Statement, replica: number): Promise<Statement | undefined> {
-    if (call.habit === 'repeats' || requestId === undefined) return undefined
+  private async readSometimes(
+    call: Call,
+    { requestId, code }: Statement,
+    replica: number,
+  ): Promise<Statement | undefined> {
+    if (call.habit === 'repeats' || requestId === undefined || code === keyReused) return undefined
     return await this.exchange('GET', call.intent, undefined, replica, undefined, requestId)
   }
 

@@ -17,12 +17,12 @@ export const deliberateFaults: readonly DeliberateFault[] = [
   {
     name: 'claim after send',
     file: create,
-    find: 'const { isClaimed, row } = await claim(command, deadlineAt)',
+    find: 'const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)',
     replace: `const request = encodeRequest(toAddClientRequest(command.body, command.requestId, settings.defaults))
     await delivery.send(request, {
       deadlineAt, waitUntil: 0, log: command.log, mayHaveArrived: false, startWaiting: () => false, renew: async () => false,
     })
-    const { isClaimed, row } = await claim(command, deadlineAt)`,
+    const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)`,
   },
   {
     name: 'a time-out taken as not sent',
@@ -34,10 +34,10 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     name: '503 on a time-out',
     file: deliver,
     find: `      case 'unknown':
-        return await findOrResend(() => request`,
+        return isResend`,
     replace: `      case 'unknown':
         if (outcome.result === 'timeout') return { status: 'not-taken', outcome: { ...outcome, kind: 'not-sent' } }
-        return await findOrResend(() => request`,
+        return isResend`,
   },
   {
     name: 'a reconciler that believes the first "no such request"',

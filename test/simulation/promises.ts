@@ -198,6 +198,7 @@ function mayBeUnwritten({ plan, registrations }: History, first: Statement, late
   )
   const isLess =
     ['unknown', 'processing'].includes(later.says) ||
+    (later.says === 'created' && later.clientId === undefined) ||
     (later.says === 'not-created' && (isForgotten || first.says !== 'created'))
   const isTroubled = plan.faults.some(({ kind }) => kind === 'ledger' || kind === 'ledger-call')
   return isLess && isTroubled && first.at <= plan.faultsEndAt + plan.settings.deadlineMs
@@ -281,6 +282,8 @@ function isTrueOf(history: History, read: Statement, client: Registration): bool
     case 'process': {
       // A refusal that could not be doubted, as the ledger had lost the row and the question was not answered, stands.
       if (says === 'rejected' && history.losses.length > 0) return wasRefused(history, read, client)
+      // Nothing is known of what was sent before the ledger lost it.
+      if (says === 'not-created' && hasLost(history, client.sentAt, read.at)) return true
       return truthOf(history, client) === 'process'
         ? says === 'processing'
         : says === 'created' && clientId === client.clientId

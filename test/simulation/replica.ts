@@ -43,6 +43,7 @@ const observer: CoreObserver = {
   partner: { started() {}, ended() {} },
   reconciler: { foundOut() {}, corrected() {} },
   countRetry() {},
+  countUnknownDuplicate() {},
   setCircuitState() {},
 }
 

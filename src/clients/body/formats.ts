@@ -3,8 +3,13 @@ import codes from 'i18n-iso-countries/codes.json' with { type: 'json' }
 import iso6391 from 'iso-639-1'
 
 /** XKK is user-assigned, so ISO 3166-1 does not have it. */
-const countries = new Set(codes.map(([, alpha3]) => alpha3).filter((alpha3) => alpha3 !== 'XKK'))
-const languages = new Set<string>(iso6391.getAllCodes())
+export const countryCodes = codes
+  .map(([, alpha3]) => alpha3)
+  .filter((alpha3) => alpha3 !== 'XKK')
+  .sort()
+export const languageCodes: string[] = iso6391.getAllCodes().sort()
+const countries = new Set(countryCodes)
+const languages = new Set(languageCodes)
 
 /** ISO 3166-1 alpha-3, in upper case. */
 export function isCountry(text: string): boolean {
@@ -16,7 +21,8 @@ export function isLanguage(text: string): boolean {
   return languages.has(text)
 }
 
-const latinName = /^(?=.*\p{L})(?:(?=\p{L})\p{Script=Latin}|[ 'ʻʼ’.-]){1,100}$/u
+export const latinNamePattern = "^(?=.*\\p{L})(?:(?=\\p{L})\\p{Script=Latin}|[ 'ʻʼ’.-]){1,100}$"
+const latinName = new RegExp(latinNamePattern, 'u')
 
 export function isLatinName(text: string): boolean {
   return latinName.test(text)
@@ -31,7 +37,9 @@ export function isPhone(text: string): boolean {
 }
 
 const email =
-  /^(?=.{3,254}$)(?=[^@]{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9][a-z0-9-]{0,61}[a-z0-9]$/i
+  /^(?=.{3,254}$)(?=[^@]{1,64}@)[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*@(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z0-9][A-Za-z0-9-]{0,61}[A-Za-z0-9]$/
+/** Without the escape that the flag `u` does not know. */
+export const emailPattern = email.source.replaceAll('\\/', '/')
 
 /** An address of RFC 5321's usual form; whether it receives mail only a mail can tell. */
 export function isEmail(text: string): boolean {
@@ -74,8 +82,11 @@ export function isPastDate(text: string): boolean {
   return date.test(text) && hasRealDate(text) && text <= todayAtTheLatest()
 }
 
+/** RFC 3339 date-time with its mandatory offset; whether the day exists is more than a pattern can say. */
 const instant =
   /^\d{4}-\d{2}-\d{2}[Tt](?:[01]\d|2[0-3]):[0-5]\d:(?:[0-5]\d|60)(?:\.\d{1,9})?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/
+
+export const instantPattern = instant.source
 
 const minutesOfDay = 24 * 60
 

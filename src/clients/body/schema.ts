@@ -1,5 +1,6 @@
 /** Our contract with the callers of `POST /clients`: flat, nothing unknown, nothing coerced. */
 import Type, { type Static, type TSchema } from 'typebox'
+import { PartnerReason } from '../../problems/problem.ts'
 import { isCountry, isEmail, isInstant, isLanguage, isLatinName, isPastDate, isPhone, phonePattern } from './formats.ts'
 import { findDocumentFault } from './pdf-document.ts'
 
@@ -143,38 +144,48 @@ const requestId = Type.String({ format: 'uuid', description: 'Identifies this cr
 const updatedAt = Type.String({ format: 'date-time', description: 'When this was learnt' })
 const clientId = Type.String({ description: 'FreedomPay’s identifier of the client' })
 
-export const CreatedClient = Type.Object({
-  requestId,
-  status: Type.Literal('created'),
-  clientId: Type.Optional(clientId),
-  updatedAt,
-})
+export const CreatedClient = Type.Object(
+  { requestId, status: Type.Literal('created'), clientId: Type.Optional(clientId), updatedAt },
+  { title: 'CreatedClient', description: 'FreedomPay has created the client' },
+)
 export type CreatedClient = Static<typeof CreatedClient>
 
-export const PendingClient = Type.Object({
-  requestId,
-  status: Type.Enum(['processing', 'unknown'], {
-    description: 'processing: FreedomPay is at work. unknown: it may or may not have created the client',
-  }),
-  updatedAt,
-})
+export const PendingClient = Type.Object(
+  {
+    requestId,
+    status: Type.Enum(['processing', 'unknown'], {
+      description: 'processing: FreedomPay is at work. unknown: it may or may not have created the client',
+    }),
+    updatedAt,
+  },
+  { title: 'PendingClient', description: 'The outcome is not final yet' },
+)
 export type PendingClient = Static<typeof PendingClient>
 
-export const requestStates = ['created', 'processing', 'unknown', 'rejected', 'not-created'] as const
+export const RejectedClient = Type.Object(
+  { requestId, status: Type.Literal('rejected'), partner: PartnerReason, updatedAt },
+  { title: 'RejectedClient', description: 'FreedomPay decided against it; final' },
+)
 
-export const ClientRequest = Type.Object({
-  requestId,
-  status: Type.Enum([...requestStates], {
-    description:
-      'created, rejected and not-created are final. not-created: FreedomPay did not take the request, so there is no client',
-  }),
-  clientId: Type.Optional(clientId),
-  partner: Type.Optional(
-    Type.Object(
-      { code: Type.Optional(Type.String()), description: Type.Optional(Type.String()) },
-      { description: 'Why FreedomPay rejected it' },
-    ),
-  ),
-  updatedAt,
+export const NotCreatedClient = Type.Object(
+  { requestId, status: Type.Literal('not-created'), updatedAt },
+  { title: 'NotCreatedClient', description: 'FreedomPay did not take the request, so there is no client' },
+)
+
+const toReference = (name: string) => `#/components/schemas/${name}`
+
+/** What is known of a create: `status` tells which members there are. */
+export const ClientRequest = Type.Union([CreatedClient, PendingClient, RejectedClient, NotCreatedClient], {
+  title: 'ClientRequest',
+  discriminator: {
+    propertyName: 'status',
+    mapping: {
+      created: toReference('CreatedClient'),
+      processing: toReference('PendingClient'),
+      unknown: toReference('PendingClient'),
+      rejected: toReference('RejectedClient'),
+      'not-created': toReference('NotCreatedClient'),
+    },
+  },
 })
 export type ClientRequest = Static<typeof ClientRequest>

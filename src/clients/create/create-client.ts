@@ -30,6 +30,8 @@ export interface CreateClientParts {
   readonly delivery: Delivery
   readonly bulkhead: Bulkhead
   readonly settings: CreateClientSettings
+  /** FreedomPay knew a request that the ledger did not. */
+  readonly countUnknownDuplicate: () => void
 }
 
 export interface CommandLog {
@@ -62,7 +64,8 @@ export type CreateClientAtPartner = (command: CreateCommand) => Promise<CreateRe
 
 const overloadedSeconds = 1
 
-export function buildCreateClient({ ledger, delivery, bulkhead, settings }: CreateClientParts): CreateClientAtPartner {
+export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartner {
+  const { ledger, delivery, bulkhead, settings, countUnknownDuplicate } = parts
   /** By the key's id. Without a key no other request can join. */
   const works = new Map<string, Work>()
 
@@ -183,6 +186,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     // A pursuit that claimed the row anew has sent it, too.
     const status = how === 'send' || held !== row ? ('new' as const) : ('replayed' as const)
     const isFirstClaim = how === 'send' && row.claims === 1
+    if ('isDuplicate' in delivered && delivered.isDuplicate && isFirstClaim) countUnknownDuplicate()
     return await conclude(ledger, { row: held, isFirstClaim, how: status }, delivered, command)
   }
 

@@ -11,6 +11,9 @@ const visibleAscii = /^[\x21-\x7e]{1,255}$/
 /** A String of RFC 9651, section 3.3.3: quoted, with `\"` and `\\` as its only escapes. */
 const quotedString = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/
 
+/** Both forms in one, for OpenAPI. A bare key does not begin with a quotation mark. */
+export const idempotencyKeyPattern = '^(?:[!#-~][!-~]{0,254}|"(?:[!#-\\[\\]-~]|\\\\["\\\\]){1,255}")$'
+
 /**
  * The key that a header line holds, unquoted. Of several lines Node makes one, with spaces between that no key can have.
  * @throws Problem invalid-idempotency-key

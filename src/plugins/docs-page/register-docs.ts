@@ -1,0 +1,112 @@
+/** /docs: Swagger UI over the document, as a page to work with. */
+import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+
+/** try: "Try it out" is on. read: the page without it. off: no page. */
+export type DocsMode = 'try' | 'read' | 'off'
+
+export interface DocsPageOptions {
+  readonly mode: 'try' | 'read'
+  readonly isSandbox: boolean
+}
+
+/**
+ * The page loads nothing from elsewhere. The plugin's own policy would let it, and would also upgrade its parts to HTTPS,
+ * which leaves a blank page wherever the service is reached over HTTP by another name than localhost.
+ */
+const contentSecurityPolicy = [
+  "default-src 'none'",
+  "script-src 'self'",
+  "style-src 'self'",
+  "img-src 'self' data:",
+  "connect-src 'self'",
+  "base-uri 'none'",
+  "form-action 'none'",
+  "frame-ancestors 'none'",
+].join('; ')
+
+const readPart = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8')
+
+export async function registerDocsPage(app: FastifyInstance, { mode, isSandbox }: DocsPageOptions): Promise<void> {
+  /** Where most people begin who type the address alone. */
+  app.get('/', { schema: { hide: true }, handler: (_request, reply) => reply.redirect(`${app.prefix}/docs`, 302) })
+
+  // Of this scope alone: no other route pays for it.
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    const isPage = typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')
+    done(null, isPage ? addViewport(payload) : payload)
+  })
+
+  await app.register(swaggerUi, {
+    routePrefix: '/docs',
+    theme: {
+      title: 'freedompay-clients',
+      css: [{ filename: 'docs.css', content: readPart('docs.css') }],
+      js: [{ filename: 'docs.js', content: readPart('docs.js') }],
+    },
+    uiConfig: {
+      // Without the bar that would load any other document.
+      layout: 'BaseLayout',
+      tryItOutEnabled: mode === 'try',
+      ...(mode === 'read' && { supportedSubmitMethods: [] }),
+      docExpansion: 'list',
+      // Its links stand within buttons, where no keyboard and no screen reader tells them apart.
+      deepLinking: false,
+      defaultModelsExpandDepth: 0,
+      displayRequestDuration: true,
+      persistAuthorization: false,
+      validatorUrl: null,
+    },
+    staticCSP: contentSecurityPolicy,
+    transformSpecification: (document) => toPageDocument(document, { mode, isSandbox }, app.prefix),
+  })
+}
+
+function addViewport(html: string): string {
+  return html.replace('<title>', '<meta name="viewport" content="width=device-width, initial-scale=1">\n      <title>')
+}
+
+const sandboxBanner =
+  '> **Sandbox.** Nothing here reaches FreedomPay: no real client is created. The last three digits of the phone number choose what happens.'
+const liveBanner = '> **Live.** This service talks to FreedomPay: a create makes a real client.'
+const readOnly = ' "Try it out" is switched off here (`DOCS`).'
+
+const startHere = (mode: DocsPageOptions['mode'], prefix: string) => `## Start here
+
+1. ${mode === 'try' ? 'Open **POST /clients** below, choose an example, press *Execute*.' : 'Read **POST /clients** below; its examples have a body for each case.'}
+2. Send an \`Idempotency-Key\` with every create, and the same key with every retry of it: at most one client comes of it.
+3. 201: the client exists. 202: not final yet; wait as \`Retry-After\` says, then ask again with the same key, or read \`Location\`.
+4. A problem says in \`safeToRetry\` whether to send it again; its \`type\` leads to a page that explains it: [all problems](${prefix}/problems).
+5. For support quote \`requestId\`, which names the create. \`X-Request-Id\` names one HTTP request, of which a create may have several.
+
+[All problems](${prefix}/problems) · [The document for generators](${prefix}/openapi.json) · How to call it, a typed client and the changelog: \`docs/how-to-call-it.md\`, \`client/\` and \`CHANGELOG.md\` in the repository.
+
+`
+
+interface Parameter {
+  readonly name?: string
+  example?: unknown
+}
+
+/** The document as the page shows it: with the banner, and with a key that nobody has used. */
+function toPageDocument(
+  document: Readonly<Record<string, unknown>>,
+  { mode, isSandbox }: DocsPageOptions,
+  prefix: string,
+) {
+  const { info, paths } = document as {
+    info: { description?: string }
+    paths: Record<string, { post?: { parameters?: Parameter[] } }>
+  }
+  const banner =
+    (isSandbox ? `${sandboxBanner} [Watch it live](${prefix}/sandbox).` : liveBanner) +
+    (mode === 'read' ? readOnly : '')
+  info.description = `${banner}\n\n${startHere(mode, prefix)}${info.description ?? ''}`
+  for (const { post } of Object.values(paths)) {
+    const key = post?.parameters?.find(({ name }) => name === 'Idempotency-Key')
+    if (key !== undefined) key.example = randomUUID()
+  }
+  return document
+}

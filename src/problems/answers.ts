@@ -1,0 +1,151 @@
+/** What OpenAPI says of the problems that a route answers with: one named schema for each code, so that generated code tells them apart. */
+import Type, { type TSchema } from 'typebox'
+import {
+  InputError,
+  PartnerReason,
+  ProblemBody,
+  type ProblemCode,
+  problems,
+  type SafeToRetry,
+  safeToRetryDescription,
+} from './problem.ts'
+
+/** The headers of every answer. */
+export const everyAnswer = {
+  'X-Request-Id': Type.String({
+    description:
+      'Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create',
+  }),
+  'X-Partner': Type.Enum(['sandbox'], {
+    type: 'string',
+    description: '`sandbox` while the service talks to its sandbox, otherwise absent',
+  }),
+}
+export const retryAfter = {
+  'Retry-After': Type.Integer({ minimum: 1, description: 'Wait this many seconds before the next request' }),
+}
+export const idempotencyStatus = {
+  'Idempotency-Status': Type.Enum(['new', 'joined', 'replayed'], {
+    type: 'string',
+    description:
+      'With an Idempotency-Key only. new: this request did it. joined: it waited for an earlier one that was in flight. replayed: it is the answer to an earlier one',
+  }),
+}
+const wwwAuthenticate = {
+  'WWW-Authenticate': Type.String({
+    description: 'Which credential is wanted, and what is wrong with the one that came',
+  }),
+}
+const allow = { Allow: Type.String({ description: 'The methods that the address knows' }) }
+
+/** What a route answers that wants to know its caller. */
+export const callerCodes = ['unauthenticated', 'forbidden', 'rate-limited'] as const satisfies ProblemCode[]
+
+/** What HTTP itself demands of every route. */
+export const everyRouteCodes = [
+  'not-found',
+  'method-not-allowed',
+  'internal',
+  'overloaded',
+] as const satisfies ProblemCode[]
+
+const requestId = Type.String({
+  format: 'uuid',
+  description: 'The create that this is about: quote it when you ask for support',
+})
+const errors = Type.Array(InputError, { description: 'Every place that breaks the contract' })
+
+/** The members that a code has besides those of every problem. */
+const extraMembers: Partial<Record<ProblemCode, { required: Record<string, TSchema> }>> = {
+  'invalid-request': { required: { errors } },
+  'request-in-progress': { required: { requestId } },
+  'idempotency-key-reused': { required: { requestId } },
+  'partner-rejected': { required: { requestId, partner: PartnerReason } },
+  'partner-misconfigured': { required: { requestId } },
+  'partner-unavailable': { required: { requestId } },
+}
+
+/** What `safeToRetry` may say: the catalogue's word, or a more careful one where the request had a key. */
+function wordsOf(safeToRetry: SafeToRetry): SafeToRetry[] {
+  return safeToRetry === 'yes' ? ['yes', 'same-key-only'] : [safeToRetry]
+}
+
+function toName(code: ProblemCode): string {
+  const words = code.split('-').map((word) => `${word.charAt(0).toUpperCase()}${word.slice(1)}`)
+  return `${words.join('')}Problem`
+}
+
+/** The schema of one code. `invalid-request` may come with a more precise status, such as 431. */
+function toSchema(code: ProblemCode): TSchema {
+  const { status, safeToRetry, title } = problems[code]
+  const { type, title: line, detail } = ProblemBody.properties
+  const { required = {} } = extraMembers[code] ?? {}
+  const own = {
+    type,
+    title: line,
+    status: code === 'invalid-request' ? ProblemBody.properties.status : { type: 'integer', const: status },
+    detail,
+    code: { type: 'string', const: code },
+    safeToRetry: Type.Enum(wordsOf(safeToRetry), {
+      type: 'string',
+      description: safeToRetryDescription,
+    }),
+    ...required,
+  }
+  return { type: 'object', title: toName(code), description: title, required: Object.keys(own), properties: own }
+}
+
+/** One schema, or one of several by `code`. */
+function toSchemaOfAll(codes: readonly ProblemCode[]): TSchema {
+  const [only, ...more] = codes
+  if (only !== undefined && more.length === 0) return toSchema(only)
+  const mapping = Object.fromEntries(codes.map((code) => [code, `#/components/schemas/${toName(code)}`]))
+  return { oneOf: codes.map(toSchema), discriminator: { propertyName: 'code', mapping } }
+}
+
+export interface ProblemExample {
+  readonly summary: string
+  readonly value: object
+}
+export type ProblemExamples = Partial<Record<ProblemCode, Record<string, ProblemExample>>>
+
+/** One answer of a route. A schema's title is its name in OpenAPI, see plugins/openapi-document.ts. */
+export function toAnswer(description: string, headers: object, mediaType: string, schema: TSchema, examples?: object) {
+  return { description, headers, content: { [mediaType]: { schema, ...(examples && { examples }) } } }
+}
+
+/** The answers that a list of problem codes stands for, one for each status, and `4XX` for what HTTP itself cannot read. */
+export function problemAnswers(codes: readonly ProblemCode[], examples: ProblemExamples = {}) {
+  const mediaType = 'application/problem+json'
+  const byStatus = Map.groupBy(codes, (code) => problems[code].status)
+  const answers = [...byStatus].map(([status, group]) => {
+    const description = group.map((code) => problems[code].title).join('; or: ')
+    const headers = {
+      ...everyAnswer,
+      ...(status === 405 && allow),
+      ...((status === 401 || status === 403) && wwwAuthenticate),
+      ...([409, 429, 503].includes(status) && retryAfter),
+      ...(group.some((code) => code.startsWith('partner-')) && idempotencyStatus),
+    }
+    const shown = Object.assign({}, ...group.map((code) => examples[code] ?? { [code]: toProblemExample(code) }))
+    return [String(status), toAnswer(description, headers, mediaType, toSchemaOfAll(group), shown)]
+  })
+  const unreadable =
+    'HTTP itself cannot be read: 408 too slow, 414 address too long, 417 expectation, 431 headers too long'
+  const shown = {
+    'invalid-request': toProblemExample('invalid-request', {
+      status: 431,
+      errors: [{ pointer: '', message: 'the header lines are too long together' }],
+    }),
+  }
+  return {
+    ...Object.fromEntries(answers),
+    '4XX': toAnswer(unreadable, everyAnswer, mediaType, toSchema('invalid-request'), shown),
+  }
+}
+
+export function toProblemExample(code: ProblemCode, members: object = {}, summary?: string): ProblemExample {
+  const { status, title, safeToRetry, happened } = problems[code]
+  const value = { type: `/problems/${code}`, title, status, detail: happened, code, safeToRetry, ...members }
+  return { summary: summary ?? title, value }
+}
