@@ -4,15 +4,20 @@ import type { Logger } from 'pino'
 import type { Authenticator } from './auth/caller.ts'
 import type { ClientRoutesOptions } from './clients/routes.ts'
 import { registerClientRoutes } from './clients/routes.ts'
+import { holdContinue } from './large-bodies/expect-continue.ts'
 import authentication from './plugins/authentication.ts'
 import requestId, { generateRequestId } from './plugins/common-headers.ts'
 import { addDrainHooks, type Lifecycle } from './plugins/drain.ts'
-import errorHandler, { answerClientError, sendProblem, toProblem } from './plugins/error-handler.ts'
+import errorHandler, { sendProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
+import linger from './plugins/linger.ts'
+import notFound from './plugins/not-found.ts'
 import openapi from './plugins/openapi.ts'
 import callerRate from './plugins/rate-limit.ts'
 import { schemaCompilers } from './plugins/schema-compilers.ts'
+import unreadableHttp, { answerClientError, trackExchange } from './plugins/unreadable-http.ts'
 import { registerProblemPages } from './problems/pages.ts'
+import { toProblem } from './problems/translate.ts'
 import { createRequestLogs } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -34,6 +39,8 @@ export interface AppParts extends ClientRoutesOptions {
 /** A whole request, headers and body, must arrive within this; 3 MiB in it is a slow mobile line. */
 const requestTimeoutMs = 30_000
 const headersTimeoutMs = 10_000
+/** How often Node looks for requests that are over their time; its own 30 s would let them take that much longer. */
+const lateRequestsEveryMs = 2000
 /** Longer than the 60 s after which common gateways drop an idle upstream connection, so that they end it and not we. */
 const keepAliveTimeoutMs = 72_000
 /** No route but POST /clients takes a body, and that one reads its own. */
@@ -54,14 +61,17 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
     requestTimeout: requestTimeoutMs,
     // Node takes the longer of the two for the whole request, and its default is a minute.
-    http: { headersTimeout: headersTimeoutMs },
+    http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lateRequestsEveryMs },
     keepAliveTimeout: keepAliveTimeoutMs,
     bodyLimit: bodyLimitBytes,
     maxRequestsPerSocket,
     // While closing, requests are refused with a problem of our own.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, log),
-    frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply),
+    frameworkErrors(error, request, reply) {
+      trackExchange(request, reply)
+      return sendProblem(toProblem(error), request, reply)
+    },
     routerOptions: { maxParamLength: 300 },
   }) as unknown as FastifyInstance
 
@@ -69,6 +79,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(httpMetrics, { metrics })
   addDrainHooks(app, lifecycle)
   await app.register(errorHandler)
+  await app.register(linger)
+  await app.register(unreadableHttp)
+  await app.register(notFound)
+  holdContinue(app.server)
   await app.register(authentication, { authenticator })
   await app.register(callerRate, { perMinute: parts.callerRatePerMinute })
   await app.register(openapi, { version, hasDocs, scheme: authenticator?.scheme })

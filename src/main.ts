@@ -3,7 +3,8 @@ import closeWithGrace from 'close-with-grace'
 import { type Config, ConfigError, loadConfig } from './config/load.ts'
 import { ForeignLedgerError } from './ledger/ledger.ts'
 import { startService } from './service.ts'
-import { createLogger, settleWrites } from './telemetry/logger.ts'
+import { openTerminal, settleWrites } from './telemetry/log-destination.ts'
+import { createLogger } from './telemetry/logger.ts'
 
 /** sysexits.h: EX_CONFIG */
 const faultyConfigurationCode = 78
@@ -22,7 +23,9 @@ function loadConfigOrExit(): Config {
 }
 
 const config = loadConfigOrExit()
-const log = createLogger(config.logLevel)
+// JSON for programs, unless a person has typed `npm start`.
+const terminal = process.env.npm_lifecycle_event === 'start' ? await openTerminal() : undefined
+const log = createLogger(config.logLevel, terminal)
 const starting = startService(config, log, process.env.COMMIT || 'unknown')
 
 /** That the time is up, that a second signal came, or why stopping failed. */
@@ -36,6 +39,8 @@ closeWithGrace(
   {
     delay: config.shutdownDelayMs + config.requestDeadlineMs + closingMarginMs,
     logger: { error: logFault },
+    // After a fault of the hardware's the faulty instruction runs again, for ever: the process must die.
+    skip: ['SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV'],
   },
   async ({ signal, err }) => {
     if (err === undefined) log.info({ signal }, 'stopping')

@@ -4,7 +4,10 @@ import { type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Lifecycle } from './plugins/drain.ts'
 import errorHandler from './plugins/error-handler.ts'
+import linger from './plugins/linger.ts'
+import notFound from './plugins/not-found.ts'
 import { schemaCompilers } from './plugins/schema-compilers.ts'
+import unreadableHttp from './plugins/unreadable-http.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
 export interface OpsParts {
@@ -27,6 +30,9 @@ export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsPart
     forceCloseConnections: true,
   }) as unknown as FastifyInstance
   await ops.register(errorHandler)
+  await ops.register(linger)
+  await ops.register(unreadableHttp)
+  await ops.register(notFound)
   ops.addHook('onRequest', (_request, reply, done) => {
     reply.header('x-content-type-options', 'nosniff')
     done()

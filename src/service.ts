@@ -10,6 +10,7 @@ import { createFingerprint, type Fingerprint } from './clients/create/idempotenc
 import type { Config } from './config/load.ts'
 import { startCore } from './core.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
+import { createPlaces } from './large-bodies/places.ts'
 import { openLedger } from './ledger/open.ts'
 import { createProbe } from './ledger/probe.ts'
 import { buildOps } from './ops.ts'
@@ -17,6 +18,7 @@ import { createDispatcher } from './partner/dispatcher.ts'
 import { createSigner, deriveKey } from './partner/signature.ts'
 import { drainServer, type Lifecycle } from './plugins/drain.ts'
 import { sandboxCredentials } from './sandbox/credentials.ts'
+import { registerDroppedLines } from './telemetry/log-destination.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 
 export interface Service {
@@ -32,6 +34,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   const { version } = packageJson
   const opened = await openLedger(config.readLedger(), log)
   const metrics = createMetrics({ version, commit }, () => opened.stats())
+  registerDroppedLines(metrics.registry, log)
   const lifecycle: Lifecycle = { phase: 'starting' }
   const turn = createTurnstile()
   const authenticator = openAuthenticator(config.auth, { observe: metrics.observeSecret, log })
@@ -84,7 +87,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     createClient,
     readRequest,
     fingerprints: [fingerprint as Fingerprint, ...earlier],
-    turn,
+    reading: { turn, places: createPlaces(config.partnerMaxInFlight) },
     validateBody: createBodyValidator({
       region: config.region,
       defaultProductId: config.productId,

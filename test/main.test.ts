@@ -96,6 +96,15 @@ for (const setting of ['PORT', 'OPS_PORT']) {
   })
 }
 
+for (const signal of ['SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV'] as const) {
+  t.test(`it dies of ${signal}, as of every fault of the hardware's`, { buffered: true }, async (t) => {
+    const { child, ended, logs } = await startReady(t)
+    child.kill(signal)
+    t.match(await ended, { code: null, signal })
+    t.equal(logs.at(-1)?.msg, 'ready', 'it does not stop by itself')
+  })
+}
+
 t.test('a signal that comes while it starts stops it as well', { buffered: true }, async (t) => {
   const { child, logs, ended } = startProgram(t)
   await until(() => logs.length > 0)

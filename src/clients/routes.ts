@@ -1,9 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Turn } from '../large-bodies/event-loop-slices.ts'
-import { bodyLimitBytes, readBody } from '../large-bodies/read-body.ts'
-import { toProblem } from '../plugins/error-handler.ts'
+import { bodyLimitBytes, type Reading, readBody } from '../large-bodies/read-body.ts'
 import { Problem, retryAfter } from '../problems/problem.ts'
+import { toProblem } from '../problems/translate.ts'
 import { requestLogOf } from '../telemetry/logger.ts'
 import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../telemetry/metrics.ts'
 import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
@@ -21,8 +20,7 @@ export interface ClientRoutesOptions {
   readonly validateBody: ValidateBody
   /** By the ledger's key, then by the one before it. */
   readonly fingerprints: readonly [Fingerprint, ...Fingerprint[]]
-  /** Where large bodies wait between slices of work. */
-  readonly turn: Turn
+  readonly reading: Reading
   readonly deadlineMs: number
   readonly needsIdempotencyKey: boolean
   readonly metrics: Metrics
@@ -32,11 +30,11 @@ export interface ClientRoutesOptions {
 const unheard = 'the create that nobody waits for has ended'
 
 export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
-  const { createClient, readRequest, validateBody, fingerprints, turn, deadlineMs, needsIdempotencyKey, metrics } =
+  const { createClient, readRequest, validateBody, fingerprints, reading, deadlineMs, needsIdempotencyKey, metrics } =
     options
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('application/json', (_request, payload, done) => readBody(payload, turn, done))
+  app.addContentTypeParser('application/json', (_request, payload, done) => readBody(payload, reading, done))
 
   /**
    * Creates one client at FreedomPay. All personal data of the body goes there and nowhere else: it is neither logged nor

@@ -34,7 +34,15 @@ export class DueQueue {
     }
   }
 
-  dropFirst(): void {
+  /** Takes out the earliest entry whose time has come. */
+  take(now: number): Entry | undefined {
+    const first = this.peek()
+    if (first === undefined || first.at > now) return undefined
+    this.dropFirst()
+    return first
+  }
+
+  private dropFirst(): void {
     const { entries } = this
     const last = entries.pop()
     if (last === undefined || entries.length === 0) return

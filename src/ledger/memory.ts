@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto'
 import { DueQueue } from './due-queue.ts'
 import { type InspectableLedger, type InspectedRow, isResolvable, matches, type Resolution } from './inspection.ts'
 import {
-  attentionAfterMs,
   type Change,
   type Claim,
   ForeignLedgerError,
@@ -14,6 +13,7 @@ import {
   type Ledger,
   type Row,
 } from './ledger.ts'
+import { OpenRows } from './open-rows.ts'
 
 /** Replaced, never changed, so that it can be handed out as it is. Times are milliseconds of `now`. */
 interface StoredRow extends Omit<Row, 'doubtedForMs' | 'sinceLastSendMs'> {
@@ -38,10 +38,10 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
   const requestIds = new Map<string, string>()
   /** Ids that are settled, in the order in which they settled. */
   const settled = new Set<string>()
-  /** Ids that are not final: those that a request works on, the others, and of these the ones that have waited too long. */
-  const inHand = new Set<string>()
-  const unresolved = new Set<string>()
-  const needsAttention = new Set<string>()
+  const openRows = new OpenRows((id, lastSendAt) => {
+    const row = rows.get(id)
+    return row !== undefined && !isFinal(row.state) && row.lastSendAt === lastSendAt
+  })
   const isDue = (id: string, at: number) => rows.get(id)?.nextAskAt === at
   const neverAsked = new DueQueue(isDue)
   const askedBefore = new DueQueue(isDue)
@@ -56,21 +56,17 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
     if (nextAskAt === Infinity) settled.add(requestId)
     else if (known?.nextAskAt !== nextAskAt) (asks === 0 ? neverAsked : askedBefore).add(requestId, nextAskAt)
 
-    const isHeld = !isFinal(state) && lastSendAt > now()
-    if (isHeld) inHand.add(requestId)
-    else inHand.delete(requestId)
-    if (isFinal(state) || isHeld) {
-      unresolved.delete(requestId)
-      needsAttention.delete(requestId)
-    } else if (!needsAttention.has(requestId)) {
-      unresolved.add(requestId)
+    if (isFinal(state)) openRows.delete(requestId)
+    else if (known === undefined || isFinal(known.state) || known.lastSendAt !== lastSendAt) {
+      openRows.add(requestId, lastSendAt)
     }
   }
 
   function forget({ requestId, keyId }: StoredRow): void {
     rows.delete(requestId)
     if (keyId !== undefined) requestIds.delete(keyId)
-    for (const ids of [settled, inHand, unresolved, needsAttention]) ids.delete(requestId)
+    settled.delete(requestId)
+    openRows.delete(requestId)
   }
 
   function change(row: StoredRow, learnt: Change): StoredRow {
@@ -95,9 +91,8 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
 
   function takeFrom(queue: DueQueue, leaseMs: number): Row | undefined {
     const at = now()
-    const next = queue.peek()
-    if (next === undefined || next.at > at) return undefined
-    queue.dropFirst()
+    const next = queue.take(at)
+    if (next === undefined) return undefined
     const row = rows.get(next.id) as StoredRow
     const taken = { ...row, asks: row.asks + 1, nextAskAt: at + leaseMs }
     store(taken)
@@ -199,6 +194,8 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
       })
     },
     async forgetOld() {
+      // Where nothing is counted for long, what is left over from rows that are final now goes here.
+      openRows.count(now())
       const before = now() - retentionMs
       for (const requestId of settled) {
         const row = rows.get(requestId) as StoredRow
@@ -212,22 +209,9 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
     },
     async stats() {
       const at = now()
-      for (const id of inHand) {
-        if ((rows.get(id) as StoredRow).lastSendAt > at) continue
-        inHand.delete(id)
-        unresolved.add(id)
-      }
-      for (const id of unresolved) {
-        if (at - (rows.get(id) as StoredRow).lastSendAt < attentionAfterMs) break
-        unresolved.delete(id)
-        needsAttention.add(id)
-      }
-      const [oldest = ''] = needsAttention.size > 0 ? needsAttention : unresolved
       const dueAt = Math.min(neverAsked.peek()?.at ?? at, askedBefore.peek()?.at ?? at, at)
       return {
-        unresolved: unresolved.size + needsAttention.size,
-        oldestUnresolvedSeconds: (at - (rows.get(oldest)?.lastSendAt ?? at)) / 1000,
-        needsAttention: needsAttention.size,
+        ...openRows.count(at),
         oldestDueSeconds: (at - dueAt) / 1000,
       }
     },

@@ -55,6 +55,11 @@ export const renewScript = `${clock}${returnRow}${schedule}
 local state = redis.call('HGET', KEYS[1], 'state')
 if state ~= 'sent' and state ~= 'unknown' and state ~= 'not-created' then return row(0, KEYS[1]) end
 if (redis.call('HGET', KEYS[1], 'claim_token') or '') ~= ARGV[2] then return row(0, KEYS[1]) end
+-- In rows of before there were key ids, this code marks what FreedomPay has acknowledged.
+local isOld = redis.call('HEXISTS', KEYS[1], 'key_id') == 0
+if isOld and state == 'unknown' and redis.call('HGET', KEYS[1], 'partner_code') == 'duplicate' then
+  redis.call('HSET', KEYS[1], 'is_acknowledged', 1)
+end
 redis.call('HDEL', KEYS[1], 'client_id', 'partner_code', 'partner_description', 'is_inferred', 'doubts', 'doubted_at')
 redis.call('PERSIST', KEYS[1])
 local keyId = redis.call('HGET', KEYS[1], 'key_id')

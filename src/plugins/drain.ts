@@ -2,8 +2,9 @@
 import type { Server } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyInstance } from 'fastify'
-import { Problem, retryAfter } from '../problems/problem.ts'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { Problem, retryAfter, safeToRetryUnread } from '../problems/problem.ts'
+import { isLatestOnItsConnection } from './unreadable-http.ts'
 
 /** Whether this process starts, works or stops; shared by the two listeners. */
 export interface Lifecycle {
@@ -67,18 +68,22 @@ function countConnections(server: Server): Promise<number> {
  * been read: a connection that is closed with bytes left in it is reset, and that may overtake the answer.
  */
 export function addDrainHooks(app: FastifyInstance, lifecycle: Lifecycle): void {
-  async function refuse(): Promise<never> {
+  async function refuse({ headers }: FastifyRequest): Promise<never> {
     // Told any earlier, a caller would come back at once and wait to be accepted again.
     while (app.server.listening) await nextTurn()
-    throw new Problem('overloaded', { detail: 'This instance is shutting down.', headers: retryAfter(1) })
+    throw new Problem('overloaded', {
+      detail: 'This instance is shutting down.',
+      safeToRetry: safeToRetryUnread(headers),
+      headers: retryAfter(1),
+    })
   }
 
-  app.addHook('preValidation', (_request, _reply, done) => {
-    if (lifecycle.phase === 'closing') refuse().catch(done)
+  app.addHook('preValidation', (request, _reply, done) => {
+    if (lifecycle.phase === 'closing') refuse(request).catch(done)
     else done()
   })
-  app.addHook('onSend', (_request, reply, _payload, done) => {
-    if (lifecycle.phase === 'closing') reply.header('connection', 'close')
+  app.addHook('onSend', (request, reply, _payload, done) => {
+    if (lifecycle.phase === 'closing' && isLatestOnItsConnection(request)) reply.header('connection', 'close')
     done()
   })
 }

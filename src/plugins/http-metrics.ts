@@ -4,8 +4,7 @@ import fp from 'fastify-plugin'
 import { anonymousCaller } from '../auth/caller.ts'
 import { requestLogOf } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { parseTraceId } from './common-headers.ts'
-import { statusByHand } from './error-handler.ts'
+import { statusByHand } from './unreadable-http.ts'
 
 export interface HttpMetricsOptions {
   readonly metrics: Pick<Metrics, 'observeHttpRequest' | 'countCaller'>
@@ -30,7 +29,6 @@ export default fp(
           route,
           statusCode,
           durationMs: Math.round(ms * 10) / 10,
-          traceId: parseTraceId(request.headers.traceparent),
         },
         answeredWith === undefined ? 'caller hung up' : 'request',
       )
@@ -42,5 +40,5 @@ export default fp(
       done()
     })
   },
-  { name: 'http-metrics' },
+  { name: 'http-metrics', dependencies: ['request-id'] },
 )

@@ -246,3 +246,8 @@ export function retryAfter(seconds: number, random = Math.random): Record<string
 export function safeToRetryWith(key: unknown): SafeToRetry {
   return key === undefined ? 'yes' : 'same-key-only'
 }
+
+/** Of a request that is refused before the ledger was asked for its key: an earlier attempt may have gone further. */
+export function safeToRetryUnread(headers: Readonly<Record<string, unknown>>): SafeToRetry {
+  return headers['idempotency-key'] === undefined ? 'yes' : 'same-key-only'
+}

@@ -76,9 +76,10 @@ export function buildSandbox(options: SandboxOptions): Sandbox {
   const maxRequests = options.maxRequests ?? 100_000
   const signByJws = createSigner('jws', () => options.credentials)
   const signByHash = createSigner('sign', () => options.credentials)
+  /** By request_id: the first of each, which a status call tells of. */
   const requests = new Map<string, RegisteredRequest>()
-  /** Of a repeated request_id, all but the first. */
-  const repetitions = new Set<RegisteredRequest>()
+  /** Repetitions too, in the order in which they came. */
+  const registered = new Set<RegisteredRequest>()
   const throttledRequestIds = new Set<string>()
   const server = createServer(async (req, res) => sendReply(res, await answerCall(req)))
 
@@ -117,9 +118,9 @@ export function buildSandbox(options: SandboxOptions): Sandbox {
       const { registers: course } = scenario
       const request = { requestId, clientId: randomUUID(), registeredAtMs: Date.now(), course, questions: 0 }
       if (known === undefined) requests.set(requestId, request)
-      else repetitions.add(request)
+      registered.add(request)
       dropOldest(requests, maxRequests)
-      dropOldest(repetitions, maxRequests)
+      dropOldest(registered, maxRequests)
     }
     return playAdd(scenario, timings)
   }
@@ -149,7 +150,7 @@ export function buildSandbox(options: SandboxOptions): Sandbox {
   function clients(): SandboxClient[] {
     const nowMs = Date.now()
     const existing: SandboxClient[] = []
-    for (const { requestId, clientId, registeredAtMs, course } of [...requests.values(), ...repetitions]) {
+    for (const { requestId, clientId, registeredAtMs, course } of registered) {
       const createdAtMs = registeredAtMs + ageAtCreation(course, timings)
       if (createdAtMs > nowMs) continue
       existing.push({ requestId, clientId, createdAt: new Date(createdAtMs).toISOString() })

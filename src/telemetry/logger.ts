@@ -1,7 +1,13 @@
 /** One JSON line each. Fields are allow-listed where they are logged; the redaction below is only the second net. */
+import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
-import { type Bindings, type DestinationStream, type Logger, pino, symbols } from 'pino'
+import { type Bindings, type DestinationStream, type Logger, pino } from 'pino'
+import packageJson from '../../package.json' with { type: 'json' }
+import { destinationOf, openStdout } from './log-destination.ts'
 import { toTimestamp } from './timestamps.ts'
+import { parseTraceId } from './trace-id.ts'
+
+const { name: service, version } = packageJson
 
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
@@ -24,20 +30,11 @@ const neverLogged = [
   'secretKey',
 ]
 
-/** A line is written within this, or with others as soon as they are this many bytes: a system call for each costs more than it. */
-const flushEveryMs = 100
-const bufferedBytes = 12 * 1024
-
-/** Standard output, written in the background. What is still held is written when the process exits by itself. */
-function openStdout(): DestinationStream {
-  return pino.destination({ dest: 1, sync: false, minLength: bufferedBytes, periodicFlush: flushEveryMs })
-}
-
 export function createLogger(level: LogLevel, destination: DestinationStream = openStdout()): Logger {
   return pino(
     {
       level,
-      base: null,
+      base: { service, version },
       timestamp: () => `,"time":"${toTimestamp(Date.now())}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
@@ -47,21 +44,12 @@ export function createLogger(level: LogLevel, destination: DestinationStream = o
   )
 }
 
-/**
- * Resolves once nothing is being written in the background: what is at exit may come behind the lines that are written then, or
- * never.
- */
-export function settleWrites(log: Logger): Promise<void> {
-  return new Promise((resolve) => log.flush(() => resolve()))
-}
-
 /** What the last line of a request tells. None of it is the caller's text, but for what has been checked. */
 export interface RequestSummary {
   readonly method: string
   readonly route: string
   readonly statusCode: number
   readonly durationMs: number
-  readonly traceId: string | undefined
 }
 
 type Fields = Readonly<Record<string, unknown>>
@@ -77,39 +65,45 @@ export class RequestLog {
   private readonly reqId: string
   /** Once it is known. */
   caller: string | undefined
+  private readonly traceparent: unknown
   /** The create that the request is about, once that is known. */
   requestId: string | undefined
   outcome: string | undefined
+  /** Of the problem that the request was answered with. */
+  code: string | undefined
 
-  constructor(log: Logger, reqId: string) {
+  constructor(log: Logger, reqId: string, traceparent?: unknown) {
     this.log = log
     this.reqId = reqId
+    this.traceparent = traceparent
   }
 
   /**
    * The only line of most requests, so it takes the shortest way. It is neither serialised nor redacted, which is why each of its
    * fields is named here.
    */
-  summarise({ method, route, statusCode, durationMs, traceId }: RequestSummary, msg: string): void {
+  summarise({ method, route, statusCode, durationMs }: RequestSummary, msg: string): void {
     if (!this.log.isLevelEnabled('info')) return
-    const { reqId, caller, requestId, outcome } = this
+    const { reqId, traceId, caller, requestId, outcome, code } = this
     const time = toTimestamp(Date.now())
     const line = {
       level: 'info',
       time,
+      service,
+      version,
       reqId,
       caller,
+      traceId,
       requestId,
       outcome,
+      code,
       method,
       route,
       statusCode,
       durationMs,
-      traceId,
       msg,
     }
-    const destination = (this.log as unknown as Record<symbol, DestinationStream>)[symbols.streamSym]
-    destination?.write(`${JSON.stringify(line)}\n`)
+    destinationOf(this.log).write(`${JSON.stringify(line)}\n`)
   }
 
   fatal(told: Told, message?: string): void {
@@ -141,8 +135,12 @@ export class RequestLog {
   }
 
   private get own(): Fields {
-    const { reqId, caller, requestId, outcome } = this
-    return { reqId, caller, requestId, outcome }
+    const { reqId, traceId, caller, requestId, outcome } = this
+    return { reqId, traceId, caller, requestId, outcome }
+  }
+
+  private get traceId(): string | undefined {
+    return this.traceparent === undefined ? undefined : parseTraceId(this.traceparent)
   }
 
   private write(level: Exclude<LogLevel, 'silent'>, told: Told, message?: string): void {
@@ -154,8 +152,11 @@ export class RequestLog {
 }
 
 /** For Fastify, whose type of a logger wants more of pino than Fastify uses. */
-export function createRequestLogs(log: Logger): (parent: unknown, bindings: Bindings) => FastifyBaseLogger {
-  return (_parent, { reqId }) => new RequestLog(log, reqId as string) as unknown as FastifyBaseLogger
+export function createRequestLogs(
+  log: Logger,
+): (parent: unknown, bindings: Bindings, options: unknown, rawRequest?: IncomingMessage) => FastifyBaseLogger {
+  return (_parent, { reqId }, _options, rawRequest) =>
+    new RequestLog(log, reqId as string, rawRequest?.headers.traceparent) as unknown as FastifyBaseLogger
 }
 
 export function requestLogOf({ log }: { readonly log: FastifyBaseLogger }): RequestLog {

@@ -206,27 +206,44 @@ function createReconcilerObserver(registry: Registry): ReconcilerObserver {
 
 /** While the ledger cannot be reached the last known numbers stand, and readiness tells why. Every replica reports the same: use max. */
 function registerLedgerGauges(registry: Registry, readStats: () => Promise<LedgerStats>): void {
-  const registers = [registry]
-  const describe = (name: string, help: string) =>
-    new Gauge({ name, help: `${help}. Every replica reports it: use max`, registers })
-  const count = new Gauge({
-    name: 'ledger_unresolved',
-    help: 'Creates that no request works on any more and whose outcome is not final. Every replica reports it: use max',
-    registers,
-    /** The first of the gauges asks, for all of them. */
-    async collect() {
-      const stats = await readStats().catch(() => undefined)
-      if (stats === undefined) return
-      count.set(stats.unresolved)
-      oldest.set(stats.oldestUnresolvedSeconds)
-      attention.set(stats.needsAttention)
-      due.set(stats.oldestDueSeconds)
-    },
-  })
-  const oldest = describe('ledger_oldest_unresolved_seconds', 'Since the oldest unresolved create was last worked on')
-  const attention = describe(
+  /** The gauges of one scrape are collected together, so they share one question. */
+  let asked: Promise<LedgerStats | undefined> | undefined
+  function readOnce(): Promise<LedgerStats | undefined> {
+    asked ??= readStats()
+      .catch(() => undefined)
+      .finally(() => {
+        asked = undefined
+      })
+    return asked
+  }
+  const register = (name: string, help: string, pick: (stats: LedgerStats) => number) =>
+    new Gauge({
+      name,
+      help: `${help}. Every replica reports it: use max`,
+      registers: [registry],
+      async collect() {
+        const stats = await readOnce()
+        if (stats !== undefined) this.set(pick(stats))
+      },
+    })
+  register(
+    'ledger_unresolved',
+    'Creates that no request works on any more and whose outcome is not final',
+    ({ unresolved }) => unresolved,
+  )
+  register(
+    'ledger_oldest_unresolved_seconds',
+    'Since the oldest unresolved create was last worked on',
+    ({ oldestUnresolvedSeconds }) => oldestUnresolvedSeconds,
+  )
+  register(
     'ledger_needs_attention',
     'Creates that have been asked about for 24 h without a final answer',
+    ({ needsAttention }) => needsAttention,
   )
-  const due = describe('reconciler_oldest_due_seconds', 'How late the reconciler is with the row that is due longest')
+  register(
+    'reconciler_oldest_due_seconds',
+    'How late the reconciler is with the row that is due longest',
+    ({ oldestDueSeconds }) => oldestDueSeconds,
+  )
 }

@@ -12,6 +12,11 @@ function post(body: string | Buffer, headers: string[] = json): Buffer {
   return rawRequest('POST /clients', headers, body)
 }
 
+function inChunks(version: string, coding: string): string {
+  const head = `POST /clients ${version}\r\nHost: localhost\r\n${json}\r\nTransfer-Encoding: ${coding}\r\n\r\n`
+  return `${head}${good.length.toString(16)}\r\n${good}\r\n0\r\n\r\n`
+}
+
 function refused(pointer: string, message: string) {
   return { status: 400, code: 'invalid-request', errors: [{ pointer, message }] }
 }
@@ -256,6 +261,30 @@ const rows: Row[] = [
     bytes: `POST /clients HTTP/1.1\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${good.length}\r\n\r\n${good}`,
     ...refused('host', 'is required'),
   },
+  {
+    name: 'Host twice',
+    bytes: post(good, [...json, 'Host: localhost']),
+    ...refused('host', 'must be sent once'),
+    headers: { connection: 'close' },
+  },
+  {
+    name: 'another transfer coding in front of the chunks',
+    bytes: inChunks('HTTP/1.1', 'gzip, chunked'),
+    ...refused('transfer-encoding', 'must be chunked, or absent'),
+    headers: { connection: 'close' },
+  },
+  {
+    name: 'chunks in HTTP/1.0',
+    bytes: inChunks('HTTP/1.0', 'chunked'),
+    ...refused('transfer-encoding', 'is not known to HTTP/1.0'),
+    headers: { connection: 'close' },
+  },
+  ...['2.0', '0.9'].map((version) => ({
+    name: `HTTP/${version} in a request line`,
+    bytes: post(good).toString().replace('HTTP/1.1', `HTTP/${version}`),
+    ...refused('', 'must be HTTP/1.1 or HTTP/1.0'),
+    headers: { connection: 'close' },
+  })),
   {
     name: 'an expectation that nobody knows',
     bytes: post(good, [...json, 'Expect: magic']),

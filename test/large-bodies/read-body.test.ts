@@ -1,10 +1,13 @@
 import type { IncomingMessage } from 'node:http'
 import { Readable } from 'node:stream'
 import t from 'tap'
+import { members } from '../../src/clients/body/schema.ts'
 import { createTurnstile, largeBodyBytes, type Turn } from '../../src/large-bodies/event-loop-slices.ts'
+import { createPlaces } from '../../src/large-bodies/places.ts'
 import { bodyLimitBytes, readBody } from '../../src/large-bodies/read-body.ts'
 import { Problem } from '../../src/problems/problem.ts'
 
+const places = createPlaces(8)
 const pieceBytes = 64 * 1024
 
 function* cut(bytes: Buffer): Generator<Buffer> {
@@ -17,7 +20,7 @@ function toPayload(chunks: Iterable<Buffer>, headers: Record<string, string> = {
 
 function read(payload: IncomingMessage, turn: Turn = createTurnstile()): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    readBody(payload, turn, (error, body) => (error === null ? resolve(body) : reject(error)))
+    readBody(payload, { turn, places }, (error, body) => (error === null ? resolve(body) : reject(error)))
   })
 }
 
@@ -73,11 +76,7 @@ t.test('a caller that is gone when its turn comes is told nothing twice', async 
   const payload = toPayload(cut(Buffer.alloc(largeBodyBytes, 0x20)))
   const ends: unknown[] = []
   const hasEnded = new Promise<void>((resolve) => payload.once('end', resolve))
-  readBody(
-    payload,
-    () => new Promise((resolve) => turns.push(resolve)),
-    (error) => ends.push(error),
-  )
+  readBody(payload, { turn: () => new Promise((resolve) => turns.push(resolve)), places }, (error) => ends.push(error))
   await hasEnded
   payload.emit('error', new Error('gone'))
   turns[0]?.()
@@ -95,4 +94,77 @@ t.test('a large body that breaks off leaves nothing behind for the next', async 
   await t.rejects(read(toPayload(breakOff())), { code: 'invalid-request', cause })
   const text = makeText('y', 200_000)
   t.equal(await read(toPayload(cut(Buffer.from(JSON.stringify(text))))), text)
+})
+
+t.test('a large body that finds no place is refused, and every end of one frees its place', async (t) => {
+  const one = createPlaces(1)
+  const readWith = (payload: IncomingMessage) =>
+    new Promise((resolve, reject) => {
+      readBody(payload, { turn: createTurnstile(), places: one }, (error) => (error ? reject(error) : resolve('read')))
+    })
+  const json = Buffer.from(JSON.stringify(makeText('x', 200_000)))
+  const declared = { 'content-length': String(json.length) }
+  const refusal = { code: 'overloaded', status: 503, headers: { 'retry-after': '1' } }
+  for (const [headers, safeToRetry] of [
+    [{}, 'yes'],
+    [{ 'idempotency-key': 'k' }, 'same-key-only'],
+  ] as const) {
+    one.enter()
+    await t.rejects(
+      readWith(toPayload([], { ...declared, ...headers })),
+      { ...refusal, body: { safeToRetry } },
+      'declared',
+    )
+    await t.rejects(readWith(toPayload(cut(json), headers)), { ...refusal, body: { safeToRetry } }, 'not declared')
+    t.equal(await readWith(toPayload([Buffer.from('1')])), 'read', 'a small one needs no place')
+    one.leave()
+  }
+  function* breakOff(): Generator<Buffer> {
+    yield* cut(json)
+    throw new Error('aborted')
+  }
+  for (const headers of [{}, declared]) {
+    await t.rejects(readWith(toPayload(breakOff(), headers)), { code: 'invalid-request' })
+    await t.rejects(readWith(toPayload(cut(Buffer.alloc(bodyLimitBytes + 1, 0x20)), {})), { code: 'body-too-large' })
+    t.equal(await readWith(toPayload(cut(json), headers)), 'read')
+  }
+})
+
+const count = 50_000
+const hostile = {
+  brackets: '['.repeat(count * 2) + ']'.repeat(count * 2),
+  members: `{${Array.from({ length: count }, (_, i) => `"k${i}":1`).join()}}`,
+  objects: `[${'{},'.repeat(count)}{}]`,
+  numbers: `[${'1,'.repeat(count * 2)}1]`,
+  'empty texts': `[${'"",'.repeat(count)}""]`,
+}
+
+t.test(
+  'a large body that is not one document in little JSON is refused, whether or not it could be parsed',
+  async (t) => {
+    const message = 'must be a JSON object with the members of this contract'
+    for (const [name, json] of Object.entries(hostile)) {
+      for (const text of [json, json.slice(0, -1)]) {
+        const refusal = { code: 'invalid-request', body: { errors: [{ pointer: '', message }] } }
+        await t.rejects(read(toPayload(cut(Buffer.from(text)))), refusal, name)
+      }
+    }
+  },
+)
+
+t.test('the body with the most structure that can be valid is read', async (t) => {
+  const odd = (length: number) => '"'.repeat(length)
+  const address = { country: 'UZB', postalCode: odd(255), city: odd(255), street: odd(255), building: odd(255) }
+  const body = {
+    ...Object.fromEntries(members.map((member) => [member, ''])),
+    email: `${'{'.repeat(64)}@${'a.'.repeat(90)}com`,
+    personId: odd(64),
+    externalUserId: odd(128),
+    branchId: odd(255),
+    registrationAddress: address,
+    residentialAddress: address,
+    identification: { identifiedAt: '2026-01-31T09:30:00+05:00', identifiedBy: odd(255) },
+    document: makeText('A', 2_000_000),
+  }
+  t.strictSame(await read(toPayload(cut(Buffer.from(JSON.stringify(body))))), body)
 })

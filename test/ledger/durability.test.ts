@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Ledger } from '../../src/ledger/ledger.ts'
+import { postponement, renewal } from '../fixtures/ledger-rows.ts'
 import {
   type LogLine,
   makeLedgerFile,
@@ -64,30 +65,33 @@ t.test('a Redis that is killed and started again has kept its rows', { buffered:
   const unknown = newClaim()
   const sent = newClaim()
   for (const claim of [created, unknown, sent]) await ledger.claim(claim)
-  await ledger.record(created.requestId, 1, { state: 'created', clientId: 'client-1' })
-  await ledger.record(unknown.requestId, 1, { state: 'unknown' })
+  await ledger.record(created.requestId, created.claimToken, { state: 'created', clientId: 'client-1' })
+  await ledger.record(unknown.requestId, unknown.claimToken, { state: 'unknown' })
   await redis.kill()
   await redis.start()
   await untilReachable(ledger)
 
   t.match(await ledger.find(created.requestId), { state: 'created', clientId: 'client-1' })
   t.match(await ledger.claim(sent), { isClaimed: false, row: { state: 'sent' } })
-  await ledger.postpone(unknown.requestId, 1, 0)
-  t.match(await ledger.takeDue(0), { requestId: unknown.requestId })
-  t.equal((await ledger.unresolved()).count, 1)
+  await ledger.postpone(postponement(unknown))
+  t.match(await ledger.takeDue(60_000, 10), [{ requestId: unknown.requestId }])
+  t.equal((await ledger.stats()).unresolved, 1)
 })
 
 /** Each method, as it would be called. */
 function callAll(ledger: Ledger): Promise<PromiseSettledResult<unknown>[]> {
-  const { requestId } = newClaim()
+  const claim = newClaim()
   return Promise.allSettled([
     ledger.claim(newClaim()),
-    ledger.record(requestId, 1, { state: 'unknown' }),
-    ledger.find(requestId),
-    ledger.takeDue(1000),
-    ledger.postpone(requestId, 1, 1000),
-    ledger.unresolved(),
-    ledger.ping(),
+    ledger.renew(renewal(claim)),
+    ledger.record(claim.requestId, claim.claimToken, { state: 'unknown' }),
+    ledger.find(claim.requestId),
+    ledger.findByKey(claim.requestId),
+    ledger.takeDue(1000, 1),
+    ledger.postpone(postponement(claim)),
+    ledger.stats(),
+    ledger.adopt('account'),
+    ledger.probe(),
   ])
 }
 
@@ -148,7 +152,7 @@ t.test('a ledger whose Redis stands still can be closed', { buffered: true, skip
   await ledger.close()
   await waiting
   redis.thaw()
-  await t.rejects(ledger.ping(), 'and stays closed')
+  await t.rejects(ledger.probe(), 'and stays closed')
 })
 
 t.test(

@@ -1,15 +1,19 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { duplicateMark } from '../../src/clients/create/find-out.ts'
-import type { Change, Ledger, Row } from '../../src/ledger/ledger.ts'
-import { pauseAfter, type ReconcilerParts, startReconciler } from '../../src/ledger/reconciler.ts'
-import { paths } from '../../src/partner/schema.ts'
-import { makeLedgerFile, newClaim, openRedisLedger, openTestLedger } from '../fixtures/ledgers.ts'
+import type { Change, Ledger, Row, State } from '../../src/ledger/ledger.ts'
+import {
+  type Lesson,
+  pauseAfter,
+  pauseFor,
+  type ReconcilerParts,
+  startReconciler,
+} from '../../src/ledger/reconciler.ts'
+import * as rows from '../fixtures/ledger-rows.ts'
+import { newClaim, openTestLedger } from '../fixtures/ledgers.ts'
 import { checkProperty } from '../fixtures/property.ts'
-import { skipRedis, startRedis } from '../fixtures/redis.ts'
-import { addBody, fast, startSandbox, until } from '../fixtures/sandbox-caller.ts'
-import { startTestService, type TestService } from '../fixtures/service.ts'
-import { createGate, replies, startStandIn } from '../fixtures/stand-in-partner.ts'
+import { until } from '../fixtures/sandbox-caller.ts'
+import { createGate } from '../fixtures/stand-in-partner.ts'
 
 const minuteMs = 60_000
 
@@ -19,27 +23,47 @@ interface LoggedLine {
   message: string
 }
 
-function start(t: Test, ledger: Ledger, findOut: ReconcilerParts['findOut'], leaseMs = minuteMs) {
+/** A question that taught nothing, but for `what`. */
+function lesson(what: Partial<Lesson> = {}): Lesson {
+  const nothing = { change: undefined, doubts: 0, isAcknowledged: false, isAnswered: true, throttledMs: 0 }
+  return { ...nothing, concludesInMs: Infinity, ...what }
+}
+
+interface Options {
+  readonly leaseMs?: number
+  readonly concurrency?: number
+}
+
+function start(
+  t: Test,
+  ledger: Ledger,
+  findOut: ReconcilerParts['findOut'],
+  { leaseMs = minuteMs, concurrency = 8 }: Options = {},
+) {
   const logs: LoggedLine[] = []
+  const observed: string[][] = []
   const log = {
     info: (fields: LoggedLine['fields'], message: string) => void logs.push({ level: 'info', fields, message }),
     warn: (fields: LoggedLine['fields'], message: string) => void logs.push({ level: 'warn', fields, message }),
   }
-  const reconciler = startReconciler({ ledger, findOut, leaseMs, log })
+  const observer = {
+    foundOut: (state: State) => void observed.push([state]),
+    corrected: (from: State, to: State) => void observed.push([from, to]),
+  }
+  const reconciler = startReconciler({ ledger, findOut, leaseMs, concurrency, log, observer })
   t.teardown(() => reconciler.stop())
-  return { reconciler, logs }
+  return { reconciler, logs, observed }
 }
 
 /** A row that is due now. */
-async function makeDue(ledger: Ledger, change: Change = { state: 'unknown' }): Promise<string> {
-  const { requestId } = newClaim()
-  await ledger.claim(newClaim({ requestId }))
-  await ledger.record(requestId, 1, change)
-  await ledger.postpone(requestId, 1, 0)
-  return requestId
+async function makeDue(ledger: Ledger, change?: Change): Promise<string> {
+  const claim = newClaim()
+  await rows.makeDue(ledger, claim, change)
+  return claim.requestId
 }
 
-const created: Change = { state: 'created', clientId: 'client-1' }
+const change: Change = { state: 'created', clientId: 'client-1' }
+const created = lesson({ change })
 
 t.test('pauses double from a second to five minutes, less up to a half by chance', async (t) => {
   const longest = [1000, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000, 256_000, 300_000, 300_000]
@@ -74,11 +98,11 @@ await t.test('what is old is forgotten once a minute', async (t) => {
     },
   }
   let takes = 0
-  counting.takeDue = async (leaseMs) => {
+  counting.takeDue = async (leaseMs, limit) => {
     takes += 1
-    return ledger.takeDue(leaseMs)
+    return ledger.takeDue(leaseMs, limit)
   }
-  const { reconciler } = start(t, counting, async () => undefined)
+  const { reconciler } = start(t, counting, async () => lesson())
   const turn = async () => {
     const before = takes
     await until(
@@ -105,15 +129,15 @@ t.test('a row is asked about with growing pauses until it is final', { buffered:
   const pauses: number[] = []
   const impatient: Ledger = {
     ...ledger,
-    async postpone(requestId, claims, pauseMs) {
-      pauses.push(pauseMs)
-      await ledger.postpone(requestId, claims, 0)
+    async postpone(postponement) {
+      pauses.push(postponement.pauseMs ?? 0)
+      await ledger.postpone({ ...postponement, pauseMs: 0 })
     },
   }
-  const answers: (Change | undefined)[] = [undefined, { state: 'processing' }, undefined, created]
+  const answers = [lesson(), lesson(), lesson(), lesson(), created]
   const asked: Row[] = []
   const requestId = await makeDue(ledger)
-  const { reconciler, logs } = start(t, impatient, async (row) => answers[asked.push(row) - 1])
+  const { reconciler, logs, observed } = start(t, impatient, async (row) => answers[asked.push(row) - 1] ?? created)
   await until(
     () => ledger.find(requestId),
     (row) => row?.state === 'created',
@@ -121,44 +145,147 @@ t.test('a row is asked about with growing pauses until it is final', { buffered:
   await reconciler.stop()
   t.strictSame(
     asked.map(({ state, asks }) => [state, asks]),
-    [
-      ['unknown', 1],
-      ['unknown', 2],
-      ['processing', 3],
-      ['processing', 4],
-    ],
+    [1, 2, 3, 4, 5].map((asks) => ['unknown', asks]),
   )
   for (const [i, ms] of pauses.entries()) t.ok(ms >= 500 * 2 ** i && ms <= 1000 * 2 ** i, `pause ${i + 1}: ${ms} ms`)
   t.strictSame(logs, [
-    { level: 'info', fields: { requestId, state: 'created', asks: 4 }, message: 'outcome found out' },
+    { level: 'info', fields: { requestId, state: 'created', asks: 5 }, message: 'outcome found out' },
   ])
+  t.strictSame(observed, [['created']])
 })
 
-t.test('it asks about several rows at a time, but not about all', { buffered: true }, async (t) => {
+t.test('each place is filled as soon as it is free, and no more are there', { buffered: true }, async (t) => {
   const ledger = await openTestLedger(t, 'memory:')
-  const rows = await Promise.all(Array.from({ length: 20 }, () => makeDue(ledger)))
-  const gate = createGate()
-  let running = 0
+  await Promise.all(Array.from({ length: 2000 }, () => makeDue(ledger)))
+  const concurrency = 16
+  const running = new Map<string, ReturnType<typeof createGate>>()
   let most = 0
-  start(t, ledger, async () => {
-    running += 1
-    most = Math.max(most, running)
-    await gate.passed
-    running -= 1
-    return created
-  })
-  await until(
-    () => running,
-    (count) => count === 8,
+  let asked = 0
+  const { observed } = start(
+    t,
+    ledger,
+    async ({ requestId }) => {
+      const gate = createGate()
+      running.set(requestId, gate)
+      most = Math.max(most, running.size)
+      asked += 1
+      // The rest is not held up.
+      if (asked > 100) setTimeout(gate.open, 5)
+      await gate.passed
+      running.delete(requestId)
+      return created
+    },
+    { concurrency },
   )
-  gate.open()
-  for (const requestId of rows) {
-    await until(
-      () => ledger.find(requestId),
-      (row) => row?.state === 'created',
-    )
+  await until(
+    () => asked,
+    (count) => count === concurrency,
+  )
+  for (let ended = 1; ended <= 50; ended++) {
+    const [first] = running.values()
+    first?.open()
+    // Some turns of the event loop, and no poll's pause.
+    for (let turn = 0; turn < 20; turn++) await nextTurn()
+    t.equal(asked, concurrency + ended, 'where one ends, the next starts')
   }
-  t.equal(most, 8)
+  for (const gate of running.values()) gate.open()
+  const opening = setInterval(() => {
+    for (const gate of running.values()) gate.open()
+  }, 5)
+  t.teardown(() => clearInterval(opening))
+  await until(
+    () => observed.length,
+    (count) => count === 2000,
+  )
+  t.equal(most, concurrency)
+  t.equal(asked, 2000, 'each once')
+})
+
+t.test('when FreedomPay asks for a pause, nothing is asked until it is over', { buffered: true }, async (t) => {
+  const ledger = await openTestLedger(t, 'memory:')
+  for (let i = 0; i < 5; i++) await makeDue(ledger)
+  const askedAt: number[] = []
+  const findOut = async () => {
+    askedAt.push(performance.now())
+    return askedAt.length === 1 ? lesson({ throttledMs: 1500, isAnswered: false }) : created
+  }
+  const { observed } = start(t, ledger, findOut, { concurrency: 1 })
+  await until(
+    () => observed.length,
+    (count) => count >= 4,
+  )
+  const pauseMs = (askedAt[1] ?? 0) - (askedAt[0] ?? 0)
+  t.ok(pauseMs >= 1490, `${pauseMs} ms`)
+})
+
+t.test('what was inferred and turns out to be wrong is said and counted', { buffered: true }, async (t) => {
+  const ledger = await openTestLedger(t, 'memory:')
+  const wrong = [
+    { from: 'not-created', to: change },
+    { from: 'rejected', to: change },
+    { from: 'rejected', to: { state: 'processing' } },
+  ] as const
+  const changes = new Map<string, Change>()
+  for (const { from, to } of wrong) changes.set(await makeDue(ledger, { state: from, isInferred: true }), to)
+  const confirmed = await makeDue(ledger, { state: 'rejected', isInferred: true })
+  changes.set(confirmed, { state: 'rejected', partnerCode: '1' })
+  const { logs, observed } = start(t, ledger, async ({ requestId }) =>
+    lesson({ change: changes.get(requestId) ?? change }),
+  )
+  await until(
+    () => ledger.find(confirmed),
+    (row) => row?.isInferred === false,
+  )
+  await until(
+    () => observed.length,
+    (count) => count >= 3,
+  )
+  const corrections = observed.filter(([, to]) => to !== undefined).map((states) => states.join(' to '))
+  t.strictSame(corrections.toSorted().slice(0, 3), [
+    'not-created to created',
+    'rejected to created',
+    'rejected to processing',
+  ])
+  t.equal(logs.filter(({ message, level }) => message === 'an outcome was corrected' && level === 'warn').length, 3)
+})
+
+t.test('how long a row waits for its next question', async (t) => {
+  const ledger = await openTestLedger(t, 'memory:')
+  const base = (await ledger.claim(newClaim())).row
+  const hourMs = 60 * minuteMs
+  const inferred: Row = { ...base, state: 'not-created', isInferred: true }
+  const schedule = [1, 2, 3, 4].map((asks) => pauseFor({ ...inferred, asks }, lesson()))
+  t.strictSame(schedule, [9 * minuteMs, 50 * minuteMs, 23 * hourMs, undefined], 'after 1 min, 10 min, 1 h and 24 h')
+  t.equal(pauseFor({ ...inferred, asks: 4 }, lesson({ isAnswered: false })), minuteMs, 'without an answer, once more')
+  const throttled = lesson({ isAnswered: false, throttledMs: 5 * minuteMs })
+  t.equal(pauseFor({ ...inferred, asks: 1 }, throttled), 5 * minuteMs)
+
+  const unknown: Row = { ...base, state: 'unknown', asks: 9, sinceLastSendMs: hourMs }
+  const usualMs = pauseFor(unknown, lesson()) ?? 0
+  t.ok(usualMs >= 128_000 && usualMs <= 256_000, `${usualMs} ms`)
+  t.equal(pauseFor(unknown, lesson({ concludesInMs: 1234.5 })), 1235, 'at the moment when it can be concluded')
+  t.equal(pauseFor(unknown, lesson({ concludesInMs: 10, throttledMs: 20_000 })), 20_000)
+  const dayOld = { ...unknown, sinceLastSendMs: 24 * hourMs }
+  t.equal(pauseFor(dayOld, lesson()), hourMs, 'once an hour')
+  t.equal(pauseFor(dayOld, lesson({ concludesInMs: 500 })), 500)
+})
+
+t.test('a question without an answer does not count for an inferred state', { buffered: true }, async (t) => {
+  const ledger = await openTestLedger(t, 'memory:')
+  const postponed: unknown[] = []
+  const noting: Ledger = {
+    ...ledger,
+    async postpone({ asks, pauseMs, doubts, isAcknowledged }) {
+      postponed.push({ asks, pauseMs, doubts, isAcknowledged })
+    },
+  }
+  await makeDue(ledger, { state: 'rejected', isInferred: true })
+  start(t, noting, async () => lesson({ isAnswered: false, doubts: 2, isAcknowledged: true }))
+  await until(
+    () => postponed.length,
+    (count) => count === 1,
+  )
+  t.strictSame(postponed, [{ asks: 0, pauseMs: minuteMs, doubts: 2, isAcknowledged: true }])
 })
 
 t.test('a create that was claimed anew while it was asked about is left alone', { buffered: true }, async (t) => {
@@ -166,22 +293,22 @@ t.test('a create that was claimed anew while it was asked about is left alone', 
   const claim = newClaim({ deadlineMs: 1 })
   const { requestId } = claim
   await ledger.claim(claim)
-  await ledger.postpone(requestId, 1, 0)
+  await ledger.postpone(rows.postponement(claim))
   const asking = createGate()
   const answer = createGate()
-  const { reconciler } = start(t, ledger, async () => {
+  const { reconciler, logs, observed } = start(t, ledger, async () => {
     asking.open()
     await answer.passed
-    return { state: 'not-created' }
+    return lesson({ change: { state: 'not-created', isInferred: true } })
   })
   await asking.passed
-  // A caller came back with its key, found the same, and is now sending it.
-  await ledger.record(requestId, 1, { state: 'not-created' })
-  await ledger.claim({ ...claim, deadlineMs: minuteMs })
+  // A caller came back with its key, and is now sending the same once more.
+  await ledger.renew(rows.renewal(claim))
   answer.open()
   await reconciler.stop()
-  t.match(await ledger.find(requestId), { state: 'sent', claims: 2 }, 'the key is not free')
-  t.equal(await ledger.takeDue(0), undefined, 'and nobody asks before its time is over')
+  t.match(await ledger.find(requestId), { state: 'sent', claims: 2, asks: 0 }, 'nothing is concluded')
+  t.strictSame(await ledger.takeDue(minuteMs, 1), [], 'and nothing is asked before its time is over')
+  t.strictSame([...logs, ...observed], [])
 })
 
 t.test('an outage of the ledger is said once, and afterwards it goes on', { buffered: true }, async (t) => {
@@ -189,8 +316,8 @@ t.test('an outage of the ledger is said once, and afterwards it goes on', { buff
   let outages = 0
   const failing: Ledger = {
     ...ledger,
-    takeDue(leaseMs) {
-      if (outages === 0) return ledger.takeDue(leaseMs)
+    takeDue(leaseMs, limit) {
+      if (outages === 0) return ledger.takeDue(leaseMs, limit)
       outages -= 1
       return Promise.reject(new Error('gone'))
     },
@@ -222,7 +349,7 @@ t.test('a fault with one row is said, and the row comes again after its lease', 
     if (asks === 1) throw fault
     return created
   }
-  const { logs } = start(t, ledger, findOut, 1)
+  const { logs } = start(t, ledger, findOut, { leaseMs: 1 })
   await until(
     () => ledger.find(requestId),
     (row) => row?.state === 'created',
@@ -249,124 +376,3 @@ t.test('it stops although an answer is still awaited, and says nothing of it', {
   await reconciler.stop()
   t.strictSame(logs, [])
 })
-
-t.test('a service stops although the partner leaves its questions unanswered', { buffered: true }, async (t) => {
-  const path = makeLedgerFile(t)
-  const ledger = await openTestLedger(t, `sqlite:${path}`)
-  await makeDue(ledger)
-  const partner = await startStandIn(t, { status: () => new Promise(() => undefined) })
-  const service = await startTestService(t, {
-    partnerUrl: partner.url,
-    settings: { ...ledgerSettings(`sqlite:${path}`), PARTNER_TIMEOUT_MS: '600000' },
-  })
-  await until(
-    () => partner.questions.length,
-    (count) => count > 0,
-  )
-  await t.resolves(service.stop())
-})
-
-t.test('what a dead process left behind is found out without sending', { buffered: true }, async (t) => {
-  const url = `sqlite:${makeLedgerFile(t)}`
-  const ledger = await openTestLedger(t, url)
-  const partner = await startSandbox(t, { timings: fast })
-  const rows: { name: string; phone?: string; change?: Change; expected: Record<string, unknown> }[] = [
-    { name: 'sent and arrived', phone: '567', expected: { state: 'created', clientId: /^.{36}$/ } },
-    { name: 'sent and never arrived', expected: { state: 'not-created' } },
-    { name: 'unknown and arrived', phone: '567', change: { state: 'unknown' }, expected: { state: 'created' } },
-    { name: 'unknown and never arrived', change: { state: 'unknown' }, expected: { state: 'not-created' } },
-    {
-      name: 'in work, then refused',
-      phone: '013',
-      change: { state: 'processing' },
-      expected: { state: 'rejected', partnerCode: '1001', partnerDescription: undefined },
-    },
-    {
-      name: 'created without an id',
-      phone: '567',
-      change: { state: 'created' },
-      expected: { state: 'created', clientId: /^.{36}$/ },
-    },
-  ]
-  const requestIds: string[] = []
-  for (const { phone, change } of rows) {
-    const claim = newClaim({ deadlineMs: 1 })
-    requestIds.push(claim.requestId)
-    await ledger.claim(claim)
-    if (change !== undefined) await ledger.record(claim.requestId, 1, change)
-    if (phone !== undefined) await partner.send('add', addBody(phone, claim.requestId))
-  }
-  // Claimed just now, so whoever claimed it may be about to send it.
-  const fresh = newClaim()
-  await ledger.claim(fresh)
-  const sentBefore = partner.received.length
-  const service = await startTestService(t, { partnerUrl: partner.origin, settings: ledgerSettings(url) })
-  t.ok(((await service.metrics()).get('ledger_unresolved') ?? 0) > 0)
-
-  await until(
-    () => Promise.all(requestIds.map((requestId) => ledger.find(requestId))),
-    (found) => found.every((row, i) => row?.state === rows[i]?.expected.state && isSettled(row)),
-  )
-  for (const [i, { name, expected }] of rows.entries()) t.match(await ledger.find(requestIds[i] ?? ''), expected, name)
-  const asked = partner.received.slice(sentBefore)
-  t.ok(
-    asked.every(({ path }) => path === paths.status),
-    'only questions',
-  )
-  t.notOk(asked.some(({ body }) => body.includes(fresh.requestId)))
-  const metrics = await service.metrics()
-  t.equal(metrics.get('ledger_unresolved'), 0)
-  t.equal(metrics.get('ledger_oldest_unresolved_seconds'), 0)
-})
-
-function isSettled(row: Row | undefined): boolean {
-  return row?.state !== 'created' || row.clientId !== undefined
-}
-
-t.test('what the partner called a duplicate is never taken for absent', { buffered: true }, async (t) => {
-  const url = `sqlite:${makeLedgerFile(t)}`
-  const ledger = await openTestLedger(t, url)
-  const duplicate = await makeDue(ledger, { state: 'unknown', partnerCode: duplicateMark })
-  const other = await makeDue(ledger)
-  const partner = await startStandIn(t)
-  await startTestService(t, { partnerUrl: partner.url, settings: ledgerSettings(url) })
-  await until(
-    () => ledger.find(other),
-    (row) => row?.state === 'not-created',
-  )
-  await until(
-    () => partner.questions.filter(({ request_id }) => request_id === duplicate).length,
-    (count) => count >= 2,
-  )
-  t.match(await ledger.find(duplicate), { state: 'unknown' })
-})
-
-async function askTogether(t: Test, url: string, ledger: Ledger): Promise<void> {
-  const partner = await startStandIn(t, { status: async ({ request_id }) => replies.created(request_id) })
-  const rows = await Promise.all(Array.from({ length: 24 }, () => makeDue(ledger)))
-  const start = () => startTestService(t, { partnerUrl: partner.url, settings: ledgerSettings(url) })
-  const services: TestService[] = await Promise.all([start(), start()])
-  for (const service of services) {
-    await until(
-      () => service.metrics(),
-      (metrics) => metrics.get('ledger_unresolved') === 0,
-    )
-  }
-  t.strictSame(partner.questions.map(({ request_id }) => request_id).toSorted(), rows.toSorted(), 'each asked once')
-  for (const requestId of rows) t.equal((await ledger.find(requestId))?.clientId, requestId)
-}
-
-t.test('two services on one SQLite file ask about each row once', { buffered: true }, async (t) => {
-  const url = `sqlite:${makeLedgerFile(t)}`
-  await askTogether(t, url, await openTestLedger(t, url))
-})
-
-t.test('two services on one Redis ask about each row once', { buffered: true, skip: skipRedis }, async (t) => {
-  const { url } = await startRedis(t, { onDisk: false })
-  await askTogether(t, url, await openRedisLedger(t, url))
-})
-
-/** With a time-out that no slow machine reaches: whoever gets no answer asks again. */
-function ledgerSettings(url: string): Record<string, string> {
-  return { LEDGER_URL: url, LEDGER_KEY: 'a ledger key of thirty-two bytes.', PARTNER_TIMEOUT_MS: '20000' }
-}

@@ -1,6 +1,7 @@
 import { type FastifyInstance, fastify } from 'fastify'
 import t from 'tap'
-import requestId, { generateRequestId, parseTraceId } from '../../src/plugins/common-headers.ts'
+import requestId, { generateRequestId } from '../../src/plugins/common-headers.ts'
+import { parseTraceId } from '../../src/telemetry/trace-id.ts'
 import { rawRequest, sendRawOnce } from '../fixtures/raw-http.ts'
 import { until } from '../fixtures/sandbox-caller.ts'
 import { startTestService } from '../fixtures/service.ts'

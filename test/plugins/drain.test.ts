@@ -5,7 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fastify } from 'fastify'
 import t, { type Test } from 'tap'
 import { addDrainHooks, drainServer, type InFlight, type Lifecycle } from '../../src/plugins/drain.ts'
-import { toProblem } from '../../src/plugins/error-handler.ts'
+import { toProblem } from '../../src/problems/translate.ts'
 
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let hasSettled = false

@@ -4,9 +4,13 @@ import { type FastifyInstance, fastify, LogController } from 'fastify'
 import { Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import requestId, { generateRequestId } from '../../src/plugins/common-headers.ts'
-import errorHandler, { answerClientError, sendProblem, toProblem } from '../../src/plugins/error-handler.ts'
+import errorHandler, { sendProblem } from '../../src/plugins/error-handler.ts'
 import httpMetrics from '../../src/plugins/http-metrics.ts'
+import linger from '../../src/plugins/linger.ts'
+import notFound from '../../src/plugins/not-found.ts'
+import unreadableHttp, { answerClientError } from '../../src/plugins/unreadable-http.ts'
 import { Problem } from '../../src/problems/problem.ts'
+import { toProblem } from '../../src/problems/translate.ts'
 import { createBatchedHistogram } from '../../src/telemetry/batched-metrics.ts'
 import { createLogger, createRequestLogs } from '../../src/telemetry/logger.ts'
 import { rawRequest, readProblem, sendRaw, sendRawOnce } from '../fixtures/raw-http.ts'
@@ -41,6 +45,9 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
   await app.register(requestId, { isSandbox: false })
   await app.register(httpMetrics, { metrics: { observeHttpRequest: observe, countCaller() {} } })
   await app.register(errorHandler)
+  await app.register(linger)
+  await app.register(unreadableHttp)
+  await app.register(notFound)
   addRoutes(app)
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   logs.length = 0

@@ -87,3 +87,23 @@ t.test('it refuses an unknown SANDBOX_REPEATS by name and exits 78', async (t) =
   t.strictSame(await ended, [78, null])
   t.match(await errors, /SANDBOX_REPEATS/)
 })
+
+// An empty variable is how compose files leave one out.
+for (const [repeats, count] of [
+  ['accept', 2],
+  ['refuse', 1],
+  ['', 1],
+] as const) {
+  t.test(`with SANDBOX_REPEATS=${repeats} a repeated request_id leaves ${count} in the list`, async (t) => {
+    const { url } = await readStartLine(startProgram(t, { SANDBOX_PORT: '0', SANDBOX_REPEATS: repeats }))
+    await addClient(url)
+    await addClient(url)
+    const answer = await request(`${url}/sandbox/clients`, { reset: true })
+    const clients = (await answer.body.json()) as { requestId: string; clientId: string }[]
+    t.strictSame(
+      clients.map((client) => client.requestId),
+      Array(count).fill(requestId),
+    )
+    t.equal(new Set(clients.map(({ clientId }) => clientId)).size, count)
+  })
+}

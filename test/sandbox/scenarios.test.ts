@@ -148,3 +148,13 @@ t.test('a sandbox that accepts repetitions creates a client for each', async (t)
   )
   t.not(clients[0]?.clientId, clients[1]?.clientId)
 })
+
+t.test('a repetition is listed where its time puts it: the oldest request comes first', async (t) => {
+  const { send, list } = await startSandbox(t, { acceptsRepeats: true })
+  const [first, second] = [addBody('567'), addBody('567')]
+  for (const body of [first, first, second]) await send('add', body)
+  t.strictSame(
+    (await list()).map(({ requestId }) => requestId),
+    [first.request_id, first.request_id, second.request_id],
+  )
+})

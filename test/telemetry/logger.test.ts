@@ -1,6 +1,9 @@
 import t from 'tap'
-import { createLogger, describeError, RequestLog, settleWrites } from '../../src/telemetry/logger.ts'
+import packageJson from '../../package.json' with { type: 'json' }
+import { settleWrites } from '../../src/telemetry/log-destination.ts'
+import { createLogger, describeError, RequestLog } from '../../src/telemetry/logger.ts'
 
+const own = { service: 'freedompay-clients', version: packageJson.version }
 const personal = 'phone +998901234567'
 
 function logging(level: Parameters<typeof createLogger>[0] = 'info') {
@@ -102,7 +105,7 @@ t.test('a line is JSON with the level by name, the time as RFC 3339, and nothing
   const { lines, log } = logging()
   log.warn({ reqId: 'r-1' }, 'said')
   const { time, ...line } = JSON.parse(lines[0] ?? '')
-  t.strictSame(line, { level: 'warn', reqId: 'r-1', msg: 'said' })
+  t.strictSame(line, { ...own, level: 'warn', reqId: 'r-1', msg: 'said' })
   t.equal(new Date(time).toISOString(), time)
 })
 
@@ -119,7 +122,7 @@ function requestLogging(level: Parameters<typeof createLogger>[0] = 'info') {
   return { lines, log: new RequestLog(log, 'r-1') }
 }
 
-const summary = { method: 'POST', route: '/clients', statusCode: 201, durationMs: 1.5, traceId: undefined }
+const summary = { method: 'POST', route: '/clients', statusCode: 201, durationMs: 1.5 }
 
 t.test('every line of a request says whose it is', async (t) => {
   const { lines, log } = requestLogging('trace')
@@ -134,7 +137,7 @@ t.test('every line of a request says whose it is', async (t) => {
   log.summarise(summary, 'request')
   const told = lines.map((line) => JSON.parse(line))
   t.strictSame(
-    told.map(({ time, level, reqId, ...rest }) => rest),
+    told.map(({ time, level, reqId, service, version, ...rest }) => rest),
     [
       { msg: 'text alone' },
       { requestId: 'c-1', operation: 'add', msg: 'fields and a text' },
@@ -192,3 +195,25 @@ t.test('writes are settled only once the destination says so', async (t) => {
   flushed.resolve()
   await settling
 })
+
+t.test(
+  'every line says which service of which version, and of which trace; the last also the code of a problem',
+  async (t) => {
+    const { lines, log } = logging()
+    const traceId = '0af7651916cd43dd8448eb211c80319c'
+    const ofRequest = new RequestLog(log, 'r-1', `00-${traceId}-b7ad6b7169203331-01`)
+    ofRequest.info('text alone')
+    ofRequest.warn({ code: 'overloaded' }, 'fields and a text')
+    ofRequest.code = 'overloaded'
+    ofRequest.summarise({ ...summary, statusCode: 503 }, 'request')
+    new RequestLog(log, 'r-2', 'malformed').summarise(summary, 'request')
+    const told = lines.map((line) => JSON.parse(line))
+    t.match(told, [
+      { ...own, traceId },
+      { ...own, traceId, code: 'overloaded' },
+      { ...own, traceId, code: 'overloaded', statusCode: 503 },
+      own,
+    ])
+    t.notOk('traceId' in told[3] || 'code' in told[3])
+  },
+)

@@ -70,14 +70,14 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     const { keyId, fingerprints } = command
     const running = keyId === undefined ? undefined : works.get(keyId)
     if (running === undefined) return toAnswer(await begin(command))
-    if (!fingerprints.includes(running.fingerprint)) throw keyReused(command)
+    if (!fingerprints.includes(running.fingerprint)) throw keyReused(running)
     // The first request's body is being sent; this one would only be held as long.
     forgetDocument(command.body)
     const seat = bulkhead.wait()
     try {
       const settlement =
         seat === undefined ? await readLatest(running, ledger) : await withinWait(running, command, ledger)
-      if (settlement === undefined) throw inProgress(command.requestId)
+      if (settlement === undefined) throw inProgress(running.requestId)
       return toAnswer({ ...settlement, how: 'joined' })
     } finally {
       seat?.leave()
@@ -109,7 +109,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     const row = keyId === undefined ? undefined : await ledger.findByKey(keyId).catch(() => undefined)
     const isReplay = row !== undefined && row.state !== 'not-created' && isFinal(row.state)
     if (isReplay && fingerprints.includes(row.fingerprint)) return { row, how: 'replayed' }
-    if (isReplay) throw keyReused(command)
+    if (isReplay) throw keyReused(row)
     throw new Problem('overloaded', { headers: retryAfter(overloadedSeconds), safeToRetry: safeToRetryWith(keyId) })
   }
 
@@ -118,7 +118,7 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
     const deadlineAt = performance.now() + settings.deadlineMs
     const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)
     if (isClaimed) return await carryOn(row, 'send')
-    if (keyId === undefined || !fingerprints.includes(row.fingerprint)) throw keyReused(command)
+    if (keyId === undefined || !fingerprints.includes(row.fingerprint)) throw keyReused(row)
     switch (row.state) {
       case 'created':
       case 'rejected':
@@ -163,8 +163,10 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
       waitUntil: arrivedAt + waitMs,
       log,
       mayHaveArrived: row.mayHaveArrived,
+      // One that is created is only asked for its id, and must not be answered without it for want of a seat.
       startWaiting: (known) =>
-        seat.wait() && noteNews(held, known, known === 'processing' ? arrivedAt + waitMs : deadlineAt),
+        (seat.wait() || known === 'created') &&
+        noteNews(held, known, known === 'processing' ? arrivedAt + waitMs : deadlineAt),
       async renew(mayHaveArrived) {
         const renewed = await renewIn(ledger, held, deadlineAt, mayHaveArrived).catch(() => undefined)
         if (renewed !== undefined) held = renewed
@@ -211,7 +213,8 @@ export function buildCreateClient({ ledger, delivery, bulkhead, settings }: Crea
   }
 }
 
-function keyReused({ requestId }: CreateCommand): Problem {
+/** Names the earlier request: one with this body does not exist. */
+function keyReused({ requestId }: Pick<Row, 'requestId'>): Problem {
   return new Problem('idempotency-key-reused', { requestId })
 }
 

@@ -34,7 +34,7 @@ export interface DeliveryContext extends CallContext {
   readonly waitUntil: number
   /** Whether a send under an earlier claim may have reached FreedomPay. */
   readonly mayHaveArrived: boolean
-  /** The create only waits from now on; false where too many wait already. */
+  /** FreedomPay has the create, which only waits from now on; false where too many wait already. */
   readonly startWaiting: PollLimits['startWaiting']
   /** Claims the row anew in the ledger, before the request is sent again; false where the claim is lost. */
   readonly renew: (mayHaveArrived: boolean) => Promise<boolean>
@@ -94,7 +94,7 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     const start = knowNothing(performance.now())
     switch (outcome.kind) {
       case 'rejected':
-        return await doubtRefusal(requestId, outcome, start, context)
+        return await doubtRefusal(requestId, outcome, start, context, isResend)
       case 'created':
       case 'processing':
         return await ask(requestId, { ...start, known: outcome.kind, isAcknowledged: true }, context)
@@ -137,15 +137,21 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     { partner }: Extract<Outcome, { kind: 'rejected' }>,
     start: Knowledge,
     context: DeliveryContext,
+    isResend: boolean,
   ): Promise<Delivered> {
     const askedAt = performance.now()
     const outcome = await cardApi.requestStatus(requestId, context)
     const { knowledge, conclusion } = judge(start, outcome, askedAt, settings)
-    if (conclusion !== undefined && conclusion.status === 'created') return { ...conclusion, isDuplicate: true }
-    if (knowledge.known !== 'unknown') {
-      return { ...(await ask(requestId, knowledge, context)), isDuplicate: true }
+    const isKnown = conclusion?.status === 'created' || knowledge.known !== 'unknown'
+    if (isKnown) {
+      const found = conclusion?.status === 'created' ? conclusion : await ask(requestId, knowledge, context)
+      return isResend ? found : { ...found, isDuplicate: true }
     }
-    const isConfirmed = outcome.kind === 'no-such-request' || outcome.kind === 'rejected'
+    // An error that may be about the question says no more than none, unless it gives the same reason.
+    const isConfirmed =
+      outcome.kind === 'no-such-request' ||
+      (outcome.kind === 'rejected' &&
+        (!outcome.mayConcernQuestion || (!context.mayHaveArrived && outcome.partner.code === partner.code)))
     if (context.mayHaveArrived && !isConfirmed) return { status: 'undecided', knowledge }
     // A refusal that no answer confirms is asked about again.
     return { status: 'rejected', partner, isInferred: !isConfirmed }

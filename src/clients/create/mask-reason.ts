@@ -31,12 +31,14 @@ export interface MaskedReason extends PartnerReason {
 /** Takes the caller's own values, long numbers and e-mail addresses out of FreedomPay's description, so that it can be told. */
 export function maskReason({ code, description }: PartnerReason, body: CreateClient): MaskedReason {
   if (description === undefined) return { code, isClean: true }
+  // Never empty, as every body has a phone.
   const personal = personalTexts(body)
   // One form of apostrophe on both sides, and all in one pass, so that no value is looked for within a mask.
   const pattern = new RegExp(personal.map((value) => toPattern(value.replace(apostrophes, "'"))).join('|'), 'giu')
   const plain = description.replace(apostrophes, "'")
   const hasNames = personal.some((value) => /\p{L}/u.test(value))
-  const masked = (personal.length > 0 ? plain.replace(pattern, mask) : plain)
+  const masked = plain
+    .replace(pattern, mask)
     .replace(longNumber, mask)
     .replace(otherScript, hasNames ? mask : '$&')
     .replace(/\S+/g, (word) => (isAddressOrData(word) ? mask : word))

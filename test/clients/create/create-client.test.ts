@@ -1,15 +1,10 @@
-/** The story of one create where several tell it at once: replicas, holders of earlier claims, a ledger that fails. */
-import t, { type Test } from 'tap'
-import type { CreateResult } from '../../../src/clients/answer.ts'
-import type { CreateClient } from '../../../src/clients/body/schema.ts'
-import { buildCreateClient } from '../../../src/clients/create/create-client.ts'
-import { buildPursuit } from '../../../src/clients/create/deliver.ts'
-import { duplicateMark } from '../../../src/clients/create/find-out.ts'
-import type { Change, Ledger } from '../../../src/ledger/ledger.ts'
-import { createBulkhead } from '../../../src/partner/resilience.ts'
-import type { Problem } from '../../../src/problems/problem.ts'
-import { newClaim, openTestLedger } from '../../fixtures/ledgers.ts'
-import { type Answer, outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
+/** The story of one create where several tell it at once: callers, replicas, holders of earlier claims, a ledger that fails. */
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
+import t from 'tap'
+import type { Change, Ledger, RecordResult } from '../../../src/ledger/ledger.ts'
+import { type Story, startStory } from '../../fixtures/create-story.ts'
+import { type Answer, outcomes } from '../../fixtures/scripted-card-api.ts'
+import { createGate } from '../../fixtures/stand-in-partner.ts'
 
 const {
   created,
@@ -27,201 +22,350 @@ const {
 // They mostly wait, so they may do it together.
 t.jobs = 20
 
-interface Script {
-  add?: Answer[]
-  status?: Answer[]
-  deadlineMs?: number
-  body?: Partial<CreateClient>
-  /** Changes what the service sees of the ledger. */
-  disturb?: (ledger: Ledger) => Partial<Ledger>
-}
+const keyless = { keyId: undefined, fingerprints: [] }
+const isNew = { status: 'created', clientId: 'c', requestId: 'a', idempotencyStatus: 'new' }
+const isReplayed = { ...isNew, idempotencyStatus: 'replayed' }
+const isReused = { code: 'idempotency-key-reused', requestId: 'a', safeToRetry: 'no' }
+const isInProgress = { code: 'request-in-progress', requestId: 'a', safeToRetry: 'same-key-only', hasRetryAfter: true }
+const isOverloaded = { code: 'overloaded', hasRetryAfter: true, idempotencyStatus: undefined }
+const createdOnceSent: Answer = ({ count }) => (count('add') > 0 ? created('c') : noSuchRequest)
+const fail = () => Promise.reject(new Error('gone'))
 
-/** One key and body, at a service with a scripted partner and a ledger of its own. */
-async function start(t: Test, { add = [], status = [], deadlineMs = 10_000, body, disturb }: Script) {
-  const ledger = await openTestLedger(t, 'memory:')
-  const partner = scriptCardApi({ add, status })
-  const errors: string[] = []
-  const createClient = buildCreateClient({
-    ledger: { ...ledger, ...disturb?.(ledger) },
-    pursuit: buildPursuit({ cardApi: partner, settings: { waitMs: 300, settleMs: 20 }, countRetry: () => undefined }),
-    bulkhead: createBulkhead(10),
-    settings: { defaults: { productId: 1000, branchId: undefined }, deadlineMs },
-  })
-  const claim = newClaim({ deadlineMs: 1 })
-  const command = {
-    ...claim,
-    body: { phone: '+998901234567', ...body },
-    waitMs: undefined,
-    log: { warn: () => undefined, error: (_fields: unknown, message: string) => void errors.push(message) },
-  }
-  const run = (fingerprint = claim.fingerprint) =>
-    createClient({ ...command, fingerprint }).then(say, (problem: Problem) => sayProblem(problem))
-  /** What another replica has written down before. */
-  async function write(...changes: Change[]) {
-    await ledger.claim(claim)
-    for (const change of changes) await ledger.record(claim.requestId, 1, change)
-  }
-  return { ledger, partner, run, write, claim, requestId: claim.requestId, errors }
-}
-
-function say({ representation: { status, clientId }, idempotencyStatus }: CreateResult) {
-  return { status, clientId, idempotencyStatus }
-}
-
-function sayProblem({ code, headers, body }: Problem) {
-  return { code, ...headers, detail: body.detail, partner: body.partner }
-}
-
-t.test('why it was certainly not taken is told', { buffered: true }, async (t) => {
-  const rows = [
-    { add: notSent, says: { code: 'partner-unavailable', 'retry-after': '2', detail: /did not reach/ } },
-    { add: notAdmitted, says: { code: 'partner-unavailable', 'retry-after': '2', detail: /several times in a row/ } },
-    { add: throttled('60'), says: { code: 'partner-unavailable', 'retry-after': '60', detail: /no more requests/ } },
-    { add: throttled('soon'), says: { code: 'partner-unavailable', 'retry-after': '2' }, deadlineMs: 900 },
-    { add: misconfigured, says: { code: 'partner-misconfigured', 'retry-after': undefined } },
-  ]
-  for (const { add, says, deadlineMs } of rows) {
-    const { run, ledger, requestId } = await start(t, { add: [add], ...(deadlineMs && { deadlineMs }) })
-    t.match(await run(), { 'idempotency-status': 'new', ...says }, add.kind)
-    t.match(await ledger.find(requestId), { state: 'not-created' })
-    t.match(await run('other'), { code: 'idempotency-key-reused' }, 'even so the key is bound to its body')
-  }
-})
-
-t.test('what the partner quotes of the body is neither kept nor told', { buffered: true }, async (t) => {
-  const { run, ledger, requestId } = await start(t, {
-    add: [rejected({ code: '7', description: 'Navoiy is on a list' })],
-    body: { lastName: 'Navoiy' },
-  })
-  const partner = { code: '7', description: '*** is on a list' }
-  t.match(await run(), { code: 'partner-rejected', partner })
-  t.match(await ledger.find(requestId), { partnerCode: '7', partnerDescription: partner.description })
-  t.match(await run(), { code: 'partner-rejected', partner, 'idempotency-status': 'replayed' })
-})
-
-t.test('a claim that cannot be made sends nothing', { buffered: true }, async (t) => {
-  const { run, partner } = await start(t, { disturb: () => ({ claim: () => Promise.reject(new Error('gone')) }) })
-  t.match(await run(), { code: 'ledger-unavailable', 'retry-after': '2' })
-  t.strictSame(partner.calls, [])
-})
-
-t.test('what cannot be written down is told all the same', { buffered: true }, async (t) => {
-  const rows = [
-    { add: created(), status: created('c'), says: { status: 'created', clientId: 'c' } },
-    { add: rejected(), status: unknown, says: { code: 'partner-rejected', partner: { code: '1001' } } },
-    { add: processing, status: processing, says: { status: 'processing' } },
-    { add: unknown, status: unknown, says: { status: 'unknown' } },
-    { add: notAdmitted, status: unknown, says: { code: 'partner-unavailable' } },
-  ]
-  for (const { add, status, says } of rows) {
-    const { run, errors, ledger, requestId } = await start(t, {
-      add: [add],
-      status: [status],
-      deadlineMs: 300,
-      disturb: () => ({ record: () => Promise.reject(new Error('gone')) }),
-    })
-    t.match(await run(), says)
-    t.strictSame(errors, ['the outcome could not be written to the ledger'])
-    t.match(await ledger.find(requestId), { state: 'sent' }, 'to be found out')
-  }
-})
-
-t.test('a row that is not there any more takes nothing from the answer', { buffered: true }, async (t) => {
-  const { run } = await start(t, {
-    add: [created()],
+t.test('a create is claimed, sent, asked about and written down', { buffered: true }, async (t) => {
+  const story = startStory({
+    add: [
+      async () => {
+        t.match(await story.ledger.find('a'), { state: 'sent', claims: 1, keyId: 'key', fingerprint: 'print' })
+        return created()
+      },
+    ],
     status: [created('c')],
-    disturb: () => ({ record: async () => undefined }),
+    body: { firstName: 'Alisher', document: 'JVBERi0=' },
   })
-  t.match(await run(), { status: 'created', clientId: 'c' })
+  const command = story.commandWith()
+  t.strictSame(await story.run(command), isNew)
+  t.match(await story.ledger.find('a'), { state: 'created', clientId: 'c', claims: 1, caller: 'caller' })
+  t.strictSame(story.partner.calls, ['add', 'status'])
+  t.strictSame(story.bodies, [
+    {
+      request_id: 'a',
+      product_id: 1000,
+      client: { phone: 998901234567, first_name: 'Alisher', document: 'JVBERi0=' },
+    },
+  ])
+  t.equal(command.body.document, undefined, 'the document is held once')
+  t.strictSame(story.logs, [])
+  t.strictSame(await story.run(), isReplayed)
+  t.equal(story.partner.count('add'), 1)
 })
 
-t.test('a duplicate that the partner then does not know is never sent again', { buffered: true }, async (t) => {
-  const { run, partner, ledger, requestId } = await start(t, { add: [duplicate], status: [noSuchRequest] })
-  t.match(await run(), { status: 'unknown', idempotencyStatus: 'new' })
-  t.match(await ledger.find(requestId), { state: 'unknown', partnerCode: duplicateMark })
-  t.match(await run(), { status: 'unknown', idempotencyStatus: 'replayed' })
-  t.match(await ledger.find(requestId), { state: 'unknown', partnerCode: duplicateMark, claims: 1 })
-  t.equal(partner.count('add'), 1)
+t.test('without a key every request is one of its own', { buffered: true }, async (t) => {
+  const story = startStory({ add: [created()], status: [created('c')] })
+  const answers = await Promise.all(['a', 'b'].map((requestId) => story.run({ ...keyless, requestId })))
+  t.strictSame(
+    answers,
+    ['a', 'b'].map((requestId) => ({ status: 'created', clientId: 'c', requestId, idempotencyStatus: undefined })),
+  )
+  t.equal(story.partner.count('add'), 2)
+  t.match(await story.run(keyless), { code: 'idempotency-key-reused' }, 'an id that exists is never sent again')
 })
 
-t.test('what was found out before it was asked for is not asked about again', { buffered: true }, async (t) => {
-  const { run, write, partner } = await start(t, {})
-  await write({ state: 'created', clientId: 'c' })
-  t.match(await run(), { status: 'created', clientId: 'c', idempotencyStatus: 'replayed' })
-  t.strictSame(partner.calls, [])
+t.test('why it was certainly not taken is told, and whether it is safe to try again', { buffered: true }, async (t) => {
+  const rows = [
+    { add: notSent, code: 'partner-unavailable', hasRetryAfter: true },
+    { add: notAdmitted, code: 'partner-unavailable', hasRetryAfter: true },
+    { add: throttled('60'), code: 'partner-unavailable', hasRetryAfter: true },
+    { add: misconfigured, code: 'partner-misconfigured', hasRetryAfter: false },
+  ]
+  await Promise.all(
+    rows.map(async ({ add, ...says }) => {
+      const story = startStory({ add: [add] })
+      const problem = { ...says, requestId: 'a', idempotencyStatus: 'new', partner: undefined }
+      t.strictSame(await story.run(), { ...problem, safeToRetry: 'yes' }, `${add.kind}: also after tries of its own`)
+      t.match(await story.ledger.find('a'), { state: 'not-created', isInferred: false, mayHaveArrived: false })
+      t.match(await story.run({ fingerprints: ['other'] }), isReused, 'even so the key is bound to its body')
+      t.strictSame(await story.run(), { ...problem, safeToRetry: 'same-key-only' }, 'an earlier claim was made')
+      const unkeyed = { ...problem, idempotencyStatus: undefined, requestId: 'b', safeToRetry: 'yes' }
+      t.strictSame(await story.run({ ...keyless, requestId: 'b' }), unkeyed)
+    }),
+  )
 })
 
-t.test('an unknown create that never arrived is claimed anew and sent', { buffered: true }, async (t) => {
-  const { run, write, partner, ledger, requestId } = await start(t, {
-    add: [created()],
-    status: [({ count }) => (count('add') > 0 ? created('c') : noSuchRequest)],
+t.test('what was provably not created is sent anew under the same request_id', { buffered: true }, async (t) => {
+  for (const mayResend of [true, false]) {
+    const story = startStory({ add: [notAdmitted, created()], status: [created('c')], mayResend })
+    await story.run()
+    // Under an earlier body key the same body had another id.
+    t.strictSame(await story.run({ requestId: 'b', fingerprints: ['new print', 'print'] }), isNew)
+    t.match(await story.ledger.find('a'), { state: 'created', claims: 2, mayHaveArrived: false })
+    t.strictSame(
+      story.partner.given.map(({ requestId }) => requestId),
+      ['a', 'a', 'a'],
+    )
+  }
+})
+
+t.test('what was not created by our own conclusion may have arrived', { buffered: true }, async (t) => {
+  const inferred: Change = { state: 'not-created', isInferred: true }
+  const refused = startStory({ mayResend: false })
+  await refused.write(inferred)
+  t.strictSame(await refused.run(), {
+    code: 'partner-unavailable',
+    requestId: 'a',
+    idempotencyStatus: undefined,
+    safeToRetry: 'same-key-only',
+    partner: undefined,
+    hasRetryAfter: true,
   })
-  await write({ state: 'unknown' })
-  t.match(await run(), { status: 'created', clientId: 'c', idempotencyStatus: 'new' })
-  t.match(await ledger.find(requestId), { state: 'created', claims: 2 })
-  t.equal(partner.count('add'), 1)
+  t.strictSame(refused.partner.calls, [])
+  t.match(await refused.ledger.find('a'), { state: 'not-created', claims: 1 })
+
+  const allowed = startStory({ add: [rejected()], status: [unknown] })
+  await allowed.write(inferred)
+  t.match(await allowed.run(), { status: 'unknown', idempotencyStatus: 'new' }, 'so no refusal is believed blindly')
+  t.match(await allowed.ledger.find('a'), { state: 'unknown', claims: 2, mayHaveArrived: true })
+
+  const notTaken = startStory({ add: [notAdmitted] })
+  await notTaken.write(inferred)
+  t.match(await notTaken.run(), { code: 'partner-unavailable', safeToRetry: 'same-key-only' })
+  t.match(await notTaken.ledger.find('a'), { state: 'unknown', mayHaveArrived: true })
 })
 
-t.test('of two who find that a create never arrived one sends it', { buffered: true }, async (t) => {
-  const { run, write, partner } = await start(t, {
-    status: [noSuchRequest],
-    // Another replica was quicker.
+t.test('of two who send it anew one does', { buffered: true }, async (t) => {
+  const story = startStory({
+    add: [notAdmitted],
     disturb: (ledger) => ({
-      async record(requestId, claims, change) {
-        const row = await ledger.record(requestId, claims, change)
-        await ledger.claim({ ...newClaim(), requestId })
-        return row
+      async renew(renewal) {
+        await ledger.renew({ ...renewal, to: 'quicker', deadlineMs: 60_000 })
+        return ledger.renew(renewal)
       },
     }),
   })
-  await write({ state: 'unknown' })
-  t.match(await run(), { code: 'request-in-progress', 'retry-after': '2' })
-  t.equal(partner.count('add'), 0)
+  await story.run()
+  t.match(await story.run(), isInProgress)
+  t.equal(story.partner.count('add'), 1)
+  t.match(await story.run(), isInProgress, 'and the claim of the other stands')
+  t.match(await story.run({ fingerprints: ['other'] }), isReused)
 })
 
-t.test('a create that somebody else finished in the meantime is replayed', { buffered: true }, async (t) => {
-  for (const [change, says] of [
+t.test('what was found out before is told without a question', { buffered: true }, async (t) => {
+  const story = startStory()
+  await story.write({ state: 'created', clientId: 'c' })
+  t.strictSame(await story.run(), isReplayed)
+  const refused = startStory()
+  await refused.write({ state: 'rejected', partnerCode: '7', partnerDescription: 'no' })
+  t.strictSame(await refused.run(), {
+    code: 'partner-rejected',
+    requestId: 'a',
+    idempotencyStatus: 'replayed',
+    safeToRetry: 'no',
+    partner: { code: '7', description: 'no' },
+    hasRetryAfter: false,
+  })
+  t.strictSame([...story.partner.calls, ...refused.partner.calls], [])
+})
+
+t.test('what an earlier request left is pursued', { buffered: true }, async (t) => {
+  const pursued: [name: string, changes: Change[], story: Story, says: object, row: object][] = [
+    ['done', [{ state: 'unknown' }], { status: [created('c')] }, isReplayed, { state: 'created', claims: 1 }],
+    ['in work', [{ state: 'processing' }], { status: [created('c')] }, isReplayed, { state: 'created' }],
+    ['overdue', [], { status: [created('c')] }, isReplayed, { state: 'created' }],
     [
-      { state: 'created', clientId: 'c' },
+      'not answered',
+      [{ state: 'unknown' }],
+      { status: [unknown], deadlineMs: 200 },
+      { status: 'unknown', idempotencyStatus: 'replayed' },
+      { state: 'unknown' },
+    ],
+    [
+      'never arrived',
+      [{ state: 'unknown' }],
+      { add: [created()], status: [createdOnceSent] },
       { status: 'created', clientId: 'c' },
+      { state: 'created', claims: 2, mayHaveArrived: true },
     ],
     [
-      { state: 'rejected', partnerCode: '7' },
-      { code: 'partner-rejected', partner: { code: '7' } },
+      'never arrived, and may not be sent again',
+      [{ state: 'unknown' }],
+      { status: [noSuchRequest], settleMs: 0, deadlineMs: 200, mayResend: false },
+      { status: 'unknown' },
+      { state: 'unknown', claims: 1 },
     ],
-  ] satisfies [Change, object][]) {
-    const { run, write, partner } = await start(t, {
-      status: [noSuchRequest],
-      disturb: (ledger) => ({ record: (requestId, claims) => ledger.record(requestId, claims, change) }),
-    })
-    await write({ state: 'unknown' })
-    t.match(await run(), says)
-    t.equal(partner.count('add'), 0)
+  ]
+  await Promise.all(
+    pursued.map(async ([name, changes, settings, says, row]) => {
+      const story = startStory({ ...settings, body: { document: 'JVBERi0=' } })
+      await story.write(...changes)
+      await sleep(2)
+      const command = story.commandWith()
+      t.match(await story.run(command), says, name)
+      t.match(await story.ledger.find('a'), row, name)
+      const isSent = (settings.add ?? []).length > 0
+      t.equal(story.partner.count('add'), isSent ? 1 : 0, name)
+      const isHeld = !isSent && settings.mayResend !== false
+      t.equal(command.body.document, isHeld ? 'JVBERi0=' : undefined, `${name}: kept only for a send`)
+    }),
+  )
+})
+
+t.test('what FreedomPay has not known for long enough is concluded by who asks', { buffered: true }, async (t) => {
+  const story = startStory({
+    status: [noSuchRequest],
+    disturb: (ledger) => ({
+      async claim(claim) {
+        const { isClaimed, row } = await ledger.claim(claim)
+        return { isClaimed, row: { ...row, sinceLastSendMs: 60_000 } }
+      },
+    }),
+  })
+  await story.write({ state: 'unknown' })
+  t.match(await story.run(), { status: 'unknown', idempotencyStatus: 'replayed' })
+  t.match(await story.ledger.find('a'), { state: 'not-created', isInferred: true })
+})
+
+t.test('a claim that cannot be made sends nothing', { buffered: true }, async (t) => {
+  const story = startStory({ disturb: () => ({ claim: fail }) })
+  const says = { code: 'ledger-unavailable', hasRetryAfter: true }
+  t.match(await story.run(), { ...says, safeToRetry: 'same-key-only' }, 'an earlier attempt cannot be excluded')
+  t.match(await story.run(keyless), { ...says, safeToRetry: 'yes' })
+  const anew = startStory({ disturb: () => ({ renew: fail }) })
+  await anew.write({ state: 'not-created' })
+  t.match(await anew.run(), { ...says, safeToRetry: 'same-key-only' })
+  t.strictSame([...story.partner.calls, ...anew.partner.calls], [])
+})
+
+t.test('a claim that cannot be renewed sends nothing again', { buffered: true }, async (t) => {
+  for (const renew of [fail, async () => undefined]) {
+    const story = startStory({ add: [unknown], status: [noSuchRequest], disturb: () => ({ renew }) })
+    t.match(await story.run(), { status: 'unknown', idempotencyStatus: 'new' })
+    t.equal(story.partner.count('add'), 1)
   }
 })
 
-t.test('a conclusion that cannot be written down frees nothing', { buffered: true }, async (t) => {
-  const { run, write, partner } = await start(t, {
-    status: [noSuchRequest],
-    disturb: () => ({ record: () => Promise.reject(new Error('gone')) }),
+t.test('each send again is under a token of its own', { buffered: true }, async (t) => {
+  const tokens: string[] = []
+  const deadlines: number[] = []
+  const story = startStory({
+    add: [notSent, notSent, created()],
+    status: [created('c')],
+    disturb: (ledger) => ({
+      claim(claim) {
+        tokens.push(claim.claimToken)
+        deadlines.push(claim.deadlineMs)
+        return ledger.claim(claim)
+      },
+      renew(renewal) {
+        t.equal(renewal.from, tokens.at(-1))
+        tokens.push(renewal.to)
+        deadlines.push(renewal.deadlineMs)
+        return ledger.renew(renewal)
+      },
+    }),
   })
-  await write({ state: 'unknown' })
-  t.match(await run(), { code: 'request-in-progress' })
-  t.equal(partner.count('add'), 0)
+  t.strictSame(await story.run(), isNew)
+  t.equal(new Set(tokens).size, 3)
+  t.ok(deadlines.every((ms) => ms > 8000 && ms <= 10_000))
+  t.strictSame(
+    deadlines,
+    deadlines.toSorted((a, b) => b - a),
+    'a claim is never longer than what is left',
+  )
+  t.match(await story.ledger.find('a'), { state: 'created', claims: 3, claimToken: tokens[2] })
 })
 
-/** While a create is being sent, its claim ends: somebody else finds nothing at the partner and claims it anew. */
-function loseClaim(
-  add: Answer,
-  then: (ledger: Ledger, requestId: string) => Promise<unknown> = async () => undefined,
-): Script {
+const written: [name: string, record: (ledger: Ledger) => Ledger['record'], message: string][] = [
+  ['cannot be written', () => fail, 'the outcome could not be written to the ledger'],
+  [
+    'has no row',
+    () => async () => undefined,
+    'the row of this create is gone from the ledger, so it cannot be looked up',
+  ],
+]
+for (const [name, record, message] of written) {
+  t.test(`what ${name} is told all the same`, { buffered: true }, async (t) => {
+    const rows = [
+      { add: created(), status: created('c'), says: { status: 'created', clientId: 'c' } },
+      { add: rejected(), status: unknown, says: { code: 'partner-rejected', partner: { code: '1001' } } },
+      { add: processing, status: processing, says: { status: 'processing' } },
+      { add: unknown, status: unknown, says: { status: 'unknown' } },
+      { add: notAdmitted, status: unknown, says: { code: 'partner-unavailable', safeToRetry: 'yes' } },
+    ]
+    await Promise.all(
+      rows.map(async ({ add, status, says }) => {
+        const story = startStory({
+          add: [add],
+          status: [status],
+          deadlineMs: 300,
+          disturb: (ledger) => ({ record: record(ledger) }),
+        })
+        t.match(await story.run(), { ...says, requestId: 'a', idempotencyStatus: 'new' })
+        t.strictSame(
+          story.logs.map(({ level, message }) => [level, message]),
+          [['error', message]],
+        )
+        t.match(await story.ledger.find('a'), { state: 'sent' }, 'to be found out')
+      }),
+    )
+  })
+}
+
+t.test('the time of an outcome that could not be written is its own', { buffered: true }, async (t) => {
+  const story = startStory({ add: [unknown], status: [unknown], deadlineMs: 100, disturb: () => ({ record: fail }) })
+  await story.run()
+  t.match(story.logs[0]?.fields.err, { message: 'gone' })
+})
+
+t.test('a duplicate that the ledger did not know is replayed, and noted', { buffered: true }, async (t) => {
+  const story = startStory({ add: [duplicate], status: [created('c')] })
+  t.strictSame(await story.run(), isReplayed)
+  t.strictSame(story.logs, [{ level: 'warn', fields: {}, message: 'FreedomPay knew this request, the ledger did not' }])
+  const claimedBefore = startStory({ add: [duplicate], status: [created('c')] })
+  await claimedBefore.write({ state: 'not-created' })
+  t.strictSame(await claimedBefore.run(), isReplayed)
+  t.strictSame(claimedBefore.logs, [])
+})
+
+t.test('a duplicate that the partner then does not know is never sent again', { buffered: true }, async (t) => {
+  const story = startStory({ add: [duplicate], status: [noSuchRequest], deadlineMs: 200, settleMs: 0 })
+  t.match(await story.run(), { status: 'unknown', idempotencyStatus: 'replayed' })
+  t.match(await story.ledger.find('a'), { state: 'unknown', isAcknowledged: true })
+  t.match(await story.run(), { status: 'unknown', idempotencyStatus: 'replayed' })
+  t.equal(story.partner.count('add'), 1)
+})
+
+t.test('what FreedomPay quotes of the body is told masked, and not kept', { buffered: true }, async (t) => {
+  const rows = [
+    { said: 'Navoiy is on a list', told: '*** is on a list', kept: undefined },
+    { said: 'on a list of 7', told: 'on a list of 7', kept: undefined },
+    { said: 'on a list', told: 'on a list', kept: 'on a list' },
+  ]
+  for (const { said, told, kept } of rows) {
+    const story = startStory({
+      add: [rejected({ code: '7', description: said })],
+      status: [noSuchRequest],
+      body: { lastName: 'Navoiy' },
+    })
+    t.match(await story.run(), { code: 'partner-rejected', partner: { code: '7', description: told } })
+    t.match(await story.ledger.find('a'), {
+      state: 'rejected',
+      partnerCode: '7',
+      partnerDescription: kept,
+      isInferred: false,
+    })
+    const replayed = await story.run()
+    t.match(replayed, { code: 'partner-rejected', idempotencyStatus: 'replayed' })
+    t.strictSame(replayed.partner, { code: '7', description: kept })
+  }
+})
+
+/** While a create is being sent, its claim is taken over by another holder, or its row changed. */
+function meanwhile(add: Answer, then: (ledger: Ledger, token: string) => Promise<unknown>): Story {
   let own: Ledger
-  let claimed = ''
+  let token = ''
   return {
     add: [
       async (partner) => {
-        await own.record(claimed, 1, { state: 'not-created' })
-        await then(own, claimed)
+        await then(own, token)
         return typeof add === 'function' ? add(partner) : add
       },
     ],
@@ -231,7 +375,7 @@ function loseClaim(
       own = ledger
       return {
         claim(claim) {
-          claimed = claim.requestId
+          token = claim.claimToken
           return ledger.claim(claim)
         },
       }
@@ -239,45 +383,329 @@ function loseClaim(
   }
 }
 
-const claimAnew = (ledger: Ledger, requestId: string) => ledger.claim({ ...newClaim(), requestId })
+const takeOver = (ledger: Ledger, from: string) =>
+  ledger.renew({ requestId: 'a', from, to: 'other', deadlineMs: 60_000, mayHaveArrived: false })
+const concludeAbsence = (ledger: Ledger, token: string): Promise<RecordResult | undefined> =>
+  ledger.record('a', token, { state: 'not-created', isInferred: true })
 
-t.test(
-  'who has lost its claim and did not send anything leaves it to the new holder',
-  { buffered: true },
-  async (t) => {
-    const { run, ledger, requestId } = await start(t, loseClaim(notAdmitted, claimAnew))
-    t.match(await run(), { code: 'request-in-progress' })
-    t.match(await ledger.find(requestId), { state: 'sent', claims: 2 })
-  },
-)
+t.test('who has lost its claim and sent nothing leaves it to the new holder', { buffered: true }, async (t) => {
+  const story = startStory(meanwhile(notAdmitted, takeOver))
+  t.match(await story.run(), isInProgress)
+  t.match(await story.ledger.find('a'), { state: 'sent', claims: 2, claimToken: 'other' })
+})
 
 t.test('who has lost its claim and knows nothing says that it is unknown', { buffered: true }, async (t) => {
-  const { run, ledger, requestId } = await start(t, loseClaim(unknown, claimAnew))
-  t.match(await run(), { status: 'unknown' })
-  t.match(await ledger.find(requestId), { state: 'sent', claims: 2 }, 'the new holder’s row stands')
+  const story = startStory(meanwhile(unknown, takeOver))
+  t.match(await story.run(), { status: 'unknown' })
+  t.match(await story.ledger.find('a'), { state: 'sent', claimToken: 'other' }, 'the new holder’s row stands')
 })
 
 t.test(
-  'the partner’s word counts, however late it comes, against a conclusion from its silence',
+  'FreedomPay’s word counts, however late, against a conclusion from its silence',
   { buffered: true },
   async (t) => {
     const rows = [
       { add: processing, says: { status: 'processing' }, state: 'processing' },
-      { add: rejected({ code: '7' }), says: { code: 'partner-rejected', partner: { code: '7' } }, state: 'rejected' },
+      {
+        add: rejected({ code: '7' }),
+        says: { code: 'partner-rejected', partner: { code: '7' } },
+        state: 'rejected',
+        status: [rejected({ code: '7' })],
+      },
       { add: created(), says: { status: 'created' }, state: 'created' },
     ] as const
-    for (const { add, says, state } of rows) {
-      for (const then of [undefined, claimAnew]) {
-        const { run, ledger, requestId } = await start(t, loseClaim(add, then))
-        t.match(await run(), says, `${state} after ${then === undefined ? 'not-created' : 'a new claim'}`)
-        t.match(await ledger.find(requestId), { state })
+    for (const { add, says, state, ...answers } of rows) {
+      for (const then of [concludeAbsence, takeOver]) {
+        const story = startStory({ ...meanwhile(add, then), ...answers })
+        t.match(await story.run(), says, state)
+        t.match(await story.ledger.find('a'), { state })
       }
     }
   },
 )
 
 t.test('a client that exists outweighs an earlier refusal', { buffered: true }, async (t) => {
-  const refuse = (ledger: Ledger, requestId: string) => ledger.record(requestId, 1, { state: 'rejected' })
-  const { run } = await start(t, loseClaim(created(), refuse))
-  t.match(await run(), { status: 'created' })
+  const refuse = (ledger: Ledger, token: string) => ledger.record('a', token, { state: 'rejected' })
+  t.match(await startStory(meanwhile(created(), refuse)).run(), { status: 'created' })
+  const create = (ledger: Ledger, token: string) => ledger.record('a', token, { state: 'created', clientId: 'c' })
+  t.strictSame(await startStory(meanwhile(unknown, create)).run(), isNew, 'what another replica has learnt is told')
+})
+
+t.test('another replica that works on the key is not disturbed', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')] })
+  const first = story.run()
+  await untilCalled(story, 1)
+  const elsewhere = story.startReplica()
+  t.match(await elsewhere(), isInProgress)
+  t.match(await elsewhere({ fingerprints: ['other'], requestId: 'b' }), isReused)
+  gate.open()
+  t.strictSame(await first, isNew)
+  t.strictSame(await elsewhere(), isReplayed)
+})
+
+// Joining
+
+async function untilCalled({ partner }: ReturnType<typeof startStory>, calls: number): Promise<void> {
+  while (partner.calls.length < calls) await sleep(1)
+}
+
+t.test('who comes with the same key and body joins', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')] })
+  const first = story.run()
+  const commands = [1, 2].map(() => story.commandWith({ body: { phone: '+998901234567', document: 'JVBERi0=' } }))
+  const joined = commands.map((command) => story.run(command))
+  t.match(await story.run({ fingerprints: ['other'], requestId: 'b' }), isReused, 'another body does not')
+  gate.open()
+  t.strictSame(await first, isNew)
+  t.strictSame(await Promise.all(joined), Array(2).fill({ ...isNew, idempotencyStatus: 'joined' }))
+  t.ok(
+    commands.every(({ body }) => body.document === undefined),
+    'nor are their documents held',
+  )
+  t.equal(story.partner.count('add'), 1)
+  await story.bulkhead.idle()
+})
+
+t.test('who joins hears of a refusal, too, and a later one reads it', { buffered: true }, async (t) => {
+  const story = startStory({ add: [rejected()], status: [noSuchRequest] })
+  const answers = await Promise.all([story.run(), story.run()])
+  t.match(answers, [{ idempotencyStatus: 'new' }, { idempotencyStatus: 'joined' }])
+  t.ok(answers.every(({ code }) => code === 'partner-rejected'))
+  t.match(await story.run(), { code: 'partner-rejected', idempotencyStatus: 'replayed' })
+  t.equal(story.partner.count('add'), 1)
+})
+
+t.test('who joins when too many wait is told at once how things stand', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')], waiting: 0 })
+  const first = story.run()
+  t.match(await story.run(), isInProgress, 'nothing is claimed yet')
+  await untilCalled(story, 1)
+  t.strictSame(await story.run(), { status: 'unknown', requestId: 'a', idempotencyStatus: 'joined' })
+  gate.open()
+  await first
+})
+
+// Places
+
+t.test('where every place is taken a create is refused, and nothing is sent', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')], places: 1 })
+  const first = story.run()
+  t.strictSame(await story.run({ ...keyless, requestId: 'b' }), {
+    ...isOverloaded,
+    requestId: undefined,
+    safeToRetry: 'yes',
+    partner: undefined,
+  })
+  const keyed = { keyId: 'key 2', requestId: 'b' }
+  t.match(await story.run(keyed), { ...isOverloaded, safeToRetry: 'same-key-only' }, 'the ledger may know the key')
+  const joined = story.run()
+  gate.open()
+  t.strictSame(await first, isNew)
+  t.match(await joined, { idempotencyStatus: 'joined' }, 'who joins needs no place')
+  t.match(await story.run(keyed), { status: 'created' }, 'the place is free again')
+})
+
+t.test('a final key is answered where every place is taken', { buffered: true }, async (t) => {
+  const rows: [Change[], says: object, otherBody: object][] = [
+    [[{ state: 'created', clientId: 'c' }], isReplayed, isReused],
+    [[{ state: 'rejected', partnerCode: '7' }], { code: 'partner-rejected', idempotencyStatus: 'replayed' }, isReused],
+    [[{ state: 'not-created' }], isOverloaded, isOverloaded],
+    [[{ state: 'unknown' }], isOverloaded, isOverloaded],
+    [[{ state: 'processing' }], isOverloaded, isOverloaded],
+    [[], isOverloaded, isOverloaded],
+  ]
+  for (const [changes, says, otherBody] of rows) {
+    const story = startStory({ places: 0 })
+    await story.write(...changes)
+    t.match(await story.run(), says)
+    t.match(await story.run({ fingerprints: ['new print', 'print'] }), says)
+    t.match(await story.run({ fingerprints: ['other'], requestId: 'b' }), otherBody)
+    t.strictSame(story.partner.calls, [])
+  }
+  const story = startStory({ places: 0, disturb: () => ({ findByKey: fail }) })
+  t.match(await story.run(), { ...isOverloaded, safeToRetry: 'same-key-only' })
+})
+
+t.test('who waits while FreedomPay is at work holds no place', { buffered: true }, async (t) => {
+  let isDone = false
+  const story = startStory({
+    add: [processing],
+    status: [() => (isDone ? created('c') : processing)],
+    places: 64,
+    waiting: 100,
+  })
+  const waiting = Array.from({ length: 64 }, (_, i) => story.run({ ...keyless, requestId: `w${i}` }))
+  await untilCalled(story, 65)
+  const another = story.run({ ...keyless, requestId: 'w64' })
+  await untilCalled(story, 130)
+  isDone = true
+  const answers = await Promise.all([...waiting, another])
+  t.ok(answers.every(({ status }) => status === 'created'))
+  await story.bulkhead.idle()
+})
+
+t.test('where too many wait a create in work is answered at once', { buffered: true }, async (t) => {
+  const story = startStory({ add: [processing], status: [processing], waiting: 0 })
+  t.strictSame(await story.run(), { status: 'processing', requestId: 'a', idempotencyStatus: 'new' })
+  t.strictSame(story.partner.calls, ['add'])
+  t.match(await story.ledger.find('a'), { state: 'processing' })
+  await story.bulkhead.idle()
+})
+
+t.test('however many wait, a client that is created is asked for its id', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({
+    add: [created()],
+    status: [() => gate.passed.then(() => created('c'))],
+    places: 1,
+    waiting: 0,
+  })
+  const first = story.run()
+  await untilCalled(story, 2)
+  t.match(await story.run({ ...keyless, requestId: 'b' }), isOverloaded, 'which keeps its place')
+  gate.open()
+  t.strictSame(await first, isNew)
+})
+
+t.test('a wait that ends before the id is known is told that the client exists', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({ add: [created()], status: [() => gate.passed.then(() => created('c'))] })
+  t.match(await story.run({ waitMs: 300 }), { status: 'created', idempotencyStatus: 'new' })
+  gate.open()
+  await story.bulkhead.idle()
+})
+
+t.test('every place is free again, however a create ends', { buffered: true }, async (t) => {
+  const fault = new Error('a fault of ours')
+  const story = startStory({
+    add: [
+      () => {
+        throw fault
+      },
+    ],
+  })
+  await t.rejects(story.run(), fault)
+  await story.bulkhead.idle()
+  t.match(await story.run(), isInProgress, 'and the next request with the key begins anew')
+})
+
+// Waits
+
+t.test(
+  'the setting says how long a create in work is waited for, unless the caller does',
+  { buffered: true },
+  async (t) => {
+    const isInWork = { status: 'processing', requestId: 'a', idempotencyStatus: 'new' }
+    const settled = startStory({ add: [processing], status: [processing], waitMs: 0 })
+    t.strictSame(await settled.run(), isInWork)
+    t.strictSame(settled.partner.calls, ['add'])
+    const asked = startStory({ add: [processing], status: [created('c')], waitMs: 0 })
+    t.strictSame(await asked.run({ waitMs: 5000 }), isNew)
+    const async = startStory({ add: [processing], status: [created('c')] })
+    t.strictSame(await async.run({ waitMs: 0 }), isInWork, 'respond-async: as soon as FreedomPay has accepted')
+    const late = startStory({ add: [processing], status: [created('c')] })
+    const arrivedAt = performance.now() - 6000
+    t.strictSame(await late.run({ arrivedAt }), isInWork, 'it counts from the arrival')
+  },
+)
+
+t.test('without an answer, who does not want to wait is told when there is news', { buffered: true }, async (t) => {
+  const story = startStory({ add: [unknown], status: [unknown, created('c')] })
+  t.strictSame(await story.run({ waitMs: 0 }), isNew)
+})
+
+t.test('a wait of the caller’s own ends in time, and the work goes on', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')] })
+  const startedAt = performance.now()
+  const first = story.run({ waitMs: 1000, arrivedAt: startedAt - 800 })
+  t.strictSame(await first, { status: 'unknown', requestId: 'a', idempotencyStatus: 'new' })
+  const tookMs = performance.now() - startedAt
+  t.ok(tookMs >= 199, `${tookMs} ms: it counts from the arrival`)
+  t.strictSame(await story.run({ waitMs: 1, arrivedAt: 0 }), {
+    status: 'unknown',
+    requestId: 'a',
+    idempotencyStatus: 'joined',
+  })
+  const joined = story.run()
+  gate.open()
+  t.strictSame(await joined, { ...isNew, idempotencyStatus: 'joined' })
+  await story.bulkhead.idle()
+  await nextTurn()
+  t.match(await story.ledger.find('a'), { state: 'created', clientId: 'c' })
+  const message = 'The caller’s wait was over; this line records how the create ended'
+  t.strictSame(story.logs, Array(2).fill({ level: 'info', fields: { outcome: 'created' }, message }))
+})
+
+t.test('a fault after the wait is noted', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const fault = new Error('a fault of ours')
+  const story = startStory({ add: [() => gate.passed.then(() => Promise.reject(fault))] })
+  t.match(await story.run({ waitMs: 10 }), { status: 'unknown' })
+  gate.open()
+  await story.bulkhead.idle()
+  await nextTurn()
+  const message = 'The caller’s wait was over; this line records how the create ended'
+  t.strictSame(story.logs, [{ level: 'warn', fields: { err: fault }, message }])
+})
+
+t.test('what is in work is told as that when the wait is over', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({ add: [processing], status: [() => gate.passed.then(() => created('c'))] })
+  t.strictSame(await story.run({ waitMs: 1000 }), { status: 'processing', requestId: 'a', idempotencyStatus: 'new' })
+  gate.open()
+  await story.bulkhead.idle()
+  t.match(await story.ledger.find('a'), { state: 'created' })
+})
+
+t.test('a repeated key on an unknown row honours the wait', { buffered: true }, async (t) => {
+  for (const [state, status] of [
+    ['unknown', 'unknown'],
+    ['processing', 'processing'],
+  ] as const) {
+    const gate = createGate()
+    const story = startStory({ status: [() => gate.passed.then(() => created('c'))] })
+    await story.write({ state })
+    t.match(await story.run({ waitMs: 300 }), { status, idempotencyStatus: 'replayed' })
+    setImmediate(() => gate.open())
+    await story.bulkhead.idle()
+  }
+})
+
+t.test('an answer within the wait leaves no line', { buffered: true }, async (t) => {
+  const story = startStory({ add: [created()], status: [created('c')] })
+  t.strictSame(await story.run({ waitMs: 60_000 }), isNew)
+  t.strictSame(story.logs, [])
+})
+
+t.test('a wait that is over already is no fault of the program', { buffered: true }, async (t) => {
+  const warnings: Error[] = []
+  const listen = (warning: Error) => warnings.push(warning)
+  process.on('warning', listen)
+  t.teardown(() => process.off('warning', listen))
+  const story = startStory({ add: [created()], status: [created('c')] })
+  await story.run({ waitMs: 1, arrivedAt: performance.now() - 1000 })
+  await story.bulkhead.idle()
+  await nextTurn()
+  t.strictSame(
+    warnings.filter(({ name }) => name === 'TimeoutNegativeWarning'),
+    [],
+  )
+})
+
+t.test('a wait that ends before the claim is made ends with the create', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({
+    add: [created()],
+    status: [created('c')],
+    disturb: (ledger) => ({ claim: (claim) => gate.passed.then(() => ledger.claim(claim)) }),
+  })
+  const answer = story.run({ waitMs: 1, arrivedAt: 0 })
+  await sleep(10)
+  gate.open()
+  t.strictSame(await answer, isNew)
 })

@@ -88,6 +88,8 @@ const isCreated = { status: 'created', clientId: 'c' }
 const isUnknown = { status: 'undecided', known: 'unknown', isAcknowledged: false }
 const isInWork = { status: 'undecided', known: 'processing', isAcknowledged: true }
 const isRejected = { status: 'rejected', partner: { code: '1001' }, isInferred: false }
+/** Told as a refusal, and asked about again. */
+const isUnconfirmed = { ...isRejected, isInferred: true }
 const soon = { deadlineMs: 300 }
 const resent = { adds: 2, retries: ['no_such_request'], renewed: [[1, true]] as [number, boolean][] }
 
@@ -171,8 +173,8 @@ const stories: Story[] = [
   },
   { name: 'or refuses the question, too', add: [rejected()], status: [doubtful], ended: isRejected, asks: 1 },
   { name: 'or says the same', add: [rejected()], status: [rejected({ code: '7' })], ended: isRejected, asks: 1 },
-  { name: 'or does not answer', add: [rejected()], status: [unknown], ended: isRejected, asks: 1 },
-  { name: 'or has had the request', add: [rejected()], status: [duplicate], ended: isRejected, asks: 1 },
+  { name: 'or does not answer', add: [rejected()], status: [unknown], ended: isUnconfirmed, asks: 1 },
+  { name: 'or has had the request', add: [rejected()], status: [duplicate], ended: isUnconfirmed, asks: 1 },
   {
     name: 'a refusal is outweighed by a success',
     add: [rejected({ code: '7777' })],
@@ -217,6 +219,30 @@ const stories: Story[] = [
     options: { mayHaveArrived: true },
     ended: isRejected,
     asks: 1,
+  },
+
+  {
+    name: 'a doubtful error confirms no refusal of what may have arrived before',
+    add: [rejected()],
+    status: [doubtful],
+    options: { mayHaveArrived: true },
+    ended: isUnknown,
+    asks: 1,
+  },
+  {
+    name: 'a refusal of the second send is outweighed by the first, which is no replay',
+    add: [unknown, rejected({ code: '7777' })],
+    status: [createdOnceResent],
+    ended: isCreated,
+    ...resent,
+  },
+  {
+    name: 'also where the first is still in work',
+    add: [unknown, rejected({ code: '7777' })],
+    status: [({ count }) => (count('add') > 1 ? processing : noSuchRequest)],
+    options: { waitMs: 700 },
+    ended: isInWork,
+    ...resent,
   },
 
   // No answer

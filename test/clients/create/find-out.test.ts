@@ -93,7 +93,10 @@ for (const [name, row, outcome, change] of changes) {
   t.test(`what an answer changes: ${name}`, async (t) => {
     const found = await findOut(row, outcome)
     t.strictSame(found.change, change)
-    t.strictSame(found.partner.calls, ['status'])
+    // A "no such request" that decides is heard twice: the first question may have overtaken the create.
+    const isAskedTwice =
+      outcome.kind === 'no-such-request' && (row.sinceLastSendMs ?? 0) >= 60_000 && !row.isAcknowledged
+    t.strictSame(found.partner.calls, isAskedTwice && row.state !== 'processing' ? ['status', 'status'] : ['status'])
     t.equal(found.partner.given[0]?.requestId, 'a')
   })
 }

@@ -1,0 +1,47 @@
+/** An unknown address is 404, a known one with another method is 405. */
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { Problem } from '../problems/problem.ts'
+
+export default fp(
+  async function notFound(app: FastifyInstance) {
+    const allowedMethods = collectAllowedMethods(app)
+
+    // Before the body is read: an unknown address is unknown whatever comes with it.
+    app.addHook('onRequest', (request, _reply, done) => {
+      if (request.is404) throw toNoRoute(request, allowedMethods)
+      done()
+    })
+  },
+  { name: 'not-found', dependencies: ['error-handler'] },
+)
+
+type AllowedMethods = (path: string) => string[]
+
+/** Which methods the routes know for a path, whether or not the router has ever heard of the method that came. */
+function collectAllowedMethods(app: FastifyInstance): AllowedMethods {
+  const routes = new Map<string, { pattern: RegExp; methods: Set<string> }>()
+  app.addHook('onRoute', ({ url, method }) => {
+    const route = routes.get(url) ?? { pattern: toPattern(url), methods: new Set<string>() }
+    for (const name of [method].flat()) route.methods.add(name)
+    routes.set(url, route)
+  })
+  return (path) => {
+    const matching = [...routes.values()].filter(({ pattern }) => pattern.test(path))
+    return [...new Set(matching.flatMap(({ methods }) => [...methods]))].sort()
+  }
+}
+
+/** A route's pattern as a regular expression: `:name` is one segment, `*` is the rest. */
+function toPattern(url: string): RegExp {
+  const escaped = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
+  return new RegExp(`^${escaped.replace(/:\w+/g, '[^/]+').replace(/\*/g, '.*')}$`)
+}
+
+function toNoRoute(request: FastifyRequest, allowedMethods: AllowedMethods): Problem {
+  const [path = ''] = request.url.split('?', 1)
+  const allow = allowedMethods(path)
+  return allow.length === 0 || allow.includes(request.method)
+    ? new Problem('not-found')
+    : new Problem('method-not-allowed', { headers: { allow: allow.join(', ') } })
+}

@@ -1,0 +1,30 @@
+/** Any error becomes a problem. */
+import type { FastifyError } from 'fastify'
+import { Problem, type ProblemOptions } from './problem.ts'
+
+/** Fastify's own errors, by their code; whatever is not recognised is a fault of ours, and nothing of it leaves. */
+export function toProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error
+  const { code, statusCode } = (error ?? {}) as Partial<FastifyError>
+  switch (code) {
+    case 'FST_ERR_CTP_BODY_TOO_LARGE':
+      return new Problem('body-too-large', { cause: error })
+    case 'FST_ERR_CTP_INVALID_MEDIA_TYPE':
+      return new Problem('unsupported-media-type', { cause: error })
+    case 'FST_ERR_CTP_INVALID_CONTENT_LENGTH':
+      return invalidRequest('content-length', 'must be the length of the body', { cause: error })
+    case 'FST_ERR_BAD_URL':
+      return invalidRequest('', 'the address cannot be decoded', { cause: error })
+    case 'FST_ERR_MAX_PARAM_LENGTH':
+      return invalidRequest('', 'the address is too long', { status: statusCode, cause: error })
+    default:
+      // The rest of Fastify's 4xx; a caller that hangs up in the middle of its body is one of them.
+      return statusCode !== undefined && statusCode >= 400 && statusCode < 500
+        ? new Problem('invalid-request', { status: statusCode, cause: error })
+        : new Problem('internal', { cause: error })
+  }
+}
+
+export function invalidRequest(pointer: string, message: string, options: ProblemOptions = {}): Problem {
+  return new Problem('invalid-request', { errors: [{ pointer, message }], ...options })
+}

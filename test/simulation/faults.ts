@@ -1,0 +1,110 @@
+/** Faults that somebody might make, as changes of the sources' text. Each must be found within 20,000 worlds. */
+
+export interface DeliberateFault {
+  readonly name: string
+  readonly file: string
+  /** Stands once in the file. */
+  readonly find: string
+  readonly replace: string
+}
+
+const create = 'src/clients/create/create-client.ts'
+const deliver = 'src/clients/create/deliver.ts'
+const poll = 'src/clients/create/poll-status.ts'
+const ledger = 'src/ledger/ledger.ts'
+
+export const deliberateFaults: readonly DeliberateFault[] = [
+  {
+    name: 'claim after send',
+    file: create,
+    find: 'const { isClaimed, row } = await claim(command, deadlineAt)',
+    replace: `const request = encodeRequest(toAddClientRequest(command.body, command.requestId, settings.defaults))
+    await delivery.send(request, {
+      deadlineAt, waitUntil: 0, log: command.log, mayHaveArrived: false, startWaiting: () => false, renew: async () => false,
+    })
+    const { isClaimed, row } = await claim(command, deadlineAt)`,
+  },
+  {
+    name: 'a time-out taken as not sent',
+    file: 'src/partner/outcome.ts',
+    find: "kind: sent ? 'unknown' : 'not-sent'",
+    replace: "kind: sent && reason !== 'timeout' ? 'unknown' : 'not-sent'",
+  },
+  {
+    name: '503 on a time-out',
+    file: deliver,
+    find: `      case 'unknown':
+        return await findOrResend(() => request`,
+    replace: `      case 'unknown':
+        if (outcome.result === 'timeout') return { status: 'not-taken', outcome: { ...outcome, kind: 'not-sent' } }
+        return await findOrResend(() => request`,
+  },
+  {
+    name: 'a reconciler that believes the first "no such request"',
+    file: poll,
+    find: 'const isAbsent = before.absentSince !== undefined && askedAt - before.lastSendAt >= absentMs',
+    replace: 'const isAbsent = askedAt >= before.lastSendAt',
+  },
+  {
+    name: '"not created" after 2 s',
+    file: poll,
+    find: 'askedAt - before.lastSendAt >= absentMs',
+    replace: 'askedAt - before.lastSendAt >= 2000',
+  },
+  {
+    name: 'one doubtful error believed',
+    file: poll,
+    find: 'const isBelieved = doubts >= fewestDoubts && askedAt - doubtedSince >= doubtMs',
+    replace: 'const isBelieved = doubtMs > 0',
+  },
+  {
+    name: 'the request_id without the body',
+    file: 'src/clients/create/idempotency-key.ts',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of the source
+    find: '`${key}\\n${caller}\\n${fingerprint}`',
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: it is the text of the source
+    replace: '`${key}\\n${caller}`',
+  },
+  {
+    name: 'a resend without a renewed claim',
+    file: deliver,
+    find: "if (!(await context.renew(true))) return { status: 'undecided', knowledge: start }",
+    replace: '',
+  },
+  {
+    name: 'a place that is never left',
+    file: create,
+    find: 'works.delete(keyId)\n          seat.leave()',
+    replace: 'works.delete(keyId)',
+  },
+  {
+    name: 'work that is never forgotten',
+    file: create,
+    find: 'if (keyId !== undefined) works.delete(keyId)\n',
+    replace: '',
+  },
+  {
+    name: 'the fencing token ignored',
+    file: ledger,
+    find: 'if (isOwnConclusion(change) && token !== row.claimToken) return false',
+    replace: '',
+  },
+  {
+    name: 'conclusions that are not asked about again',
+    file: ledger,
+    find: 'if (isInferred) return inferredAsksAtMs[0]',
+    replace: 'if (isInferred) return undefined',
+  },
+  {
+    name: '"safe to retry" whatever came before',
+    file: 'src/clients/answer.ts',
+    find: "isFirstClaim ? 'yes' : safeToRetryWith(keyId)",
+    replace: "isFirstClaim ? 'yes' : 'yes'",
+  },
+  {
+    name: 'a first byte after the time is over',
+    file: 'src/partner/exchange.ts',
+    find: "if (this.settled) controller.abort(new Error('given up before it was sent'))\n    else ",
+    replace: '',
+  },
+]

@@ -1,0 +1,342 @@
+/** What the service promises, as checks: each reads the history of a world and names every promise that was broken. Pure. */
+import type { History, Registration, Send, Statement } from './history.ts'
+
+export type Check = (history: History) => string[]
+
+/** Where the ledger has lost rows, nobody can know what was in them. */
+function hasLost({ losses }: History, from: number, to: number): boolean {
+  return losses.some((at) => at >= from && at <= to)
+}
+
+function phoneOf({ plan }: History, intent: number): number {
+  return plan.intents[intent]?.phone ?? 0
+}
+
+/** A partner that forgets, or that makes a second client of a repetition, is trusted only where nothing is ever sent twice. */
+function isTrusted(history: History, registration: Registration): boolean {
+  const { plan } = history
+  const accepts = plan.repeats === 'accepts' || registration.forgottenAt < Infinity
+  return !accepts || (!plan.settings.resends && history.losses.length === 0)
+}
+
+/** One request leads to one client, and each person of a key has one request_id of their own. */
+export const oneClientForEachIntent: Check = (history) => {
+  const several = [...Map.groupBy(history.registrations, ({ requestId }) => requestId)]
+    .filter(([, own]) => own.length > 1 && own.every((each) => isTrusted(history, each)))
+    .map(([requestId, own]) => `${requestId} led to ${own.length} clients`)
+  const adds = history.sends.filter(({ operation }) => operation === 'add')
+  const shared = [...Map.groupBy(adds, ({ requestId }) => requestId)]
+    .filter(([, own]) => new Set(own.map(({ phone }) => phone)).size > 1)
+    .map(([requestId]) => `${requestId} was sent for two persons`)
+  return [...several, ...shared]
+}
+
+/** With PARTNER_RESEND=false what the partner may have is never sent again. */
+export const nothingIsSentTwice: Check = (history) => {
+  const { plan, sends, losses } = history
+  if (plan.settings.resends || losses.length > 0) return []
+  const adds = sends.filter(({ operation }) => operation === 'add')
+  return [...Map.groupBy(adds, ({ requestId }) => requestId)].flatMap(([requestId, own]) => {
+    const open = own.slice(0, -1).filter((send) => !isRefusalToTake(send))
+    return open.length === 0 ? [] : [`${requestId} was sent at ${open[0]?.at}, and again`]
+  })
+}
+
+/** Each send is made under a claim of its own, which the ledger gave to this replica, and while the claim's time lasts. */
+export const everySendIsClaimed: Check = ({ sends, claims }) => {
+  const adds = sends.filter(({ operation }) => operation === 'add')
+  return [...Map.groupBy(adds, ({ requestId, replica }) => `${requestId} ${replica}`)].flatMap(([of, own]) => {
+    const given = claims.filter(({ requestId, replica }) => of === `${requestId} ${replica}`)
+    return own.flatMap((send, index) => {
+      const before = given.filter(({ at }) => at <= send.at)
+      if (before.length <= index) return [`${of} was sent at ${send.at} without a claim of its own`]
+      const isLate = before.every(({ until }) => until < send.at)
+      return isLate ? [`${of} was sent at ${send.at}, after the time of its claim`] : []
+    })
+  })
+}
+
+function isRefusalToTake({ form, answeredAt }: Send): boolean {
+  return answeredAt !== undefined && (form === 'http-401' || form === 'http-403' || form === 'http-429')
+}
+
+/** "Created" is said of a client that exists by then, of the same person, and with its own id. */
+export const createdNamesTheClient: Check = (history) =>
+  everyStatement(history, (statement) => {
+    if (statement.says !== 'created') return false
+    const phone = phoneOf(history, statement.intent)
+    return !history.registrations.some(
+      (client) =>
+        client.phone === phone &&
+        client.requestId === statement.requestId &&
+        client.createdAt <= statement.at &&
+        (statement.clientId === undefined || statement.clientId === client.clientId),
+    )
+  })
+
+/**
+ * "Rejected", "not created" and "safe to retry" are never said of a client that exists, nor of one that comes by itself within
+ * the documented limits.
+ */
+export const noFalseDenial: Check = (history) =>
+  everyStatement(history, (statement) => {
+    const own = history.registrations.filter((client) => isAbout(history, statement, client))
+    return own.some((client) => client.createdAt < Infinity && !mayBeDenied(history, statement, client))
+  })
+
+/** The client that this statement would deny: of the request that it names, or of any earlier one under this key. */
+function isAbout(history: History, statement: Statement, { requestId, phone, sentAt }: Registration): boolean {
+  if (statement.method === 'GET' || statement.key === undefined)
+    return requestId === statement.requestId && sentAt <= statement.at
+  if (phone !== phoneOf(history, statement.intent) || sentAt > statement.at) return false
+  if (statement.requestId !== undefined) return requestId === statement.requestId
+  return history.statements.some((other) => other.key === statement.key && other.requestId === requestId)
+}
+
+function mayBeDenied(history: History, statement: Statement, client: Registration): boolean {
+  const { plan } = history
+  const { absentMs } = plan.settings
+  if (statement.safeToRetry === 'yes') {
+    return hasLost(history, 0, statement.at) || client.sentAt > statement.startedAt
+  }
+  if (statement.says === 'not-created') {
+    // Told while another request with this key may be sending.
+    if (client.sentAt >= lastKnown(history, statement)) return true
+    return (
+      client.registeredAt > client.sentAt + absentMs ||
+      client.forgottenAt <= statement.at ||
+      hasLost(history, client.sentAt, statement.at)
+    )
+  }
+  if (statement.says === 'rejected') return wasRefused(history, statement, client)
+  return true
+}
+
+/** From here on the state that a statement tells may be that of a claim of its own time. */
+function lastKnown(history: History, { requestId, at }: Statement): number {
+  const change = history.changes.findLast(
+    (each) => each.requestId === requestId && each.to === 'not-created' && each.at <= at,
+  )
+  return change?.at ?? at
+}
+
+/** By the rules of the outcome table: the partner has said so itself, as often and as long as it must. */
+function wasRefused(history: History, { requestId, at }: Statement, client: Registration): boolean {
+  const { doubtMs } = history.plan.settings
+  const heard = history.sends
+    .filter((send) => send.requestId === requestId && (send.answeredAt ?? Infinity) <= at)
+    .sort((a, b) => (a.answeredAt ?? 0) - (b.answeredAt ?? 0))
+  let since: number | undefined
+  let count = 0
+  for (const { operation, words, form, at: askedAt, answeredAt = 0 } of heard) {
+    const isRefusal = words.startsWith('error') && !words.includes('1002') && form !== 'error-alone'
+    if (operation === 'add' && isRefusal) return true
+    if (words === 'ok+error+1001' || words === 'ok+error') return operation === 'status'
+    const isDoubt = operation === 'status' && isRefusal && !words.includes('1006')
+    if (isDoubt) {
+      // The word stands from its question on, which waited for a connection before it left.
+      since ??= askedAt - 4 * history.plan.networkMs
+      count++
+      if (count >= 3 && answeredAt - since >= doubtMs) return true
+    } else if (isWord(words)) {
+      since = undefined
+      count = 0
+    }
+  }
+  return client.sentAt > at
+}
+
+function isWord(words: string): boolean {
+  return words.startsWith('ok') || words.startsWith('error')
+}
+
+/** What was said stays so: a later answer says the same, or more where the first was not final, or corrects. */
+export const answersAgree: Check = (history) => {
+  const told = history.statements.filter(({ requestId, at }) => requestId !== undefined && at < Infinity)
+  return [...Map.groupBy(told, ({ requestId, intent }) => `${requestId} ${intent}`)].flatMap(([, own]) =>
+    own.flatMap((first) =>
+      own
+        .filter((later) => later.startedAt > first.at && !agree(history, first, later))
+        .map((later) => `${describe(first)}; later ${describe(later)}`),
+    ),
+  )
+}
+
+function agree(history: History, first: Statement, later: Statement): boolean {
+  const saysNothing = ['problem', 'cut', 'fault'].includes(later.says)
+  if (saysNothing || hasLost(history, 0, later.at)) return true
+  const { retentionMs } = history.plan.settings
+  if (later.at - first.at >= retentionMs) return true
+  switch (first.says) {
+    case 'created':
+      return (
+        (later.says === 'created' &&
+          (first.clientId === undefined || later.clientId === first.clientId || !isTold(history, first))) ||
+        mayBeUnwritten(history, first, later)
+      )
+    case 'rejected':
+      return later.says === 'rejected' || later.says === 'created' || mayBeUnwritten(history, first, later)
+    case 'processing':
+      return !['not-created', 'not-found', 'unknown'].includes(later.says) || mayBeUnwritten(history, first, later)
+    case 'unknown':
+    case 'not-created':
+      return later.says !== 'not-found'
+    default:
+      return true
+  }
+}
+
+/** Of two clients of a partner that makes two, either may be named. */
+function isTold({ registrations }: History, { requestId }: Statement): boolean {
+  return registrations.filter((each) => each.requestId === requestId).length < 2
+}
+
+/** An outcome that could not be written down was told all the same; until the partner is asked again, less is known. */
+function mayBeUnwritten({ plan, registrations }: History, first: Statement, later: Statement): boolean {
+  const isForgotten = registrations.some(
+    ({ requestId, forgottenAt }) => requestId === first.requestId && forgottenAt <= later.at,
+  )
+  const isLess =
+    ['unknown', 'processing'].includes(later.says) ||
+    (later.says === 'not-created' && (isForgotten || first.says !== 'created'))
+  const isTroubled = plan.faults.some(({ kind }) => kind === 'ledger' || kind === 'ledger-call')
+  return isLess && isTroubled && first.at <= plan.faultsEndAt + plan.settings.deadlineMs
+}
+
+/** A final outcome that is told again under its key is told as a replay. */
+export const replaysAreCalledReplays: Check = (history) =>
+  everyStatement(history, (later) => {
+    if (later.idempotencyStatus !== 'new' || later.says !== 'created') return false
+    return history.statements.some(
+      (first) =>
+        first.requestId === later.requestId &&
+        first.says === 'created' &&
+        first.at < later.startedAt &&
+        later.at - first.at < history.plan.settings.retentionMs &&
+        !hasLost(history, 0, later.at) &&
+        !history.plan.faults.some(({ kind }) => kind.startsWith('ledger')),
+    )
+  })
+
+/** Above the deadline: what the ledger may take at both ends, and what one turn of the event loop may be late. */
+const lateMs = 100
+const ledgerLimitMs = 2_000
+
+/** Every answer comes within its deadline, but from a process that stood still or is dead, and but for the ledger's own limit. */
+export const answersComeInTime: Check = (history) => {
+  const { settings, ledgerMs, faults } = history.plan
+  const isLedgerSlow = faults.some(({ kind }) => kind.startsWith('ledger'))
+  const limitMs = settings.deadlineMs + lateMs + 8 * ledgerMs + (isLedgerSlow ? 3 * ledgerLimitMs : 0)
+  return everyStatement(history, ({ startedAt, at, replica, says }) => {
+    if (says === 'cut' || at - startedAt <= limitMs) return false
+    return !history.stalls.some((stall) => stall.replica === replica && stall.from <= at && stall.to >= startedAt)
+  })
+}
+
+/** No answer is a fault of the service's own. */
+export const nothingGoesWrong: Check = (history) => everyStatement(history, ({ says }) => says === 'fault')
+
+/** After the faults every request comes to rest: what is then told is final, and is the truth. */
+export const everythingComesToRest: Check = (history) =>
+  history.lastReads.flatMap((read) => {
+    const own = history.registrations.filter(({ requestId }) => requestId === read.requestId)
+    const isTrue = isLastWord(history, read, own)
+    return isTrue
+      ? []
+      : [
+          `in the end ${describe(read)}, the partner: ${own.map((each) => truthOf(history, each)).join(', ') || 'no such request'}`,
+        ]
+  })
+
+type Truth = 'created' | 'process' | 'rejected' | 'forgotten'
+
+function truthOf({ plan }: History, client: Registration): Truth {
+  if (client.forgottenAt < Infinity) return 'forgotten'
+  const fate = plan.intents.find(({ phone }) => phone === client.phone)?.course.fate
+  if (fate === 'process-forever') return 'process'
+  return fate === 'process-rejected' ? 'rejected' : 'created'
+}
+
+function isLastWord(history: History, read: Statement, own: readonly Registration[]): boolean {
+  const { says, requestId } = read
+  // Forgotten as it was finished long ago, or lost with the ledger: nobody is told anything false.
+  const mayBeGone = history.plan.settings.retentionMs < history.plan.restMs || history.losses.length > 0
+  if (says === 'not-found')
+    return (
+      mayBeGone ||
+      !history.statements.some(
+        (each) => each.requestId === requestId && !['problem', 'cut', 'not-found'].includes(each.says),
+      )
+    )
+  if (own.length === 0) return says === 'not-created' || says === 'rejected'
+  return own.some((client) => isTrueOf(history, read, client))
+}
+
+function isTrueOf(history: History, read: Statement, client: Registration): boolean {
+  const { says, clientId } = read
+  switch (truthOf(history, client)) {
+    case 'forgotten':
+      return says !== 'problem'
+    case 'created':
+    case 'process': {
+      // A refusal that could not be doubted, as the ledger had lost the row and the question was not answered, stands.
+      if (says === 'rejected' && history.losses.length > 0) return wasRefused(history, read, client)
+      return truthOf(history, client) === 'process'
+        ? says === 'processing'
+        : says === 'created' && clientId === client.clientId
+    }
+    case 'rejected':
+      return says === 'rejected'
+  }
+}
+
+/** In the end no place, timer or map entry is left. */
+export const nothingIsLeft: Check = ({ leftovers }) => leftovers
+
+export const checks = {
+  oneClientForEachIntent,
+  nothingIsSentTwice,
+  everySendIsClaimed,
+  createdNamesTheClient,
+  noFalseDenial,
+  answersAgree,
+  replaysAreCalledReplays,
+  answersComeInTime,
+  nothingGoesWrong,
+  everythingComesToRest,
+  nothingIsLeft,
+}
+export type PromiseName = keyof typeof checks
+
+export interface BrokenPromise {
+  readonly promise: PromiseName
+  readonly text: string
+}
+
+export function findBrokenPromises(history: History): BrokenPromise[] {
+  return Object.entries(checks).flatMap(([promise, check]) =>
+    check(history).map((text) => ({ promise: promise as PromiseName, text })),
+  )
+}
+
+function everyStatement(history: History, isBroken: (statement: Statement) => boolean): string[] {
+  return history.statements.filter(isBroken).map(describe)
+}
+
+export function describe({
+  number,
+  method,
+  key,
+  says,
+  code,
+  safeToRetry,
+  clientId,
+  requestId,
+  at,
+  startedAt,
+  error,
+}: Statement): string {
+  const words = [says, code, safeToRetry && `safe to retry: ${safeToRetry}`, clientId, error].filter(Boolean).join(', ')
+  const what = method === 'POST' ? `POST ${key ?? 'without a key'}` : 'GET'
+  return `#${number} ${what} (${requestId?.slice(0, 8) ?? 'no id'}, asked at ${startedAt}) told at ${at}: ${words}`
+}

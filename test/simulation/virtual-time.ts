@@ -1,0 +1,242 @@
+/**
+ * Makes the real sources live in virtual time. Every clock, timer and source of chance of Node's asks which process of a world
+ * it is called in; outside of any world it stays what it is. So the test runner beside it, and worlds beside each other, do not mix.
+ *
+ * Why not a library of fake timers: a timer here belongs to a process, dies with it and waits while the process stands still.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import crypto from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
+import timersPromises from 'node:timers/promises'
+import { epochMs, type Moment, type Process } from './clock.ts'
+
+const current = new AsyncLocalStorage<Process | undefined>()
+
+/** Runs `work` as a part of the process: whatever it awaits goes on as a part of it. */
+export function runIn<T>(process: Process, work: () => T): T {
+  return current.run(process, work)
+}
+
+export function currentProcess(): Process | undefined {
+  return current.getStore()
+}
+
+const real = {
+  setTimeout: globalThis.setTimeout,
+  clearTimeout: globalThis.clearTimeout,
+  setInterval: globalThis.setInterval,
+  clearInterval: globalThis.clearInterval,
+  setImmediate: globalThis.setImmediate,
+  clearImmediate: globalThis.clearImmediate,
+  dateNow: Date.now,
+  timeOrigin: performance.timeOrigin,
+  performanceNow: performance.now.bind(performance),
+  random: Math.random,
+  randomUUID: crypto.randomUUID,
+  sleep: timersPromises.setTimeout,
+  turn: timersPromises.setImmediate,
+  abortTimeout: AbortSignal.timeout,
+}
+
+/** Resolves when everything that can go on without time passing has gone on. */
+export function settled(): Promise<void> {
+  return new Promise((resolve) => real.setImmediate(resolve))
+}
+
+/** Real milliseconds, for what measures the simulation itself. */
+export const realNow = real.performanceNow
+
+const longestTimeoutMs = 2 ** 31 - 1
+
+/** What setTimeout gives. */
+class VirtualTimer {
+  private moment: Moment | undefined
+  private readonly owner: Process
+  private readonly callback: () => void
+  private readonly delayMs: number
+  private readonly repeats: boolean
+
+  constructor(owner: Process, callback: () => void, delayMs: number, repeats: boolean) {
+    this.owner = owner
+    this.callback = callback
+    this.delayMs = delayMs
+    this.repeats = repeats
+    this.start()
+  }
+
+  private start(): void {
+    this.owner.timers++
+    this.moment = this.owner.clock.after(this.delayMs, this.owner, () => this.fire())
+    this.moment.isTimer = true
+  }
+
+  private fire(): void {
+    this.owner.timers--
+    this.moment = undefined
+    if (this.repeats) this.start()
+    this.callback()
+  }
+
+  close(): this {
+    if (this.moment?.run === undefined) return this
+    this.moment.run = undefined
+    this.moment = undefined
+    this.owner.timers--
+    return this
+  }
+
+  refresh(): this {
+    this.close()
+    this.start()
+    return this
+  }
+
+  ref(): this {
+    return this
+  }
+
+  unref(): this {
+    return this
+  }
+
+  hasRef(): boolean {
+    return true
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+}
+
+/** As Node does: whole milliseconds, one at least. */
+function toDelay(value: unknown): number {
+  const ms = Number(value)
+  return ms >= 1 && ms <= longestTimeoutMs ? Math.trunc(ms) : 1
+}
+
+type Callback = (...args: unknown[]) => void
+
+function virtualTimer(delayOf: (ms: unknown) => number, repeats: boolean, fallback: unknown) {
+  return (callback: Callback, ms?: unknown, ...args: unknown[]) => {
+    const owner = current.getStore()
+    if (owner === undefined) return (fallback as Callback)(callback, ms, ...args)
+    return new VirtualTimer(owner, args.length === 0 ? callback : () => callback(...args), delayOf(ms), repeats)
+  }
+}
+
+function virtualImmediate(callback: Callback, ...args: unknown[]) {
+  const owner = current.getStore()
+  if (owner === undefined) return real.setImmediate(callback, ...args)
+  return new VirtualTimer(owner, () => callback(...args), 0, false)
+}
+
+function clearer(fallback: (timer: never) => void) {
+  return (timer: unknown) => {
+    if (timer instanceof VirtualTimer) timer.close()
+    else fallback(timer as never)
+  }
+}
+
+interface SleepOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+function sleepVirtually<T>(owner: Process, delayMs: number, value: T, { signal }: SleepOptions = {}): Promise<T> {
+  if (signal?.aborted) return Promise.reject(abortError(signal))
+  return new Promise((resolve, reject) => {
+    const timer = new VirtualTimer(owner, wake, delayMs, false)
+    const abort = () => {
+      timer.close()
+      reject(abortError(signal))
+    }
+    function wake() {
+      signal?.removeEventListener('abort', abort)
+      resolve(value)
+    }
+    signal?.addEventListener('abort', abort, { once: true })
+  })
+}
+
+function abortError(signal: AbortSignal | undefined): Error {
+  return Object.assign(new Error('The operation was aborted', { cause: signal?.reason }), { name: 'AbortError' })
+}
+
+function virtualUuid(owner: Process): string {
+  const hex = Array.from({ length: 4 }, () =>
+    owner.random
+      .below(2 ** 32)
+      .toString(16)
+      .padStart(8, '0'),
+  ).join('')
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+}
+
+function virtualAbortTimeout(ms: number): AbortSignal {
+  const owner = current.getStore()
+  if (owner === undefined) return real.abortTimeout.call(AbortSignal, ms)
+  const controller = new AbortController()
+  new VirtualTimer(owner, () => controller.abort(new DOMException('timed out', 'TimeoutError')), toDelay(ms), false)
+  return controller.signal
+}
+
+const virtual = {
+  setTimeout: virtualTimer(toDelay, false, real.setTimeout),
+  clearTimeout: clearer(real.clearTimeout),
+  setInterval: virtualTimer(toDelay, true, real.setInterval),
+  clearInterval: clearer(real.clearInterval),
+  setImmediate: virtualImmediate,
+  clearImmediate: clearer(real.clearImmediate),
+}
+
+/** Everything that is replaced, until `uninstall` is called. */
+export function installVirtualTime(): () => void {
+  Object.assign(globalThis, virtual)
+  Date.now = () => {
+    const owner = current.getStore()
+    return owner === undefined
+      ? real.dateNow()
+      : epochMs + Math.floor(owner.clock.now + owner.shiftMs) + owner.wallOffsetMs
+  }
+  performance.now = () => {
+    const owner = current.getStore()
+    return owner === undefined ? real.performanceNow() : owner.clock.now + owner.shiftMs
+  }
+  // Added to performance.now() it gives the time of day.
+  Object.defineProperty(performance, 'timeOrigin', {
+    configurable: true,
+    get: () => (current.getStore() === undefined ? real.timeOrigin : epochMs),
+  })
+  Math.random = () => current.getStore()?.random.next() ?? real.random()
+  AbortSignal.timeout = virtualAbortTimeout
+  const uuid = (options?: crypto.RandomUUIDOptions) => {
+    const owner = current.getStore()
+    return owner === undefined ? real.randomUUID(options) : virtualUuid(owner)
+  }
+  const sleep = <T>(ms?: number, value?: T, options?: SleepOptions) => {
+    const owner = current.getStore()
+    return owner === undefined
+      ? real.sleep(ms, value, options)
+      : sleepVirtually(owner, toDelay(ms), value as T, options)
+  }
+  const turn = <T>(value?: T, options?: SleepOptions) => {
+    const owner = current.getStore()
+    return owner === undefined ? real.turn(value, options) : sleepVirtually(owner, 0, value as T, options)
+  }
+  Object.assign(crypto, { randomUUID: uuid })
+  Object.assign(timersPromises, { setTimeout: sleep, setImmediate: turn })
+  syncBuiltinESMExports()
+  return uninstallVirtualTime
+}
+
+function uninstallVirtualTime(): void {
+  const { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate } = real
+  Object.assign(globalThis, { setTimeout, clearTimeout, setInterval, clearInterval, setImmediate, clearImmediate })
+  Date.now = real.dateNow
+  Reflect.deleteProperty(performance, 'now')
+  Reflect.deleteProperty(performance, 'timeOrigin')
+  Math.random = real.random
+  AbortSignal.timeout = real.abortTimeout
+  Object.assign(crypto, { randomUUID: real.randomUUID })
+  Object.assign(timersPromises, { setTimeout: real.sleep, setImmediate: real.turn })
+  syncBuiltinESMExports()
+}
