@@ -41,6 +41,8 @@ function toStates(text: string): State[] {
   })
 }
 
+const needs = 'not final after 24 h, a person has to find out'
+
 /** At most 80 columns. */
 function renderRows(rows: readonly InspectedRow[]): string[] {
   if (rows.length === 0) return ['No such rows.']
@@ -55,12 +57,11 @@ function renderRows(rows: readonly InspectedRow[]): string[] {
       formatNextQuestion(row),
     ),
   )
-  const needs = '! not final after 24 h of questions: a person has to find out'
   return [
     renderLine(' ', 'REQUEST ID', 'STATE', 'AGE', 'ASKS', 'NEXT QUESTION'),
     ...lines,
     '',
-    `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${marked > 0 ? `, ${marked} marked with ${needs}` : ''}`,
+    `${rows.length} ${rows.length === 1 ? 'row' : 'rows'}${marked > 0 ? `; ${marked} marked !: ${needs}` : ''}`,
   ]
 }
 
