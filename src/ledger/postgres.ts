@@ -21,6 +21,7 @@ import {
   type State,
 } from './ledger.ts'
 import { openPostgresConnection } from './postgres-connection.ts'
+import { inspectPostgres } from './postgres-inspection.ts'
 import { forgottenAtOnce, statements } from './postgres-statements.ts'
 
 export interface PostgresLedgerSettings {
@@ -104,6 +105,7 @@ export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSett
   }
 
   return {
+    ...inspectPostgres<StoredRow>({ run, toRow, escapeText, unescapeText }),
     claim,
     async renew({ requestId, from, to, deadlineMs, mayHaveArrived }) {
       const values = [...[requestId, from, to].map(escapeText), deadlineMs, deadlineMs + graceMs, mayHaveArrived]
@@ -162,6 +164,7 @@ function recordValues(requestId: string, token: string, change: Change): unknown
     predecessors[state],
     state === 'created' && clientId !== undefined,
     !isInferred && corrections.includes(state),
+    !isInferred && state === 'rejected',
   ]
 }
 
