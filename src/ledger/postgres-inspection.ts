@@ -24,7 +24,7 @@ const inspect: Statement = {
   name: 'ledger-inspect',
   text: `SELECT ${columns} FROM ledger_request WHERE request_id = $1`,
 }
-/** request_id, the token that the row still has, its asks, state, client_id, the new token, by, why. */
+/** request_id, the token and the state that the row still has, the new state, client_id, the new token, by, why. */
 const resolve: Statement = {
   name: 'ledger-resolve',
   text: `
