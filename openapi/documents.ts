@@ -1,4 +1,4 @@
-/** What is generated from the source: our OpenAPI document, and the README's tables. */
+/** What is generated from the source: our OpenAPI document, and the tables of docs/reference.md. */
 import { loadConfig } from '../src/config/load.ts'
 import { Settings } from '../src/config/settings.ts'
 import { problemCodes, problems } from '../src/problems/problem.ts'
@@ -6,7 +6,7 @@ import { startService } from '../src/service.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 
 export const openApiFile = new URL('clients.json', import.meta.url)
-export const readmeFile = new URL('../README.md', import.meta.url)
+export const referenceFile = new URL('../docs/reference.md', import.meta.url)
 
 /** Of a service that really runs, with its sandbox, on free ports. */
 export async function renderOpenApi(): Promise<string> {
@@ -23,16 +23,16 @@ export function formatJson(value: unknown): string {
   return `${JSON.stringify(value, null, 2)}\n`
 }
 
-/** The README with its tables made anew. @throws Error where a table's markers are missing */
-export function refreshReadme(readme: string): string {
-  return fillIn(fillIn(readme, 'problems', renderProblems()), 'settings', renderSettings())
+/** The reference with its tables made anew. @throws Error where a table's markers are missing */
+export function refreshReference(reference: string): string {
+  return fillIn(fillIn(reference, 'problems', renderProblems()), 'settings', renderSettings())
 }
 
-function fillIn(readme: string, name: string, table: string): string {
+function fillIn(reference: string, name: string, table: string): string {
   const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`]
-  const [before, rest, ...more] = readme.split(start)
+  const [before, rest, ...more] = reference.split(start)
   const after = rest?.split(end)[1]
-  if (after === undefined || more.length > 0) throw new Error(`README.md must hold ${start} and ${end} once`)
+  if (after === undefined || more.length > 0) throw new Error(`docs/reference.md must hold ${start} and ${end} once`)
   return `${before}${start}\n${table}\n${end}${after}`
 }
 

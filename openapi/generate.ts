@@ -1,6 +1,6 @@
-/** Writes what is generated from the source: openapi/clients.json, and the tables of the README. */
+/** Writes what is generated from the source: openapi/clients.json, and the tables of docs/reference.md. */
 import { readFile, writeFile } from 'node:fs/promises'
-import { openApiFile, readmeFile, refreshReadme, renderOpenApi } from './documents.ts'
+import { openApiFile, referenceFile, refreshReference, renderOpenApi } from './documents.ts'
 
 await writeFile(openApiFile, await renderOpenApi())
-await writeFile(readmeFile, refreshReadme(await readFile(readmeFile, 'utf8')))
+await writeFile(referenceFile, refreshReference(await readFile(referenceFile, 'utf8')))
