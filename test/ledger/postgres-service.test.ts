@@ -85,5 +85,9 @@ t.test('after a failover each key has created one client', options, async (t) =>
   await Promise.all(workers)
   t.comment(`${clientIds.size} keys: ${JSON.stringify(Object.fromEntries(answers))}`)
   const made = first.sandbox.clients().map((client) => client.clientId)
-  t.strictSame([...clientIds.values()].toSorted(), made.toSorted(), 'each client once, and each of them was told to a caller')
+  t.strictSame(
+    [...clientIds.values()].toSorted(),
+    made.toSorted(),
+    'each client once, and each of them was told to a caller',
+  )
 })
