@@ -2,7 +2,7 @@
 import { Socket } from 'node:net'
 import { Client, type ClientBase, type ClientConfig, type Pool, type PoolClient, type QueryResult } from 'pg'
 import type { Logger } from 'pino'
-import { connectTimeoutMs, findWritable, type ServerPromises } from './postgres-hosts.ts'
+import { connectTimeoutMs, findWritable, type ServerPromises, warnOfLosses } from './postgres-hosts.ts'
 import { isFull, isLost, openPool } from './postgres-pool.ts'
 import { isMigrated, migrate, steps } from './postgres-schema.ts'
 import type { Statement } from './postgres-statements.ts'
@@ -91,23 +91,17 @@ export function openPostgresConnection(url: string, log: Logger, toSteps = steps
 function keepHome(url: string, log: Logger, toSteps: readonly string[], warned: WeakSet<ClientBase>) {
   const sockets = new Set<Socket>()
   const configs = toConfigs(url, sockets)
+  const { noteDown, noteUp } = noteChanges(log)
   let home: Home | undefined
   let finding: Promise<Home> | undefined
   let lastFailed: ClientConfig | undefined
-  let isDown = false
   let isClosed = false
-
-  function noteDown(err: unknown): void {
-    if (!isDown && !isClosed) log.error({ err }, 'the ledger cannot be reached')
-    isDown = true
-  }
 
   function moveTo(config: ClientConfig, promises: ServerPromises): Home {
     if (isClosed) throw new ClosedError()
     const found = { config, pool: openPool(config, warned) }
     found.pool.on('error', (error) => leave(found, error))
-    if (isDown) log.info('the ledger can be reached again')
-    isDown = false
+    noteUp()
     warnOfLosses(promises, log)
     home = found
     return found
@@ -138,7 +132,7 @@ function keepHome(url: string, log: Logger, toSteps: readonly string[], warned: 
       finding = undefined
       return found
     } catch (error) {
-      noteDown(error)
+      if (!isClosed) noteDown(error)
       setTimeout(() => {
         finding = undefined
       }, pauseAfterFailureMs).unref()
@@ -156,6 +150,21 @@ function keepHome(url: string, log: Logger, toSteps: readonly string[], warned: 
       await last?.pool.end()
       // A server that stands still never answers a farewell.
       for (const socket of sockets) socket.destroySoon()
+    },
+  }
+}
+
+/** Says once that the ledger is away, and once that it is back. */
+function noteChanges(log: Logger) {
+  let isDown = false
+  return {
+    noteDown(err: unknown): void {
+      if (!isDown) log.error({ err }, 'the ledger cannot be reached')
+      isDown = true
+    },
+    noteUp(): void {
+      if (isDown) log.info('the ledger can be reached again')
+      isDown = false
     },
   }
 }
@@ -196,18 +205,5 @@ async function migrateAt(config: ClientConfig, toSteps: readonly string[]): Prom
     await migrate(client, toSteps)
   } finally {
     void client.end().catch(() => undefined)
-  }
-}
-
-/** A PostgreSQL that forgets is no ledger. */
-function warnOfLosses(
-  { fsync, synchronous_commit: commit, synchronous_standby_names: names }: ServerPromises,
-  log: Logger,
-) {
-  if (fsync !== 'on') log.warn('the ledger’s PostgreSQL has fsync off: a crash of its machine forgets claims')
-  if (commit === 'off') {
-    log.warn('the ledger’s PostgreSQL has synchronous_commit off: a crash forgets claims; set it on')
-  } else if (names === '' || commit === 'local') {
-    log.info('the ledger’s PostgreSQL waits for no standby: a failover forgets the latest claims')
   }
 }

@@ -1,5 +1,5 @@
 /** The pool of connections to one host of PostgreSQL, and what their faults mean. */
-import { type ClientBase, type ClientConfig, Pool } from 'pg'
+import { type ClientBase, type ClientConfig, DatabaseError, Pool } from 'pg'
 import { checkWritable, connectTimeoutMs } from './postgres-hosts.ts'
 import { limitTime } from './time-limit.ts'
 
@@ -9,23 +9,17 @@ const tooManyConnections = '53300'
 /** So PostgreSQL says that it gave up the wait for a standby, because an operator cancelled it, and calls the commit done. */
 const plainWarning = '01000'
 
-function codeOf(error: unknown): string | undefined {
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' ? code : undefined
-}
-
 /**
  * Whether the connection is of no more use: every fault that is not the server's word on the statement, and of the server's
  * words: read-only, shut down, a lost connection, and a table that is not there, so that the schema is looked at anew.
  */
 export function isLost(error: unknown): boolean {
-  const code = codeOf(error)
-  return code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(25006|57P0.|08...|42P01|XX...)$/.test(code)
+  return !(error instanceof DatabaseError) || /^(25006|57P0.|08...|42P01|XX...)$/.test(error.code ?? '')
 }
 
 /** No connection was free in time, which says nothing against those that are in use. */
 export function isFull(pool: Pool, error: unknown): boolean {
-  return pool.totalCount >= maxConnections || codeOf(error) === tooManyConnections
+  return pool.totalCount >= maxConnections || (error instanceof DatabaseError && error.code === tooManyConnections)
 }
 
 export function openPool(config: ClientConfig, warned: WeakSet<ClientBase>): Pool {
