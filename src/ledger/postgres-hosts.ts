@@ -3,6 +3,7 @@
  * by our own hand.
  */
 import { Client, type ClientBase, type ClientConfig } from 'pg'
+import type { Logger } from 'pino'
 
 /** One connection, from its first packet to its first answer. */
 export const connectTimeoutMs = 1000
@@ -86,5 +87,18 @@ async function tryHost(config: ClientConfig): Promise<{ client: Client; promises
   } catch (error) {
     void client.end().catch(() => undefined)
     throw error
+  }
+}
+
+/** A PostgreSQL that forgets is no ledger. */
+export function warnOfLosses(
+  { fsync, synchronous_commit: commit, synchronous_standby_names: names }: ServerPromises,
+  log: Logger,
+) {
+  if (fsync !== 'on') log.warn('the ledger’s PostgreSQL has fsync off: a crash of its machine forgets claims')
+  if (commit === 'off') {
+    log.warn('the ledger’s PostgreSQL has synchronous_commit off: a crash forgets claims; set it on')
+  } else if (names === '' || commit === 'local') {
+    log.info('the ledger’s PostgreSQL waits for no standby: a failover forgets the latest claims')
   }
 }

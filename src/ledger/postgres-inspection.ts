@@ -1,7 +1,8 @@
 /** A PostgreSQL ledger as a person looks at it. Listing reads in pages, each a look at one moment, and holds no lock. */
 import { randomUUID } from 'node:crypto'
 import { type InspectableLedger, type InspectedRow, isOfUnresolved, isResolvable, matches } from './inspection.ts'
-import { isFinal, type Row, states } from './ledger.ts'
+import { isFinal, states } from './ledger.ts'
+import { escapeText, type StoredRow, toRow, unescapeText } from './postgres-rows.ts'
 import { rowColumns, type Statement, toMs } from './postgres-statements.ts'
 
 const rowsAtOnce = 500
@@ -45,17 +46,10 @@ interface InspectedColumns {
   resolved_ms: number | null
 }
 
-export interface PostgresTools<Stored> {
-  run(statement: Statement, values: unknown[]): Promise<{ rows: (Stored & InspectedColumns)[] }>
-  toRow(stored: Stored): Row
-  escapeText(text: string | undefined): string | null
-  unescapeText(text: string): string
-}
+type Run = (statement: Statement, values: unknown[]) => Promise<{ rows: (StoredRow & InspectedColumns)[] }>
 
-export function inspectPostgres<Stored>(tools: PostgresTools<Stored>): InspectableLedger {
-  const { run, toRow, escapeText, unescapeText } = tools
-
-  function inspected(stored: Stored & InspectedColumns): InspectedRow {
+export function inspectPostgres(run: Run): InspectableLedger {
+  function inspected(stored: StoredRow & InspectedColumns): InspectedRow {
     const { next_ask_in_ms, resolved_by, resolved_why, resolved_ms } = stored
     const by = unescapeText(resolved_by ?? '')
     const why = unescapeText(resolved_why ?? '')

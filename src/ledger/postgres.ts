@@ -22,6 +22,7 @@ import {
 } from './ledger.ts'
 import { openPostgresConnection } from './postgres-connection.ts'
 import { inspectPostgres } from './postgres-inspection.ts'
+import { escapeText, newRow, type StoredRow, toRow } from './postgres-rows.ts'
 import { forgottenAtOnce, statements } from './postgres-statements.ts'
 
 export interface PostgresLedgerSettings {
@@ -29,28 +30,6 @@ export interface PostgresLedgerSettings {
   readonly url: string
   readonly retentionMs: number
   readonly log: Logger
-}
-
-interface StoredRow {
-  request_id: string
-  key_id: string | null
-  caller: string
-  fingerprint: string
-  state: State
-  client_id: string | null
-  partner_code: string | null
-  partner_description: string | null
-  claim_token: string
-  claims: number
-  may_have_arrived: boolean
-  is_acknowledged: boolean
-  is_inferred: boolean
-  doubts: number
-  asks: number
-  updated_ms: number
-  since_update_ms: number
-  since_last_send_ms: number
-  doubted_for_ms: number
 }
 
 interface StoredChange {
@@ -105,7 +84,7 @@ export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSett
   }
 
   return {
-    ...inspectPostgres<StoredRow>({ run, toRow, escapeText, unescapeText }),
+    ...inspectPostgres(run),
     claim,
     async renew({ requestId, from, to, deadlineMs, mayHaveArrived }) {
       const values = [...[requestId, from, to].map(escapeText), deadlineMs, deadlineMs + graceMs, mayHaveArrived]
@@ -166,64 +145,4 @@ function recordValues(requestId: string, token: string, change: Change): unknown
     !isInferred && corrections.includes(state),
     !isInferred && state === 'rejected',
   ]
-}
-
-/** PostgreSQL's texts take every character but NUL. So NUL becomes `\0`, and a backslash becomes two. */
-function escapeText(text: string | undefined): string | null {
-  if (text === undefined) return null
-  if (!text.includes('\\') && !text.includes('\0')) return text
-  return text.replaceAll('\\', '\\\\').replaceAll('\0', '\\0')
-}
-
-function unescapeText(text: string): string {
-  return text.includes('\\') ? text.replaceAll(/\\(.)/g, (_, escaped) => (escaped === '0' ? '\0' : escaped)) : text
-}
-
-function newRow({ requestId, keyId, caller, fingerprint, claimToken, deadlineMs }: Claim, updatedAtMs: number): Row {
-  return {
-    requestId,
-    keyId,
-    caller,
-    fingerprint,
-    state: 'sent',
-    clientId: undefined,
-    partnerCode: undefined,
-    partnerDescription: undefined,
-    claimToken,
-    claims: 1,
-    mayHaveArrived: false,
-    isAcknowledged: false,
-    isInferred: false,
-    doubts: 0,
-    doubtedForMs: 0,
-    asks: 0,
-    updatedAtMs,
-    sinceUpdateMs: 0,
-    sinceLastSendMs: -deadlineMs,
-  }
-}
-
-function toRow(row: StoredRow): Row {
-  const optional = (text: string | null) => (text === null ? undefined : unescapeText(text))
-  return {
-    requestId: unescapeText(row.request_id),
-    keyId: optional(row.key_id),
-    caller: unescapeText(row.caller),
-    fingerprint: unescapeText(row.fingerprint),
-    state: row.state,
-    clientId: optional(row.client_id),
-    partnerCode: optional(row.partner_code),
-    partnerDescription: optional(row.partner_description),
-    claimToken: unescapeText(row.claim_token),
-    claims: row.claims,
-    mayHaveArrived: row.may_have_arrived,
-    isAcknowledged: row.is_acknowledged,
-    isInferred: row.is_inferred,
-    doubts: row.doubts,
-    doubtedForMs: row.doubted_for_ms,
-    asks: row.asks,
-    updatedAtMs: row.updated_ms,
-    sinceUpdateMs: row.since_update_ms,
-    sinceLastSendMs: row.since_last_send_ms,
-  }
 }
