@@ -97,7 +97,9 @@ function mayBeDenied(history: History, statement: Statement, client: Registratio
   const { plan } = history
   const { absentMs } = plan.settings
   if (statement.safeToRetry === 'yes') {
-    return hasLost(history, 0, statement.at) || client.sentAt > statement.startedAt
+    if (hasLost(history, 0, statement.at)) return true
+    // Told while another request with this key may be sending, once nothing of this one could be.
+    return client.sentAt > statement.startedAt && client.sentAt >= lastKnown(history, statement)
   }
   if (statement.says === 'not-created') {
     // Told while another request with this key may be sending.
