@@ -21,6 +21,7 @@ import {
   type State,
 } from './ledger.ts'
 import { openPostgresConnection } from './postgres-connection.ts'
+import { inspectPostgres } from './postgres-inspection.ts'
 import { forgottenAtOnce, statements } from './postgres-statements.ts'
 
 export interface PostgresLedgerSettings {
@@ -47,6 +48,7 @@ interface StoredRow {
   doubts: number
   asks: number
   updated_ms: number
+  since_update_ms: number
   since_last_send_ms: number
   doubted_for_ms: number
 }
@@ -103,6 +105,7 @@ export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSett
   }
 
   return {
+    ...inspectPostgres<StoredRow>({ run, toRow, escapeText, unescapeText }),
     claim,
     async renew({ requestId, from, to, deadlineMs, mayHaveArrived }) {
       const values = [...[requestId, from, to].map(escapeText), deadlineMs, deadlineMs + graceMs, mayHaveArrived]
@@ -161,6 +164,7 @@ function recordValues(requestId: string, token: string, change: Change): unknown
     predecessors[state],
     state === 'created' && clientId !== undefined,
     !isInferred && corrections.includes(state),
+    !isInferred && state === 'rejected',
   ]
 }
 
@@ -194,6 +198,7 @@ function newRow({ requestId, keyId, caller, fingerprint, claimToken, deadlineMs 
     doubtedForMs: 0,
     asks: 0,
     updatedAtMs,
+    sinceUpdateMs: 0,
     sinceLastSendMs: -deadlineMs,
   }
 }
@@ -218,6 +223,7 @@ function toRow(row: StoredRow): Row {
     doubtedForMs: row.doubted_for_ms,
     asks: row.asks,
     updatedAtMs: row.updated_ms,
+    sinceUpdateMs: row.since_update_ms,
     sinceLastSendMs: row.since_last_send_ms,
   }
 }

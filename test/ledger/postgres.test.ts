@@ -1,4 +1,5 @@
 /** What only the PostgreSQL ledger has to bear: lost connections, servers that take no writes, and two versions of its schema. */
+import { join } from 'node:path'
 import { Client } from 'pg'
 import t, { type Test } from 'tap'
 import type { Ledger } from '../../src/ledger/ledger.ts'
@@ -8,6 +9,7 @@ import { type LogLine, newClaim, newKeyedClaim, openTestLedger, untilReachable }
 import { connectToPostgres, skipPostgres, startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 import { findFreePort } from '../fixtures/redis.ts'
 import { until } from '../fixtures/sandbox-caller.ts'
+import { createSelfSigned } from '../fixtures/self-signed.ts'
 
 const options = { buffered: true, skip: skipPostgres }
 // They mostly wait.
@@ -194,6 +196,38 @@ t.test('of several hosts the one is used that takes writes', options, async (t) 
   await ledger.claim(claim)
   const admin = await connectToPostgres(t, writable.url)
   t.equal((await admin.query('SELECT 1 FROM ledger_request')).rowCount, 1)
+})
+
+t.test('TLS and a password are what the URL says', options, async (t) => {
+  const { key, cert } = createSelfSigned()
+  const postgres = await startPostgres(t, {
+    files: { key, cert, hba: 'hostssl all clerk all scram-sha-256\nhost all ledger 127.0.0.1/32 trust\n' },
+    settings: { ssl: 'on', ssl_key_file: '../key', ssl_cert_file: '../cert', hba_file: 'hba' },
+  })
+  await openLedger(t, postgres.url)
+  const admin = await connectToPostgres(t, postgres.url)
+  await admin.query(`CREATE ROLE clerk LOGIN SUPERUSER PASSWORD 'p@ss,/ word'`)
+  const { port } = new URL(postgres.url)
+  const root = join(postgres.folder, 'cert')
+  const urlWith = (password: string, rest: string) =>
+    `postgres://clerk:${password}@localhost:1,localhost:${port}/postgres${rest}`
+  const password = encodeURIComponent('p@ss,/ word')
+  const verified = `?sslmode=verify-full&sslrootcert=${root}`
+  const ledger = await openLedger(t, urlWith(password, verified))
+  t.match(await ledger.claim(newClaim()), { isClaimed: true })
+  const encrypted = `SELECT ssl FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) WHERE usename = 'clerk'`
+  t.match((await admin.query(encrypted)).rows, [{ ssl: true }])
+
+  const logs: LogLine[] = []
+  const refused = [
+    [urlWith(password, '?sslmode=verify-full'), /self-signed/],
+    [urlWith('wrong', verified), /password/],
+    [urlWith(password, ''), /no encryption/],
+  ] as const
+  for (const [url, reason] of refused) {
+    await t.rejects((await openTestLedger(t, url, undefined, logs)).claim(newClaim()), reason)
+  }
+  t.notMatch(JSON.stringify(logs), /p@ss|p%40ss/, 'the password is not told')
 })
 
 t.test('many processes that start at once make the schema once', options, async (t) => {

@@ -3,7 +3,8 @@ import t, { type Test } from 'tap'
 import type { Change, Ledger, Row } from '../../src/ledger/ledger.ts'
 import { paths } from '../../src/partner/schema.ts'
 import { makeDue } from '../fixtures/ledger-rows.ts'
-import { makeLedgerFile, newClaim, openRedisLedger, openTestLedger } from '../fixtures/ledgers.ts'
+import { makeLedgerFile, newClaim, openRedisLedger, openTestLedger, untilReachable } from '../fixtures/ledgers.ts'
+import { skipPostgres, startPostgres } from '../fixtures/postgres.ts'
 import { skipRedis, startRedis } from '../fixtures/redis.ts'
 import { addBody, fast, startSandbox, until } from '../fixtures/sandbox-caller.ts'
 import { startTestService, type TestService } from '../fixtures/service.ts'
@@ -128,6 +129,13 @@ t.test('two services on one SQLite file ask about each row once', { buffered: tr
 t.test('two services on one Redis ask about each row once', { buffered: true, skip: skipRedis }, async (t) => {
   const { url } = await startRedis(t, { onDisk: false })
   await askTogether(t, url, await openRedisLedger(t, url))
+})
+
+t.test('two services on one PostgreSQL ask about each row once', { buffered: true, skip: skipPostgres }, async (t) => {
+  const { url } = await startPostgres(t)
+  const ledger = await openTestLedger(t, url)
+  await untilReachable(ledger)
+  await askTogether(t, url, ledger)
 })
 
 /** With a time-out that no slow machine reaches: whoever gets no answer asks again. */
