@@ -284,6 +284,7 @@ function isTrueOf(history: History, read: Statement, client: Registration): bool
     case 'process': {
       // A refusal that could not be doubted, as the ledger had lost the row and the question was not answered, stands.
       if (says === 'rejected' && history.losses.length > 0) return wasRefused(history, read, client)
+      if (says === 'rejected' && isDoubtedToTheEnd(history, read)) return true
       // Nothing is known of what was sent before the ledger lost it.
       if (says === 'not-created' && hasLost(history, client.sentAt, read.at)) return true
       return truthOf(history, client) === 'process'
@@ -293,6 +294,15 @@ function isTrueOf(history: History, read: Statement, client: Registration): bool
     case 'rejected':
       return says === 'rejected'
   }
+}
+
+const corrections = 4
+
+/** Each question that was to correct a refusal was answered by another doubtful error; then no more is asked. */
+function isDoubtedToTheEnd({ changes, sends }: History, { requestId }: Statement): boolean {
+  const since = changes.findLast((each) => each.requestId === requestId && each.to === 'rejected')?.at ?? Infinity
+  const answers = sends.filter((send) => send.requestId === requestId && send.at > since && send.answeredAt !== undefined)
+  return answers.length >= corrections && answers.every(({ form }) => form === 'error-error')
 }
 
 /** In the end no place, timer or map entry is left. */

@@ -100,7 +100,7 @@ const believedTooEarly: Theme = (plan, random) => {
         fate: random.pick(['created', 'process-created'] as const),
         decidesAfterMs: random.ms(300, 90_000),
         adds: [{ form: random.pick(['reset', 'silence', 'http-500'] as const), acts: true, delayMs: 5 }],
-        asks: Array.from({ length: 6 + random.below(14) }, () => doubt),
+        asks: Array.from({ length: 6 + random.below(6) }, () => doubt),
       }),
     ],
     calls: [
