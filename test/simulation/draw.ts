@@ -1,6 +1,7 @@
 /** A world, drawn from its seed. */
 import type { Call, Course, Fate, Fault, Form, Intent, LedgerMode, Plan, Settings, Step, TroubleMode } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
+import { applyTheme } from './themes.ts'
 
 const minuteMs = 60_000
 const hourMs = 60 * minuteMs
@@ -21,7 +22,7 @@ export function drawPlan(seed: number): Plan {
   )
   const isForever = intents.some(({ course }) => course.fate === 'process-forever')
   const isLate = intents.some(({ course }) => course.registersAfterMs > settings.absentMs || course.asks.some(isDoubt))
-  return {
+  return applyTheme({
     seed,
     settings,
     replicas,
@@ -33,7 +34,7 @@ export function drawPlan(seed: number): Plan {
     faults,
     faultsEndAt,
     restMs: isLate && !isForever ? (random.chance(0.1) ? 40 * hourMs : 100 * minuteMs) : 25 * minuteMs,
-  }
+  })
 }
 
 function isDoubt({ form }: Step): boolean {

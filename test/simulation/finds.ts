@@ -18,4 +18,8 @@ export const finds: readonly OldFind[] = [
     lesson:
       'a row that was taken, and not asked about as the ledger’s answer was lost, has used up none of its questions',
   },
+  {
+    seed: 7916,
+    lesson: 'a send that failed is safe to retry only if the ledger says that no other process has sent by now',
+  },
 ]

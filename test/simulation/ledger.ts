@@ -1,5 +1,5 @@
 /** One ledger for all replicas of a world: the real memory engine, behind everything that a database can do to its callers. */
-import type { Ledger } from '../../src/ledger/ledger.ts'
+import { firstAskAfterMs, graceMs, type Change, type Ledger } from '../../src/ledger/ledger.ts'
 import { createProcess, type Process } from './clock.ts'
 import type { History } from './history.ts'
 import type { LedgerMode, Plan } from './plan.ts'
@@ -20,11 +20,11 @@ export interface Client {
 
 /** Longest that a real engine leaves a call unanswered; after it the call is rejected, whether or not it has acted. */
 const longestStallMs = 2_000
-/** A claim whose time is over, and an outcome that is not final, are asked about so much later. */
-const graceMs = 2_000
-const firstAskMs = 1_000
-/** While nothing is due, the answer to "what is due" is held for this share of the quiet time, so that days take seconds. */
-const quietShare = 0.5
+/**
+ * While nothing is due, the answer to "what is due" is held for so many times the quiet time, so that days take seconds. It
+ * comes as soon as a row may be due.
+ */
+const quietShare = 2
 const leastHoldMs = 200
 
 export class SharedLedger {
@@ -33,6 +33,8 @@ export class SharedLedger {
   private readonly process: Process
   private readonly random: Random
   private readonly open: () => Ledger
+  /** Tells the world that code of a replica goes on. */
+  private readonly wake: () => void
   private engine: Methods
   private journal: { at: number; name: string; args: unknown[]; order: number }[] = []
   private readonly keepsJournal: boolean
@@ -40,20 +42,23 @@ export class SharedLedger {
   private readonly counts = new Map<string, number>()
   private readonly states = new Map<string, string>()
   private isQuiet = true
-  private readonly held = new Set<() => void>()
+  /** Of each replica whose question "what is due" is held, how to answer it. */
+  private readonly held = new Map<() => void, Process>()
 
-  constructor(plan: Plan, history: History, world: Process, open: () => Ledger) {
+  constructor(plan: Plan, history: History, world: Process, open: () => Ledger, wake: () => void) {
     this.plan = plan
     this.history = history
     this.process = createProcess(world.clock, 'ledger', plan.seed)
     this.random = createRandom(plan.seed, 'ledger delays')
     this.open = open
+    this.wake = wake
     this.engine = this.openEngine()
     this.keepsJournal = plan.faults.some(({ kind }) => kind === 'ledger-loses')
   }
 
   stepWallClock(byMs: number): void {
     this.process.wallOffsetMs += byMs
+    this.resumeHeld()
   }
 
   /** What was written in the last `lastMs` is gone: nearly all of it was synced, this was not. */
@@ -82,7 +87,18 @@ export class SharedLedger {
 
   /** A row that is put off must not wait for the end of a long quiet time. */
   private resumeAfter(pauseMs: number): void {
-    this.process.clock.after(pauseMs, this.process, () => this.resumeHeld())
+    this.process.clock.after(pauseMs, undefined, () => this.resumeOne())
+  }
+
+  /** One is enough to take what is due; rather one that can. */
+  private resumeOne(): void {
+    const { now } = this.process.clock
+    let chosen: (() => void) | undefined
+    for (const [resume, process] of this.held) {
+      if (process.isDead) this.held.delete(resume)
+      else if (chosen === undefined || process.frozenUntil <= now) chosen = resume
+    }
+    chosen?.()
   }
 
   /** From now on nothing is held. */
@@ -92,8 +108,7 @@ export class SharedLedger {
   }
 
   private resumeHeld(): void {
-    for (const resume of this.held) resume()
-    this.held.clear()
+    for (const resume of this.held.keys()) resume()
   }
 
   private openEngine(): Methods {
@@ -126,12 +141,30 @@ export class SharedLedger {
     const order = this.order++
     if (this.keepsJournal) this.journal.push({ at: this.process.clock.now, name, args, order })
     const result = await this.act(name, args, order)
-    if (name === 'claim' || name === 'renew') this.resumeAfter(this.plan.settings.deadlineMs + graceMs)
-    if (name === 'record') this.resumeAfter(firstAskMs)
-    if (name === 'postpone') this.resumeAfter((args[0] as { pauseMs?: number }).pauseMs ?? 0)
+    this.resumeWhenDue(name, args, result)
     this.note(result)
     if (isGiven(name, result)) this.noteClaim(args[0] as AskedClaim, replica)
     return result
+  }
+
+  /** What was written may make a row due. */
+  private resumeWhenDue(name: string, args: unknown[], result: unknown): void {
+    switch (name) {
+      case 'claim':
+      case 'renew':
+        this.resumeAfter((args[0] as AskedClaim).deadlineMs + graceMs)
+        break
+      case 'record':
+        this.resumeAfter(firstAskAfterMs(args[2] as Change) ?? 0)
+        break
+      case 'postpone':
+        this.resumeAfter((args[0] as { pauseMs?: number }).pauseMs ?? 0)
+        break
+      case 'takeDue':
+        if (!isEmpty(result)) this.resumeAfter(Number(args[0]))
+        break
+      default:
+    }
   }
 
   /** Idle replicas ask twice a second. Days of that would be all that a world does. */
@@ -143,9 +176,10 @@ export class SharedLedger {
     await new Promise<void>((resolve) => {
       const resume = () => {
         this.held.delete(resume)
+        this.wake()
         resolve()
       }
-      this.held.add(resume)
+      this.held.set(resume, client.process)
       clock.after(holdMs, client.process, resume)
     })
     return this.perform('takeDue', args, client.replica)

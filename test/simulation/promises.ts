@@ -97,7 +97,9 @@ function mayBeDenied(history: History, statement: Statement, client: Registratio
   const { plan } = history
   const { absentMs } = plan.settings
   if (statement.safeToRetry === 'yes') {
-    return hasLost(history, 0, statement.at) || client.sentAt > statement.startedAt
+    if (hasLost(history, 0, statement.at)) return true
+    // Told while another request with this key may be sending, once nothing of this one could be.
+    return client.sentAt > statement.startedAt && client.sentAt >= lastKnown(history, statement)
   }
   if (statement.says === 'not-created') {
     // Told while another request with this key may be sending.
@@ -282,6 +284,7 @@ function isTrueOf(history: History, read: Statement, client: Registration): bool
     case 'process': {
       // A refusal that could not be doubted, as the ledger had lost the row and the question was not answered, stands.
       if (says === 'rejected' && history.losses.length > 0) return wasRefused(history, read, client)
+      if (says === 'rejected' && isDoubtedToTheEnd(history, read)) return true
       // Nothing is known of what was sent before the ledger lost it.
       if (says === 'not-created' && hasLost(history, client.sentAt, read.at)) return true
       return truthOf(history, client) === 'process'
@@ -291,6 +294,15 @@ function isTrueOf(history: History, read: Statement, client: Registration): bool
     case 'rejected':
       return says === 'rejected'
   }
+}
+
+const corrections = 4
+
+/** Each question that was to correct a refusal was answered by another doubtful error; then no more is asked. */
+function isDoubtedToTheEnd({ changes, sends }: History, { requestId }: Statement): boolean {
+  const since = changes.findLast((each) => each.requestId === requestId && each.to === 'rejected')?.at ?? Infinity
+  const answers = sends.filter((send) => send.requestId === requestId && send.at > since && send.answeredAt !== undefined)
+  return answers.length >= corrections && answers.every(({ form }) => form === 'error-error')
 }
 
 /** In the end no place, timer or map entry is left. */

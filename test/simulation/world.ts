@@ -65,7 +65,10 @@ class World {
     this.core = core
     this.history = emptyHistory(plan)
     this.outside = createProcess(this.clock, 'world', plan.seed)
-    this.ledger = new SharedLedger(plan, this.history, this.outside, () => core.openLedger(plan.settings))
+    const openLedger = () => core.openLedger(plan.settings)
+    this.ledger = new SharedLedger(plan, this.history, this.outside, openLedger, () => {
+      this.isStirred = true
+    })
     this.partner = new Partner(plan, this.history)
     this.callers = new Callers(plan, this.history, this.outside, {
       post: (seat, request) => this.ask(seat, (replica) => replica.post(request)),
@@ -285,7 +288,7 @@ class World {
   private async probePlaces(): Promise<void> {
     const count = this.plan.settings.places
     // One place that is lost among many would not be missed.
-    if (count > 4) return
+    if (count > 2) return
     for (const { number } of this.seats) {
       void this.ask(number, (replica) =>
         replica.post({ caller: 'probe', key: `first-${number}`, phone: 900 + number, waitMs: undefined }),

@@ -42,7 +42,8 @@ export async function conclude(
     // The outcome is known all the same. The row stays as it is, and will be asked about.
     log.error({ err }, 'the outcome could not be written to the ledger')
   }
-  return { ...settlement, row: { ...row, ...change, updatedAtMs: Date.now() } }
+  // Unread, the ledger may have given the claim to another request, which has sent.
+  return { ...settlement, isFirstClaim: false, row: { ...row, ...change, updatedAtMs: Date.now() } }
 }
 
 function toChange(delivered: Delivered, row: Row, partnerDescription: string | undefined): Change {

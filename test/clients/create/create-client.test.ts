@@ -288,7 +288,8 @@ for (const [name, record, message] of written) {
       { add: rejected(), status: unknown, says: { code: 'partner-rejected', partner: { code: '1001' } } },
       { add: processing, status: processing, says: { status: 'processing' } },
       { add: unknown, status: unknown, says: { status: 'unknown' } },
-      { add: notAdmitted, status: unknown, says: { code: 'partner-unavailable', safeToRetry: 'yes' } },
+      // While this process stood still another one may have taken the claim, and have sent.
+      { add: notAdmitted, status: unknown, says: { code: 'partner-unavailable', safeToRetry: 'same-key-only' } },
     ]
     await Promise.all(
       rows.map(async ({ add, status, says }) => {
