@@ -1,5 +1,4 @@
 /** The parts of the service, put together from its settings: what main.ts runs, and what the tests run. */
-import { hash } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -12,6 +11,7 @@ import type { Config } from './config/load.ts'
 import { startCore } from './core.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
 import { createPlaces } from './large-bodies/places.ts'
+import { nameAccount } from './ledger/account.ts'
 import { observeLedger } from './ledger/observe.ts'
 import { openLedger } from './ledger/open.ts'
 import { createProbe } from './ledger/probe.ts'
@@ -133,13 +133,6 @@ export async function startService(config: Config, log: Logger, commit: string):
     await closeParts()
     throw error
   }
-}
-
-/** Whose ledger it is, where LEDGER_ACCOUNT gives no name; hashed, as the identifier is half a credential. */
-function nameAccount(origin: string, authId: string): string {
-  // The sandbox in this process has another port each time.
-  const { hostname } = new URL(origin)
-  return hash('sha256', `${hostname}\n${authId}`).slice(0, 32)
 }
 
 /** As `SANDBOX_PORT`'s default. */

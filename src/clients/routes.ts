@@ -69,8 +69,9 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
       const line = request.headers['idempotency-key'] as string | undefined
       const key = line === undefined ? undefined : readIdempotencyKey(line)
-      const prints = key === undefined ? [] : fingerprints.map((fingerprint) => fingerprint(body))
-      const requestId = key === undefined ? randomUUID() : toRequestId(caller, key, prints[0] ?? '')
+      const [fingerprint, ...earlier] = fingerprints
+      const print = key === undefined ? '' : fingerprint(body)
+      const requestId = key === undefined ? randomUUID() : toRequestId(caller, key, print)
       const log = requestLogOf(request)
       log.requestId = requestId
 
@@ -78,7 +79,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
         requestId,
         keyId: key === undefined ? undefined : toKeyId(caller, key),
         caller,
-        fingerprints: prints,
+        fingerprints: key === undefined ? [] : [print, ...earlier.map((before) => before(body))],
         body,
         arrivedAt: performance.now() - reply.elapsedTime,
         waitMs,

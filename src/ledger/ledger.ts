@@ -2,6 +2,7 @@
  * What was asked of FreedomPay and what came of it: one row for each create, written before anything is sent. A row holds no
  * personal data; the body is known by a keyed fingerprint alone, the idempotency key by a hash.
  */
+import type { InspectableLedger } from './inspection.ts'
 
 /**
  * sent: claimed, and since then perhaps sent. unknown, processing: not final. created, rejected, not-created: final.
@@ -51,7 +52,7 @@ export interface Row {
   readonly mayHaveArrived: boolean
   /** FreedomPay has said that it has the request, so "no such request" is not believed any more. */
   readonly isAcknowledged: boolean
-  /** The state is a conclusion from silence or from a doubtful error, and is asked about again. */
+  /** The state is a conclusion from silence or from a doubtful error, and is asked about again; or a person's decision. */
   readonly isInferred: boolean
   /** Doubtful errors in a row, and since when they are heard. */
   readonly doubts: number
@@ -149,7 +150,7 @@ export interface LedgerStats {
 }
 
 /** Every method rejects where the ledger cannot be reached; nothing is ever half done. */
-export interface Ledger {
+export interface Ledger extends InspectableLedger {
   /** One atomic step: of any number of claims of one key (or request_id) at one time, one is told that it is claimed. */
   claim(claim: Claim): Promise<ClaimResult>
   /**
@@ -214,7 +215,12 @@ export function isForward(
   if (isOwnConclusion(change) && token !== row.claimToken) return false
   if ((predecessors[change.state] as readonly State[]).includes(row.state)) return true
   const { state, clientId, isInferred } = change
-  if (row.state === 'created') return state === 'created' && row.clientId === undefined && clientId !== undefined
+  const isIdTold = state === 'created' && clientId !== undefined
+  if (row.state === 'created') {
+    // Inferred: a person has said so, and FreedomPay itself has the last word.
+    const isCorrected = row.isInferred && !isInferred && state === 'rejected'
+    return isCorrected || (isIdTold && (row.isInferred || row.clientId === undefined))
+  }
   const corrections: readonly Recordable[] = correctionsOfInferredRejection
   return row.state === 'rejected' && row.isInferred && !isInferred && corrections.includes(state)
 }

@@ -1,5 +1,7 @@
 /** The ledger of a process that needs none beyond its own life. */
+import { randomUUID } from 'node:crypto'
 import { DueQueue } from './due-queue.ts'
+import { type InspectableLedger, type InspectedRow, isResolvable, matches, type Resolution } from './inspection.ts'
 import {
   type Change,
   type Claim,
@@ -19,6 +21,7 @@ interface StoredRow extends Omit<Row, 'doubtedForMs' | 'sinceLastSendMs' | 'sinc
   readonly doubtedAt: number
   /** Infinity where there is nothing to ask. */
   readonly nextAskAt: number
+  readonly resolution: Resolution | undefined
 }
 
 export interface MemoryLedgerSettings {
@@ -97,6 +100,7 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
   }
 
   return {
+    ...inspectMemory(rows, store),
     async claim({ requestId, keyId, caller, fingerprint, claimToken, deadlineMs }: Claim) {
       const known = rows.get(keyId === undefined ? requestId : (requestIds.get(keyId) ?? requestId))
       if (known !== undefined) return { isClaimed: false, row: seen(known) }
@@ -121,6 +125,7 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
         updatedAtMs: Math.floor(at),
         lastSendAt: at + deadlineMs,
         nextAskAt: at + deadlineMs + graceMs,
+        resolution: undefined,
       }
       store(row)
       return { isClaimed: true, row: seen(row) }
@@ -226,5 +231,47 @@ function seen(row: StoredRow): Row {
     sinceLastSendMs: at - row.lastSendAt,
     sinceUpdateMs: at - row.updatedAtMs,
     doubtedForMs: row.doubts > 0 ? at - row.doubtedAt : 0,
+  }
+}
+
+function inspectMemory(rows: ReadonlyMap<string, StoredRow>, store: (row: StoredRow) => void): InspectableLedger {
+  const inspected = (row: StoredRow): InspectedRow => ({
+    ...seen(row),
+    nextAskInMs: row.nextAskAt === Infinity ? undefined : row.nextAskAt - now(),
+    resolution: row.resolution,
+  })
+  return {
+    async *list(filter) {
+      for (const row of rows.values()) if (matches(seen(row), filter)) yield inspected(row)
+    },
+    async inspect(requestId) {
+      const row = rows.get(requestId)
+      return row && inspected(row)
+    },
+    async resolve(requestId, decision) {
+      const row = rows.get(requestId)
+      if (row === undefined) return undefined
+      if (!isResolvable(seen(row), decision)) return { row: inspected(row), was: undefined }
+      const { state, clientId, by, why } = decision
+      const at = now()
+      const resolved: StoredRow = {
+        ...row,
+        state,
+        clientId,
+        partnerCode: state === 'rejected' ? row.partnerCode : undefined,
+        partnerDescription: state === 'rejected' ? row.partnerDescription : undefined,
+        claimToken: randomUUID(),
+        isInferred: true,
+        doubts: 0,
+        doubtedAt: 0,
+        asks: 0,
+        updatedAtMs: Math.floor(at),
+        lastSendAt: Math.min(row.lastSendAt, at),
+        nextAskAt: Infinity,
+        resolution: { by, why, atMs: Math.floor(at) },
+      }
+      store(resolved)
+      return { row: inspected(resolved), was: row.state }
+    },
   }
 }

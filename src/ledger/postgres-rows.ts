@@ -30,7 +30,7 @@ export function escapeText(text: string | undefined): string | null {
   return text.replaceAll('\\', '\\\\').replaceAll('\0', '\\0')
 }
 
-function unescapeText(text: string): string {
+export function unescapeText(text: string): string {
   return text.includes('\\') ? text.replaceAll(/\\(.)/g, (_, escaped) => (escaped === '0' ? '\0' : escaped)) : text
 }
 

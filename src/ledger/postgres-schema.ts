@@ -41,6 +41,11 @@ CREATE INDEX ledger_request_without_id ON ledger_request (updated_at)
 CREATE INDEX ledger_request_unresolved ON ledger_request (deadline_at) WHERE ${unresolved};
 CREATE TABLE ledger_fact (name text COLLATE "C" PRIMARY KEY, value text COLLATE "C" NOT NULL);
 `,
+  // A person's decision.
+  `
+ALTER TABLE ledger_request ADD COLUMN resolved_by text COLLATE "C", ADD COLUMN resolved_why text COLLATE "C",
+  ADD COLUMN resolved_at timestamptz;
+`,
 ]
 
 /** Any number will do, as long as it stays the same in all versions; the key of the lock is this and our table's name. */

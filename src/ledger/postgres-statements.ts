@@ -13,14 +13,14 @@ export interface Statement {
 /** Rows that one statement forgets, so that no write waits long for it. */
 export const forgottenAtOnce = 1000
 
-const ms = (from: string) => `(extract(epoch FROM ${from}) * 1000)::float8`
+export const toMs = (from: string) => `(extract(epoch FROM ${from}) * 1000)::float8`
 const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`
 /** Whole milliseconds: this is shown to callers. */
 const thisMs = `date_trunc('milliseconds', now())`
 
-const row = `request_id, key_id, caller, fingerprint, state, client_id, partner_code, partner_description, claim_token, claims,
-  may_have_arrived, is_acknowledged, is_inferred, doubts, asks, ${ms('updated_at')} AS updated_ms,
-  ${ms('now() - updated_at')} AS since_update_ms, ${ms('now() - deadline_at')} AS since_last_send_ms, coalesce(${ms('now() - doubted_at')}, 0) AS doubted_for_ms`
+export const rowColumns = `request_id, key_id, caller, fingerprint, state, client_id, partner_code, partner_description, claim_token, claims,
+  may_have_arrived, is_acknowledged, is_inferred, doubts, asks, ${toMs('updated_at')} AS updated_ms,
+  ${toMs('now() - updated_at')} AS since_update_ms, ${toMs('now() - deadline_at')} AS since_last_send_ms, coalesce(${toMs('now() - doubted_at')}, 0) AS doubted_for_ms`
 
 const unresolved = `FROM ledger_request WHERE state IN ('sent', 'unknown', 'processing') AND deadline_at <=`
 const firstDue = (asks: string) =>
@@ -42,10 +42,10 @@ export const statements = {
 INSERT INTO ledger_request (request_id, key_id, caller, fingerprint, state, claim_token, claims, updated_at, deadline_at,
   next_ask_at)
 VALUES ($1, $2, $3, $4, 'sent', $5, 1, ${thisMs}, now() + ${interval('$6')}, now() + ${interval('$7')})
-ON CONFLICT DO NOTHING RETURNING ${ms('updated_at')} AS updated_ms`,
+ON CONFLICT DO NOTHING RETURNING ${toMs('updated_at')} AS updated_ms`,
   },
-  find: { name: 'ledger-find', text: `SELECT ${row} FROM ledger_request WHERE request_id = $1` },
-  findByKey: { name: 'ledger-find-by-key', text: `SELECT ${row} FROM ledger_request WHERE key_id = $1` },
+  find: { name: 'ledger-find', text: `SELECT ${rowColumns} FROM ledger_request WHERE request_id = $1` },
+  findByKey: { name: 'ledger-find-by-key', text: `SELECT ${rowColumns} FROM ledger_request WHERE key_id = $1` },
   /** request_id, the token before, the token from now on, ms until the deadline, ms until the first question, may have arrived. */
   renew: {
     name: 'ledger-renew',
@@ -55,12 +55,13 @@ UPDATE ledger_request SET state = 'sent', claim_token = $3, claims = claims + 1,
   doubted_at = NULL, asks = 0, updated_at = ${thisMs}, deadline_at = now() + ${interval('$4')},
   next_ask_at = now() + ${interval('$5')}
 WHERE request_id = $1 AND claim_token = $2 AND state IN ('sent', 'unknown', 'not-created')
-RETURNING ${row}`,
+RETURNING ${rowColumns}`,
   },
   /**
    * The condition is `isForward`. The inner look locks the row, so that the state before is the one that is changed.
    * request_id, token, state, client_id, code, description, inferred, acknowledged, ms until the first question or null,
-   * own conclusion, states before, whether it gives a created client its id, whether it corrects an inferred rejection.
+   * own conclusion, states before, whether it gives a created client its id, whether it corrects an inferred
+   * rejection, whether it corrects an inferred creation.
    */
   record: {
     name: 'ledger-record',
@@ -71,9 +72,10 @@ UPDATE ledger_request AS request SET state = $3, client_id = $4, partner_code = 
 FROM (SELECT request_id, state FROM ledger_request WHERE request_id = $1 FOR UPDATE) AS before
 WHERE request.request_id = $1 AND before.request_id = request.request_id AND (NOT $10::boolean OR request.claim_token = $2)
   AND (request.state = ANY($11::text[])
-    OR (request.state = 'created' AND request.client_id IS NULL AND $12::boolean)
+    OR (request.state = 'created' AND (request.client_id IS NULL OR request.is_inferred) AND $12::boolean)
+    OR (request.state = 'created' AND request.is_inferred AND $14::boolean)
     OR (request.state = 'rejected' AND request.is_inferred AND $13::boolean))
-RETURNING before.state AS was, ${ms('request.updated_at')} AS updated_ms`,
+RETURNING before.state AS was, ${toMs('request.updated_at')} AS updated_ms`,
   },
   /** ms of the lease, limit. */
   takeDue: {
@@ -83,7 +85,7 @@ WITH first AS MATERIALIZED (${due('asks = 0', '$2::bigint')}),
   again AS MATERIALIZED (${due('asks <> 0', '$2::bigint - (SELECT count(*) FROM first)')})
 UPDATE ledger_request SET asks = asks + 1, next_ask_at = now() + ${interval('$1')}
 WHERE request_id = ANY(ARRAY(SELECT request_id FROM first UNION ALL SELECT request_id FROM again))
-RETURNING ${row}`,
+RETURNING ${rowColumns}`,
   },
   /** request_id, token, ms until the next question or null, asks, doubts, acknowledged, the asks that it was taken with. */
   postpone: {
@@ -103,8 +105,8 @@ WHERE request_id = $1 AND claim_token = $2 AND asks = $7 AND next_ask_at IS NOT 
     text: `
 SELECT (SELECT count(*) ${unresolved} now())::float8 AS unresolved,
   (SELECT count(*) ${unresolved} now() - ${interval('$1')})::float8 AS needs_attention,
-  coalesce((SELECT ${ms('now() - deadline_at')} ${unresolved} now() ORDER BY deadline_at LIMIT 1), 0) AS oldest_ms,
-  coalesce(${ms(`now() - least(${firstDue('asks = 0')}, ${firstDue('asks <> 0')})`)}, 0) AS due_ms`,
+  coalesce((SELECT ${toMs('now() - deadline_at')} ${unresolved} now() ORDER BY deadline_at LIMIT 1), 0) AS oldest_ms,
+  coalesce(${toMs(`now() - least(${firstDue('asks = 0')}, ${firstDue('asks <> 0')})`)}, 0) AS due_ms`,
   },
   adopt: {
     name: 'ledger-adopt',

@@ -21,7 +21,8 @@ import {
   type State,
 } from './ledger.ts'
 import { openPostgresConnection } from './postgres-connection.ts'
-import { escapeText, newRow, type StoredRow, toRow } from './postgres-rows.ts'
+import { inspectPostgres } from './postgres-inspection.ts'
+import { escapeText, newRow, type StoredRow, toRow, unescapeText } from './postgres-rows.ts'
 import { forgottenAtOnce, statements } from './postgres-statements.ts'
 
 export interface PostgresLedgerSettings {
@@ -83,6 +84,7 @@ export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSett
   }
 
   return {
+    ...inspectPostgres<StoredRow>({ run, toRow, escapeText, unescapeText }),
     claim,
     async renew({ requestId, from, to, deadlineMs, mayHaveArrived }) {
       const values = [...[requestId, from, to].map(escapeText), deadlineMs, deadlineMs + graceMs, mayHaveArrived]
@@ -141,5 +143,6 @@ function recordValues(requestId: string, token: string, change: Change): unknown
     predecessors[state],
     state === 'created' && clientId !== undefined,
     !isInferred && corrections.includes(state),
+    !isInferred && state === 'rejected',
   ]
 }

@@ -14,19 +14,19 @@ import {
   type Recordable,
 } from './ledger.ts'
 
-const clock = `
+export const clock = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 `
 
-const returnRow = `
+export const returnRow = `
 local function row(isDone, key)
   return { isDone, tostring(now), redis.call('HGETALL', key) }
 end
 `
 
 /** Where a row is due. A row that was never asked about comes first. */
-const schedule = `
+export const schedule = `
 local function schedule(id, at, asks)
   redis.call('ZREM', KEYS[2], id)
   redis.call('ZREM', KEYS[4], id)
@@ -82,7 +82,7 @@ const rules = `{${(Object.keys(predecessors) as Recordable[]).map(toLuaRule).joi
 const corrections = `{${correctionsOfInferredRejection.map((state) => `['${state}']=true`).join(',')}}`
 
 /** The key's own entry lives as long as its row. Its name comes from the row, as a change does not know the key. */
-const expire = `
+export const expire = `
 local function expire(retentionMs, keyPrefix)
   local keyId = redis.call('HGET', KEYS[1], 'key_id')
   local hasKey = keyId and keyId ~= ''
@@ -107,8 +107,9 @@ if not state then return row(0, KEYS[1]) end
 if ARGV[9] == '1' and (redis.call('HGET', KEYS[1], 'claim_token') or '') ~= ARGV[2] then return row(0, KEYS[1]) end
 local isIdLearnt = ARGV[3] == 'created' and state == 'created' and ARGV[4] ~= ''
   and redis.call('HEXISTS', KEYS[1], 'client_id') == 0
-local isCorrected = state == 'rejected' and redis.call('HGET', KEYS[1], 'is_inferred') == '1'
-  and ARGV[7] == '0' and (${corrections})[ARGV[3]]
+local isInferred = redis.call('HGET', KEYS[1], 'is_inferred') == '1'
+local isCorrected = isInferred and ARGV[7] == '0' and (state == 'rejected' and (${corrections})[ARGV[3]]
+  or state == 'created' and (ARGV[3] == 'rejected' or ARGV[3] == 'created' and ARGV[4] ~= ''))
 if not rule.from[state] and not isIdLearnt and not isCorrected then return row(0, KEYS[1]) end
 
 local deadline = math.min(tonumber(redis.call('HGET', KEYS[1], 'deadline_at')), now)

@@ -14,6 +14,7 @@ import {
   type State,
 } from './ledger.ts'
 import { openRedisConnection } from './redis-connection.ts'
+import { inspectRedis, inspectScript, resolveScript } from './redis-inspection.ts'
 import {
   claimScript,
   findByKeyScript,
@@ -35,12 +36,16 @@ export interface RedisLedgerSettings {
 const prefix = '{freedompay-clients}:'
 const rowPrefix = `${prefix}request:`
 const keyPrefix = `${prefix}key:`
-const sharedKeys = [`${prefix}to-ask`, `${prefix}unresolved`, `${prefix}never-asked`] as const
+const unresolvedKey = `${prefix}unresolved`
+const sharedKeys = [`${prefix}to-ask`, unresolvedKey, `${prefix}never-asked`] as const
 const accountKey = `${prefix}account`
 const probeKey = `${prefix}probed-at`
 
+/** Rows that one step of a listing looks at. */
+const rowsAtOnce = 500
+
 /** What a script returns: whether it did something, the server's clock, the row as a flat list, the state before. */
-type ScriptReply = [done: number, now: string, fields: string[], was?: string]
+export type ScriptReply = [done: number, now: string, fields: string[], was?: string]
 
 function script(lua: string) {
   return defineScript({
@@ -63,6 +68,8 @@ const scripts = {
   takeDue: script(takeDueScript),
   postpone: script(postponeScript),
   stats: script(statsScript),
+  inspectRow: script(inspectScript),
+  resolveRow: script(resolveScript),
 }
 
 const flag = (value: boolean | undefined) => (value ? '1' : '0')
@@ -73,6 +80,14 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
   const retention = String(retentionMs)
 
   return {
+    ...inspectRedis({
+      run: (name, requestId, ...args) => answered(client[name](requestId, '', ...args)),
+      scan: (cursor) => answered(client.scan(cursor, { MATCH: `${rowPrefix}*`, COUNT: rowsAtOnce })),
+      scanUnresolved: (cursor) => answered(client.zScan(unresolvedKey, cursor, { COUNT: rowsAtOnce })),
+      toRow,
+      rowPrefix,
+      resolveArgs: [retention, keyPrefix],
+    }),
     async claim({ requestId, keyId = '', caller, fingerprint, claimToken, deadlineMs }: Claim) {
       const args = [requestId, keyId, caller, fingerprint, claimToken, String(Math.round(deadlineMs)), rowPrefix]
       const reply = (await answered(client.claim(requestId, keyId, ...args))) as ScriptReply

@@ -42,6 +42,12 @@ CREATE INDEX request_unresolved ON request (deadline_at) WHERE state IN ('sent',
 CREATE INDEX request_without_id ON request (updated_at) WHERE state = 'created' AND next_ask_at IS NOT NULL;
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `,
+  // A person's decision.
+  `
+ALTER TABLE request ADD COLUMN resolved_by TEXT;
+ALTER TABLE request ADD COLUMN resolved_why TEXT;
+ALTER TABLE request ADD COLUMN resolved_at INTEGER;
+`,
 ] as const
 
 /** Brings a database of any earlier version to this one. */

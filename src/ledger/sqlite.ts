@@ -15,6 +15,7 @@ import {
   type Row,
   type State,
 } from './ledger.ts'
+import { inspectSqlite } from './sqlite-inspection.ts'
 import { migrate } from './sqlite-schema.ts'
 
 export interface SqliteLedgerSettings {
@@ -65,6 +66,7 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
   const selectRow = (requestId: string) => statements.select.get(requestId) as StoredRow | undefined
 
   return {
+    ...inspectSqlite(database, together, toRow),
     claim: (claim) => together(() => insertOrFind(statements, claim)),
     renew: ({ requestId, from, to, deadlineMs, mayHaveArrived }) =>
       together(() => {

@@ -134,7 +134,7 @@ function classifySuccess({ client_id: clientId }: PartnerAnswer): Outcome {
 }
 
 /** JSON.parse rounds an integer that is not safe, so that it may be the id of another client. */
-function isClientId(clientId: string | number): boolean {
+export function isClientId(clientId: string | number): boolean {
   if (typeof clientId === 'number') return Number.isSafeInteger(clientId)
   return clientId.length <= maxClientIdLength && clientId.isWellFormed() && /^(?!\s*$)[^\p{Cc}]+$/u.test(clientId)
 }

@@ -14,6 +14,7 @@ import { createSelfSigned } from '../fixtures/self-signed.ts'
 const options = { buffered: true, skip: skipPostgres }
 // They mostly wait.
 t.jobs = 4
+t.setTimeout(120_000)
 
 async function openLedger(t: Test, url: string, logs: LogLine[] = []): Promise<Ledger> {
   const ledger = await openTestLedger(t, url, undefined, logs)

@@ -1,6 +1,6 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import t from 'tap'
-import { createSigner, isSignedBy, type SignatureScheme } from '../../src/partner/signature.ts'
+import { createSigner, deriveKey, isSignedBy, type SignatureScheme } from '../../src/partner/signature.ts'
 
 const credentials = { authId: '123456', secretKey: 'secret' }
 const path = '/v5/card-api/request/status'
@@ -139,4 +139,44 @@ t.test('a body of megabytes is signed in slices with the very same signature', a
   const [header = '', , signature] =
     createSigner('jws', () => credentials)(path, large)['x-jws-signature']?.split('.') ?? []
   t.equal(signature, whole.update(`${header}.${large.toString('base64url')}`).digest('base64url'))
+})
+
+t.test(
+  'credentials are read again on request, at most once a second, and unreadable ones change nothing',
+  async (t) => {
+    let secretKey = 'before'
+    let isReadable = true
+    let reads = 0
+    const sign = createSigner('sign', () => {
+      reads++
+      if (!isReadable) throw new Error('the file is just being replaced')
+      return { authId: '1', secretKey }
+    })
+    const signature = () => sign('/path', Buffer.from('{}')).sign
+    const isSecret = (secret: string) =>
+      createSigner('sign', () => ({ authId: '1', secretKey: secret }))('/path', Buffer.from('{}')).sign === signature()
+    t.ok(isSecret('before'))
+
+    let now = performance.now()
+    t.intercept(performance, 'now', { value: () => now })
+    secretKey = 'after'
+    isReadable = false
+    sign.reload()
+    t.ok(isSecret('before'), 'unreadable')
+    isReadable = true
+    now += 999
+    sign.reload()
+    t.ok(isSecret('before'), 'too early')
+    now += 1
+    sign.reload()
+    t.ok(isSecret('after'))
+    t.equal(reads, 3)
+  },
+)
+
+t.test('a derived key is the same for the same secret and purpose alone', async (t) => {
+  const derive = (secretKey: string, purpose: string) => deriveKey(() => ({ authId: '1', secretKey }), purpose)
+  t.equal(derive('a', 'x'), derive('a', 'x'))
+  t.equal(Buffer.from(derive('a', 'x'), 'base64url').length, 32)
+  t.equal(new Set([derive('a', 'x'), derive('b', 'x'), derive('a', 'y')]).size, 3)
 })

@@ -23,7 +23,8 @@ const change: fc.Arbitrary<Change> = fc
     isInferred: fc.boolean(),
     isAcknowledged: fc.boolean(),
   })
-  .map((any) => (any.state === 'created' ? any : { ...any, clientId: undefined }))
+  // That a client exists is FreedomPay's word, or a person's, but no conclusion that the service records.
+  .map((any) => (any.state === 'created' ? { ...any, isInferred: false } : { ...any, clientId: undefined }))
 const event: fc.Arbitrary<Event> = fc.oneof(
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('claim' as const), fingerprint: fc.constantFrom('a', 'b') }) },
   {

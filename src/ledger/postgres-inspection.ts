@@ -1,0 +1,100 @@
+/** A PostgreSQL ledger as a person looks at it. Listing reads in pages, each a look at one moment, and holds no lock. */
+import { randomUUID } from 'node:crypto'
+import { type InspectableLedger, type InspectedRow, isOfUnresolved, isResolvable, matches } from './inspection.ts'
+import { isFinal, type Row, states } from './ledger.ts'
+import { rowColumns, type Statement, toMs } from './postgres-statements.ts'
+
+const rowsAtOnce = 500
+/** Between the look at a row and the decision about it another process may change it; it is then looked at again. */
+const resolveTries = 5
+
+const columns = `${rowColumns}, ${toMs('next_ask_at - now()')} AS next_ask_in_ms, resolved_by, resolved_why,
+  ${toMs('resolved_at')} AS resolved_ms`
+const unresolved = states.filter((state) => !isFinal(state)).map((state) => `'${state}'`)
+
+function page(name: string, condition: string): Statement {
+  const text = `
+SELECT ${columns} FROM ledger_request WHERE ${condition} AND request_id > $1 ORDER BY request_id LIMIT ${rowsAtOnce}`
+  return { name, text }
+}
+
+const everyRow = page('ledger-list', 'true')
+const unresolvedRows = page('ledger-list-unresolved', `state IN (${unresolved.join(', ')})`)
+const inspect: Statement = {
+  name: 'ledger-inspect',
+  text: `SELECT ${columns} FROM ledger_request WHERE request_id = $1`,
+}
+/** request_id, the token and the state that the row still has, the new state, client_id, the new token, by, why. */
+const resolve: Statement = {
+  name: 'ledger-resolve',
+  text: `
+UPDATE ledger_request SET state = $4, client_id = $5,
+  partner_code = CASE $4 WHEN 'rejected' THEN partner_code END,
+  partner_description = CASE $4 WHEN 'rejected' THEN partner_description END,
+  claim_token = $6, is_inferred = true, doubts = 0, doubted_at = NULL, asks = 0,
+  updated_at = date_trunc('milliseconds', now()), deadline_at = least(deadline_at, now()), next_ask_at = NULL,
+  resolved_by = $7, resolved_why = $8, resolved_at = date_trunc('milliseconds', now())
+WHERE request_id = $1 AND claim_token = $2 AND state = $3
+RETURNING ${columns}`,
+}
+
+interface InspectedColumns {
+  next_ask_in_ms: number | null
+  resolved_by: string | null
+  resolved_why: string | null
+  resolved_ms: number | null
+}
+
+export interface PostgresTools<Stored> {
+  run(statement: Statement, values: unknown[]): Promise<{ rows: (Stored & InspectedColumns)[] }>
+  toRow(stored: Stored): Row
+  escapeText(text: string | undefined): string | null
+  unescapeText(text: string): string
+}
+
+export function inspectPostgres<Stored>(tools: PostgresTools<Stored>): InspectableLedger {
+  const { run, toRow, escapeText, unescapeText } = tools
+
+  function inspected(stored: Stored & InspectedColumns): InspectedRow {
+    const { next_ask_in_ms, resolved_by, resolved_why, resolved_ms } = stored
+    const by = unescapeText(resolved_by ?? '')
+    const why = unescapeText(resolved_why ?? '')
+    return {
+      ...toRow(stored),
+      nextAskInMs: next_ask_in_ms ?? undefined,
+      resolution: resolved_ms === null ? undefined : { by, why, atMs: resolved_ms },
+    }
+  }
+
+  async function inspectRow(requestId: string): Promise<InspectedRow | undefined> {
+    const { rows } = await run(inspect, [escapeText(requestId)])
+    return rows[0] && inspected(rows[0])
+  }
+
+  return {
+    async *list(filter) {
+      const statement = isOfUnresolved(filter) ? unresolvedRows : everyRow
+      for (let after = ''; ; ) {
+        const { rows } = await run(statement, [escapeText(after)])
+        for (const row of rows.map(inspected)) {
+          after = row.requestId
+          if (matches(row, filter)) yield row
+        }
+        if (rows.length < rowsAtOnce) return
+      }
+    },
+    inspect: inspectRow,
+    async resolve(requestId, decision) {
+      for (let tries = 0; tries < resolveTries; tries++) {
+        const row = await inspectRow(requestId)
+        if (row === undefined) return undefined
+        if (!isResolvable(row, decision)) return { row, was: undefined }
+        const { state, clientId, by, why } = decision
+        const texts = [requestId, row.claimToken, row.state, state, clientId, randomUUID(), by, why]
+        const { rows } = await run(resolve, texts.map(escapeText))
+        if (rows[0] !== undefined) return { row: inspected(rows[0]), was: row.state }
+      }
+      throw new Error('the row changed each time that it was to be resolved')
+    },
+  }
+}

@@ -1,0 +1,77 @@
+/** `ask`: one question to FreedomPay, now, judged as the reconciler judges it; what is learnt is recorded. */
+import type { InspectedRow } from '../ledger/inspection.ts'
+import type { Lesson } from '../ledger/reconciler.ts'
+import type { Outcome } from '../partner/outcome.ts'
+import { type Command, noSuchRow, readArguments, toRequestId } from './command.ts'
+import { exitCodes } from './exit.ts'
+import type { OperatorLedger } from './open-ledger.ts'
+
+export const askFreedomPay: Command = {
+  usage: 'ask <requestId>',
+  summary: 'ask FreedomPay now, and record what is learnt',
+  prepare(args) {
+    const { positionals } = readArguments(args, {}, 1)
+    const requestId = toRequestId(positionals[0])
+    return async ({ config, openLedger, terminal }) => {
+      // The other commands need no HTTP client, and start sooner without.
+      const { ask, openCardApi } = await import('./question.ts')
+      const { cardApi, close } = openCardApi(config)
+      try {
+        const ledger = await openLedger()
+        const row = await ledger.inspect(requestId)
+        if (row === undefined) throw noSuchRow(requestId)
+        const { lesson, answers } = await ask(cardApi, row, config)
+        for (const answer of answers) terminal.print(`FreedomPay: ${describe(answer)}`)
+        terminal.print(`the row: ${await learn(ledger, row, lesson)}`)
+        return lesson.isAnswered ? exitCodes.ok : exitCodes.unavailable
+      } finally {
+        await close()
+      }
+    }
+  },
+}
+
+/** Records what is learnt, and says what the row says then. */
+async function learn(ledger: OperatorLedger, row: InspectedRow, lesson: Lesson): Promise<string> {
+  const { requestId, claimToken, asks, nextAskInMs, state } = row
+  const { change, doubts, isAcknowledged } = lesson
+  if (change !== undefined) {
+    const recorded = await ledger.record(requestId, claimToken, change)
+    if (recorded?.was !== undefined) return `was ${recorded.was} and is ${recorded.row.state}`
+    return `stays ${recorded?.row.state ?? state}; that answer does not outweigh it`
+  }
+  const isNews = doubts !== row.doubts || isAcknowledged !== row.isAcknowledged
+  if (isNews && nextAskInMs !== undefined) {
+    const pauseMs = Math.max(0, nextAskInMs)
+    await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: asks, asks, doubts, isAcknowledged })
+  }
+  return `stays ${state}`
+}
+
+/** Without FreedomPay's description, which may hold the client's data. */
+function describe(outcome: Outcome): string {
+  switch (outcome.kind) {
+    case 'created':
+      return `created${outcome.clientId === undefined ? ', without an id' : `, client ${outcome.clientId}`}`
+    case 'processing':
+      return 'still works on it'
+    case 'rejected': {
+      const code = outcome.partner.code === undefined ? '' : `, code ${outcome.partner.code}`
+      const doubt = outcome.mayConcernQuestion ? ' (perhaps of the question alone; believed once it stands)' : ''
+      return `error${code}${doubt}`
+    }
+    case 'duplicate':
+      return 'the request id is not unique: it has the request, and does not say what became of it'
+    case 'no-such-request':
+      return 'no such request'
+    case 'misconfigured':
+      return `refuses our credential (HTTP ${outcome.statusCode})`
+    case 'throttled':
+      return 'takes no more questions at the moment (HTTP 429)'
+    case 'not-sent':
+    case 'not-admitted':
+      return `cannot be reached (${outcome.result})`
+    case 'unknown':
+      return `no answer that can be read (${outcome.drift ?? outcome.statusCode ?? outcome.result})`
+  }
+}

@@ -1,0 +1,96 @@
+/** `compare`: FreedomPay's own list beside the ledger. The one check that finds an outcome that was told wrongly. */
+import { readFileSync } from 'node:fs'
+import { states } from '../ledger/ledger.ts'
+import { type Command, readArguments } from './command.ts'
+import { compareWith, type Differences, type Export } from './differences.ts'
+import { exitCodes, OperatorError, usageError } from './exit.ts'
+import { readCsv } from './read-csv.ts'
+
+const options = {
+  'request-id-column': { type: 'string', default: 'request_id' },
+  'client-id-column': { type: 'string', default: 'client_id' },
+  'exported-at': { type: 'string' },
+} as const
+
+export const compareExport: Command = {
+  usage: `compare <file.csv> [--request-id-column request_id]
+          [--client-id-column client_id] [--exported-at <RFC 3339 time>]`,
+  summary: 'what only the ledger or only FreedomPay’s list has; exit 1 on a difference',
+  prepare(args) {
+    const { values, positionals } = readArguments(args, options, 1)
+    const exportedAtMs = toTime(values['exported-at'])
+    const list = readExport(positionals[0] ?? '', values['request-id-column'], values['client-id-column'])
+    return async ({ openLedger, terminal }) => {
+      const ledger = await openLedger()
+      const differences = await compareWith(list, ledger.list({ states }), exportedAtMs)
+      for (const line of render(differences)) terminal.print(line)
+      return differences.found.size > 0 ? exitCodes.difference : exitCodes.ok
+    }
+  },
+}
+
+function toTime(text: string | undefined): number {
+  if (text === undefined) return Infinity
+  const time = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:\d{2})$/.test(text)
+    ? Date.parse(text)
+    : NaN
+  if (Number.isNaN(time)) throw usageError('--exported-at is a time with its offset, such as 2026-11-24T02:00:00Z')
+  return time
+}
+
+/** Each request's clients. A request without a client has none. */
+function readExport(path: string, requestIdColumn: string, clientIdColumn: string): Export {
+  const [header = [], ...records] = readRecords(path)
+  const find = (column: string) => {
+    const index = header.findIndex((name) => name.trim().toLowerCase() === column.toLowerCase())
+    if (index < 0) throw usageError(`the file has no column ${column}`)
+    return index
+  }
+  const [requestIds, clientIds] = [find(requestIdColumn), find(clientIdColumn)]
+  const list = new Map<string, Set<string>>()
+  for (const record of records) {
+    const requestId = record[requestIds]?.trim().toLowerCase() ?? ''
+    if (requestId === '') continue
+    const clients = list.get(requestId) ?? new Set()
+    const clientId = record[clientIds]?.trim() ?? ''
+    if (clientId !== '') clients.add(clientId)
+    list.set(requestId, clients)
+  }
+  return list
+}
+
+function readRecords(path: string): string[][] {
+  try {
+    return readCsv(readFileSync(path, 'utf8'))
+  } catch (cause) {
+    if (cause instanceof SyntaxError) throw usageError(`the file is no CSV: ${cause.message}`)
+    const { code } = cause as NodeJS.ErrnoException
+    throw new OperatorError(exitCodes.usage, `the file cannot be read (${code})`, { cause })
+  }
+}
+
+const titles = {
+  severalClients: 'FreedomPay has several clients for one request',
+  otherClient: 'the client is another one: here / FreedomPay',
+  toldOtherwise: 'FreedomPay has a client, and the ledger says that there is none',
+  notFinal: 'FreedomPay has a client, and the ledger does not know the outcome yet',
+  onlyThere: 'only FreedomPay has the request',
+  onlyHere: 'only the ledger has the client',
+} as const satisfies Record<keyof Differences['byKind'], string>
+
+function render({ byKind, same, found }: Differences): string[] {
+  const lines: string[] = []
+  for (const kind of Object.keys(titles) as (keyof typeof titles)[]) {
+    const differences = byKind[kind]
+    if (differences.length === 0) continue
+    lines.push(`${titles[kind]} (${differences.length}):`)
+    for (const { requestId, facts } of differences) {
+      const [first = '', ...more] = facts
+      lines.push(`  ${requestId} ${first}`.trimEnd(), ...more.map((fact) => `  ${' '.repeat(36)} ${fact}`))
+    }
+    lines.push('')
+  }
+  const count = found.size
+  const told = count === 0 ? 'no difference' : `${count} ${count === 1 ? 'request differs' : 'requests differ'}`
+  return [...lines, `${told}; ${same} ${same === 1 ? 'client is' : 'clients are'} the same on both sides`]
+}

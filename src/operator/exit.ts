@@ -1,0 +1,26 @@
+/** How the program ends: its exit codes, by sysexits.h where that has one. */
+export const exitCodes = {
+  ok: 0,
+  /** A difference was found, there is no such row, or a decision was not taken. */
+  difference: 1,
+  usage: 64,
+  /** The ledger or FreedomPay cannot be reached, or gave no answer. */
+  unavailable: 69,
+  settings: 78,
+} as const
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** Ends the program with a text for the operator. The text never quotes a secret or an error of a library. */
+export class OperatorError extends Error {
+  readonly exitCode: ExitCode
+
+  constructor(exitCode: ExitCode, message: string, options?: ErrorOptions) {
+    super(message, options)
+    this.name = 'OperatorError'
+    this.exitCode = exitCode
+  }
+}
+
+export function usageError(message: string): OperatorError {
+  return new OperatorError(exitCodes.usage, message)
+}

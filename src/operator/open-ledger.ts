@@ -1,0 +1,71 @@
+/** The service's ledger, opened by a second process beside it. */
+import { existsSync } from 'node:fs'
+import { pino } from 'pino'
+import type { Config } from '../config/load.ts'
+import { nameAccount } from '../ledger/account.ts'
+import type { InspectableLedger } from '../ledger/inspection.ts'
+import { ForeignLedgerError, type Ledger } from '../ledger/ledger.ts'
+import { openLedger } from '../ledger/open.ts'
+import { sandboxCredentials } from '../sandbox/credentials.ts'
+import { exitCodes, OperatorError } from './exit.ts'
+
+/** What operators need of a ledger: never to claim, never to take what is due. */
+export type OperatorLedger = Pick<Ledger, keyof InspectableLedger | 'record' | 'postpone' | 'stats' | 'close'>
+
+/** Where the sandbox within a service listens. */
+const ownSandbox = 'http://127.0.0.1'
+
+/** @throws OperatorError where the ledger is in another process's memory, another account's, or cannot be reached */
+export async function openOperatorLedger(config: Config): Promise<OperatorLedger> {
+  const settings = config.readLedger()
+  if (settings.url === 'memory:') {
+    throw new OperatorError(
+      exitCodes.settings,
+      'LEDGER_URL is memory:, and no process can look into the memory of another. Set LEDGER_URL as the service has it.',
+    )
+  }
+  if (settings.url.startsWith('sqlite:') && !existsSync(settings.url.slice('sqlite:'.length))) {
+    throw new OperatorError(
+      exitCodes.settings,
+      'LEDGER_URL names a file that does not exist: no service has used it yet.',
+    )
+  }
+  // The service itself logs how its ledger is.
+  const ledger = await openLedger(settings, pino({ level: 'silent' })).catch(throwUnavailable)
+  try {
+    const { authId } = config.readCredentials?.() ?? sandboxCredentials
+    await ledger.adopt(config.ledgerAccount ?? nameAccount(config.partnerOrigin ?? ownSandbox, authId))
+    return tellFailures(ledger)
+  } catch (error) {
+    await ledger.close()
+    if (error instanceof ForeignLedgerError) throw new OperatorError(exitCodes.settings, error.message)
+    return throwUnavailable(error)
+  }
+}
+
+/** A command that fails because of the ledger says so. */
+function tellFailures(ledger: Ledger): OperatorLedger {
+  return {
+    list: (filter) => tellFailuresOf(ledger.list(filter)),
+    inspect: (requestId) => ledger.inspect(requestId).catch(throwUnavailable),
+    resolve: (requestId, decision) => ledger.resolve(requestId, decision).catch(throwUnavailable),
+    record: (requestId, claimToken, change) => ledger.record(requestId, claimToken, change).catch(throwUnavailable),
+    postpone: (postponement) => ledger.postpone(postponement).catch(throwUnavailable),
+    stats: () => ledger.stats().catch(throwUnavailable),
+    close: () => ledger.close(),
+  }
+}
+
+async function* tellFailuresOf<T>(rows: AsyncIterable<T>): AsyncIterable<T> {
+  try {
+    yield* rows
+  } catch (error) {
+    throwUnavailable(error)
+  }
+}
+
+function throwUnavailable(cause: unknown): never {
+  throw new OperatorError(exitCodes.unavailable, 'The ledger cannot be reached, read or written (LEDGER_URL).', {
+    cause,
+  })
+}

@@ -1,0 +1,26 @@
+/** `stats`: what the service's own gauges say. */
+import { type Command, readArguments } from './command.ts'
+import { exitCodes } from './exit.ts'
+import { formatDuration } from './texts.ts'
+
+export const showStats: Command = {
+  usage: 'stats [--json]',
+  summary: 'how much is not final, and how late the questions are',
+  prepare(args) {
+    const { values } = readArguments(args, { json: { type: 'boolean' } } as const, 0)
+    return async ({ openLedger, terminal }) => {
+      const ledger = await openLedger()
+      const stats = await ledger.stats()
+      if (values.json) {
+        terminal.print(JSON.stringify(stats))
+        return exitCodes.ok
+      }
+      const { unresolved, needsAttention, oldestUnresolvedSeconds, oldestDueSeconds } = stats
+      terminal.print(`not final, and no request works on them   ${unresolved}`)
+      terminal.print(`of them, for 24 h or longer               ${needsAttention}`)
+      terminal.print(`the oldest of them                        ${formatDuration(oldestUnresolvedSeconds * 1000)}`)
+      terminal.print(`the questions are late by                 ${formatDuration(oldestDueSeconds * 1000)}`)
+      return exitCodes.ok
+    }
+  },
+}

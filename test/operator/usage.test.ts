@@ -1,0 +1,51 @@
+/** How the operators' program refuses. */
+import { randomUUID } from 'node:crypto'
+import t from 'tap'
+import { decide, operatorOf } from '../fixtures/operator.ts'
+
+t.test('wrong usage is 64, and opens no ledger', async (t) => {
+  const run = operatorOf({ LEDGER_URL: 'sqlite:/nowhere/ledger.db' })
+  const id = randomUUID()
+  const cases = [
+    [[], /^Usage: /],
+    [['forget'], /^Usage: /],
+    [['toString'], /^Usage: /],
+    [['list', 'x'], /options alone/],
+    [['list', '--nonsense'], /--nonsense/],
+    [['list', '--state', 'lost'], /a state is one of sent, unknown/],
+    [['list', '--older-than', '15'], /a duration is/],
+    [['show', 'x'], /a request id is a UUID/],
+    [['resolve', id], /--as is required/],
+    [['resolve', id, ...decide('processing')], /--as is required/],
+    [['resolve', id, ...decide('created')], /--client-id belongs to --as created/],
+    [['resolve', id, ...decide('created', '--client-id', ' ')], /is no id/],
+    [['resolve', id, '--as', 'rejected', '--why', 'x'], /--by is required/],
+    [['resolve', id, '--as', 'rejected', '--by', 'ann'], /--why is required/],
+    [['resolve', id, '--as', 'rejected', '--by', 'ann@example.com', '--why', 'x'], /--by must hold no personal data/],
+    [['resolve', id, '--as', 'rejected', '--by', 'ann', '--why', 'called +998 90 123'], /--why must hold no personal/],
+    [['compare', '/nowhere.csv'], /cannot be read \(ENOENT\)/],
+    [['compare'], /takes 1 value/],
+  ] as const
+  await Promise.all(
+    cases.map(async ([args, errors]) => t.match(await run(args), { code: 64, printed: '', errors }, args.join(' '))),
+  )
+  t.match(await run(['help']), { code: 0, printed: /^Usage: / })
+})
+
+t.test('settings that name no ledger of this account are 78', async (t) => {
+  t.match(await operatorOf({})(['list']), { code: 78, errors: /no process can look into the memory of another/ })
+  t.match(await operatorOf({ LEDGER_URL: 'sqlite:/nowhere/ledger.db' })(['list']), {
+    code: 78,
+    errors: /LEDGER_URL names a file in a folder/,
+  })
+  const url = `sqlite:${t.testdir()}/ledger.db`
+  t.match(await operatorOf({ LEDGER_URL: url })(['list']), { code: 78, errors: /a file that does not exist/ })
+  t.match(await operatorOf({ LEDGER_URL: url, PORT: 'x' })(['stats']), { code: 78, errors: /PORT/ })
+})
+
+t.test('a ledger or a partner that is away is 69', async (t) => {
+  const away = operatorOf({ LEDGER_URL: 'redis://user:hidden@127.0.0.1:1' })
+  const { code, errors } = await away(['list'])
+  t.equal(code, 69)
+  t.equal(errors, 'The ledger cannot be reached, read or written (LEDGER_URL).\n')
+})
