@@ -234,7 +234,7 @@ t.test('TLS and a password are what the URL says', options, async (t) => {
 t.test('many processes that start at once make the schema once', options, async (t) => {
   const { url } = await startPostgres(t)
   const ledgers = await Promise.all(Array.from({ length: 6 }, () => openTestLedger(t, url)))
-  await Promise.all(ledgers.map((ledger) => t.resolves(ledger.probe())))
+  await Promise.all(ledgers.map(untilReachable))
   const admin = await connectToPostgres(t, url)
   t.equal((await admin.query('SELECT 1 FROM ledger_schema')).rowCount, steps.length)
 })
