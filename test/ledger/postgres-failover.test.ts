@@ -8,6 +8,7 @@ import { until } from '../fixtures/sandbox-caller.ts'
 
 const options = { buffered: true, skip: skipPostgres }
 t.jobs = 2
+t.setTimeout(120_000)
 
 async function startPair(t: Test) {
   const primary = await startPostgres(t)

@@ -7,6 +7,7 @@ import { call, phoneFor, startTestService, type TestService } from '../fixtures/
 const options = { buffered: true, skip: skipPostgres }
 const ledgerKey = 'a ledger key of thirty-two bytes.'
 t.jobs = 2
+t.setTimeout(120_000)
 
 const sentBy = ({ received }: TestService) => received.filter(({ path }) => path.endsWith('/add')).length
 const isReady = async ({ opsUrl }: TestService) => (await call(`${opsUrl}/readyz`, 'GET', {})).statusCode === 200

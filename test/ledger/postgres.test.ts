@@ -14,6 +14,7 @@ import { createSelfSigned } from '../fixtures/self-signed.ts'
 const options = { buffered: true, skip: skipPostgres }
 // They mostly wait.
 t.jobs = 4
+t.setTimeout(120_000)
 
 async function openLedger(t: Test, url: string, logs: LogLine[] = []): Promise<Ledger> {
   const ledger = await openTestLedger(t, url, undefined, logs)
@@ -233,7 +234,7 @@ t.test('TLS and a password are what the URL says', options, async (t) => {
 t.test('many processes that start at once make the schema once', options, async (t) => {
   const { url } = await startPostgres(t)
   const ledgers = await Promise.all(Array.from({ length: 6 }, () => openTestLedger(t, url)))
-  await Promise.all(ledgers.map((ledger) => t.resolves(ledger.probe())))
+  await Promise.all(ledgers.map(untilReachable))
   const admin = await connectToPostgres(t, url)
   t.equal((await admin.query('SELECT 1 FROM ledger_schema')).rowCount, steps.length)
 })
