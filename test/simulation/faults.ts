@@ -107,4 +107,10 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     find: "if (this.settled) controller.abort(new Error('given up before it was sent'))\n    else ",
     replace: '',
   },
+  {
+    name: '"safe to retry" although another request has the claim',
+    file: 'src/clients/create/conclude.ts',
+    find: 'isFirstClaim && recorded.was !== undefined',
+    replace: 'isFirstClaim',
+  },
 ]

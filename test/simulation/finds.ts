@@ -19,7 +19,7 @@ export const finds: readonly OldFind[] = [
       'a row that was taken, and not asked about as the ledger’s answer was lost, has used up none of its questions',
   },
   {
-    seed: 7916,
-    lesson: 'a send that failed is safe to retry only if the ledger says that no other process has sent by now',
+    seed: 1560,
+    lesson: 'a send that failed is not safe to retry where another replica has the claim by now, and has sent',
   },
 ]

@@ -1,5 +1,5 @@
 /** One ledger for all replicas of a world: the real memory engine, behind everything that a database can do to its callers. */
-import { firstAskAfterMs, graceMs, type Change, type Ledger } from '../../src/ledger/ledger.ts'
+import { type Change, firstAskAfterMs, graceMs, type Ledger } from '../../src/ledger/ledger.ts'
 import { createProcess, type Process } from './clock.ts'
 import type { History } from './history.ts'
 import type { LedgerMode, Plan } from './plan.ts'

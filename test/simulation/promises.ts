@@ -177,7 +177,11 @@ function agree(history: History, first: Statement, later: Statement): boolean {
         mayBeUnwritten(history, first, later)
       )
     case 'rejected':
-      return later.says === 'rejected' || later.says === 'created' || mayBeUnwritten(history, first, later)
+      return (
+        ['rejected', 'created'].includes(later.says) ||
+        isCorrected(history, first) ||
+        mayBeUnwritten(history, first, later)
+      )
     case 'processing':
       return !['not-created', 'not-found', 'unknown'].includes(later.says) || mayBeUnwritten(history, first, later)
     case 'unknown':
@@ -186,6 +190,11 @@ function agree(history: History, first: Statement, later: Statement): boolean {
     default:
       return true
   }
+}
+
+/** A refusal that was concluded from doubtful errors is corrected by "process", too. */
+function isCorrected({ changes }: History, { requestId }: Statement): boolean {
+  return changes.some((each) => each.requestId === requestId && each.from === 'rejected' && each.to === 'processing')
 }
 
 /** Of two clients of a partner that makes two, either may be named. */
@@ -301,7 +310,9 @@ const corrections = 4
 /** Each question that was to correct a refusal was answered by another doubtful error; then no more is asked. */
 function isDoubtedToTheEnd({ changes, sends }: History, { requestId }: Statement): boolean {
   const since = changes.findLast((each) => each.requestId === requestId && each.to === 'rejected')?.at ?? Infinity
-  const answers = sends.filter((send) => send.requestId === requestId && send.at > since && send.answeredAt !== undefined)
+  const answers = sends.filter(
+    (send) => send.requestId === requestId && send.at > since && send.answeredAt !== undefined,
+  )
   return answers.length >= corrections && answers.every(({ form }) => form === 'error-error')
 }
 

@@ -16,7 +16,7 @@ import { installVirtualTime } from './virtual-time.ts'
 import { runPlan } from './world.ts'
 
 /** In so many worlds everything must be visited. */
-const worldsForCoverage = 100_000
+const worldsForCoverage = 50_000
 
 const { values } = parseArgs({
   options: {

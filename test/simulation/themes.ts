@@ -11,7 +11,7 @@ const themeShare = 0.08
 const minuteMs = 60_000
 
 export function applyTheme(plan: Plan): Plan {
-  const random = createRandom(plan.seed, 'theme')
+  const random = createRandom(plan.seed, 'corners')
   return random.chance(themeShare) ? random.pick(themes)(plan, random) : plan
 }
 
@@ -48,7 +48,13 @@ const outlivedClaim: Theme = (plan, random) => {
     calls: [
       { ...plainCall, habit: 'reads', tries: 2, pauseMs: 100 },
       { ...plainCall, at: random.ms(deadlineMs, awayMs), replica: 1, habit: 'reads', tries: 2, pauseMs: 50 },
-      { ...plainCall, at: random.ms(deadlineMs, awayMs + 3_000), replica: random.below(2), habit: 'reads', pauseMs: 50 },
+      {
+        ...plainCall,
+        at: random.ms(deadlineMs, awayMs + 3_000),
+        replica: random.below(2),
+        habit: 'reads',
+        pauseMs: 50,
+      },
     ],
     faults: [
       { kind: 'freeze', replica: 0, place: 'claim', nth: 1, forMs: awayMs, isInputFirst: random.chance(0.3) },
@@ -77,12 +83,15 @@ const lateAndUnreachable: Theme = (plan, random) => {
     intents: [intentOf(0, { adds: [lost, lost, lost], ...late })],
     calls: [
       { ...plainCall, habit: 'leaves' },
-      { ...plainCall, at: random.ms(concludedAt, 90_000), replica: random.below(plan.replicas), habit: 'takes-a-new-key', tries: 2 },
+      {
+        ...plainCall,
+        at: random.ms(concludedAt, 90_000),
+        replica: random.below(plan.replicas),
+        habit: 'takes-a-new-key',
+        tries: 2,
+      },
     ],
-    faults: [
-      { kind: 'trouble', mode, from: concludedAt, forMs: 100_000 },
-      ...plan.faults.slice(0, random.below(2)),
-    ],
+    faults: [{ kind: 'trouble', mode, from: concludedAt, forMs: 100_000 }, ...plan.faults.slice(0, random.below(2))],
     faultsEndAt: 200_000,
     restMs: 100 * minuteMs,
   }

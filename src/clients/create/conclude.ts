@@ -36,7 +36,11 @@ export async function conclude(
   if (isDuplicate && isFirstClaim) log.warn({}, 'FreedomPay knew this request, the ledger did not')
   try {
     const recorded = await ledger.record(requestId, claimToken, change)
-    if (recorded !== undefined) return { ...settlement, row: { ...recorded.row, keyId } }
+    if (recorded !== undefined) {
+      // Refused, as the claim is another request's by now, which may have sent.
+      const isStillFirst = isFirstClaim && recorded.was !== undefined
+      return { ...settlement, isFirstClaim: isStillFirst, row: { ...recorded.row, keyId } }
+    }
     log.error({}, 'the row of this create is gone from the ledger, so it cannot be looked up')
   } catch (err) {
     // The outcome is known all the same. The row stays as it is, and will be asked about.

@@ -310,6 +310,21 @@ for (const [name, record, message] of written) {
   })
 }
 
+t.test('a send that failed is not safe to retry once another request has sent', { buffered: true }, async (t) => {
+  const story = startStory({
+    add: [notAdmitted],
+    disturb: (ledger) => ({
+      async record(requestId, claimToken, change) {
+        const renewal = { requestId, from: claimToken, to: 'another', deadlineMs: 1000, mayHaveArrived: true }
+        await ledger.renew(renewal)
+        await ledger.record(requestId, 'another', { state: 'unknown' })
+        return await ledger.record(requestId, claimToken, change)
+      },
+    }),
+  })
+  t.match(await story.run(), { code: 'partner-unavailable', safeToRetry: 'same-key-only' })
+})
+
 t.test('the time of an outcome that could not be written is its own', { buffered: true }, async (t) => {
   const story = startStory({ add: [unknown], status: [unknown], deadlineMs: 100, disturb: () => ({ record: fail }) })
   await story.run()
