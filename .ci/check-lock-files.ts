@@ -43,7 +43,7 @@ function readJson<T>(path: string): T {
 if (import.meta.main) {
   const { allowScripts = {} } = readJson<{ allowScripts?: Record<string, boolean> }>('package.json')
   const allowed = Object.keys(allowScripts).filter((name) => allowScripts[name])
-  for (const path of ['package-lock.json', 'bench/package-lock.json']) {
+  for (const path of ['package-lock.json', 'bench/package-lock.json', 'mutation/package-lock.json']) {
     for (const fault of findFaults(readJson<LockFile>(path), allowed)) {
       process.stderr.write(`${path}: ${fault}\n`)
       process.exitCode = 1

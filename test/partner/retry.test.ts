@@ -46,7 +46,15 @@ t.test('nothing else is ever sent again', async (t) => {
     { kind: 'no-such-request', result: 'rejected' },
     { kind: 'unknown', result: 'reset' },
   ]
-  for (const outcome of others) t.equal(pauseBeforeRetry(outcome, 1), undefined, outcome.kind)
+  for (const outcome of others) {
+    t.equal(pauseBeforeRetry(outcome, 1), undefined, outcome.kind)
+    t.notOk(isRepeatable(outcome), outcome.kind)
+  }
+})
+
+t.test('of what was not sent or was throttled the partner has nothing, so that a repetition is safe', async (t) => {
+  t.ok(isRepeatable(notSent))
+  t.ok(isRepeatable(throttled()))
 })
 
 const now = Date.UTC(1994, 10, 6, 8, 49, 0)
@@ -75,6 +83,7 @@ const retryAfters: [value: string | undefined, ms: number | undefined][] = [
   ['2026-11-06', undefined],
   ['1/2', undefined],
   ['1994-11-06T08:49:37Z', undefined],
+  ['after Sun, 06 Nov 1994 08:49:37 GMT', undefined],
   ['Sun, 99 Nov 1994 08:49:37 GMT', undefined],
 ]
 

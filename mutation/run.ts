@@ -1,0 +1,65 @@
+/** `npm run mutation [-- file …]`: one run of Stryker for each source file, by its own test files; the score and the survivors of each. */
+import { spawnSync } from 'node:child_process'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { installStryker } from './install.ts'
+import { describeRow, readScore, type Score } from './score.ts'
+import { targets } from './targets.ts'
+
+const root = fileURLToPath(new URL('..', import.meta.url))
+const work = 'mutation/.work'
+const leastScore = 92
+
+function chooseFiles(asked: readonly string[]): string[] {
+  const files = Object.keys(targets)
+  for (const part of asked) {
+    if (!files.some((file) => file.includes(part))) throw new Error(`No target has "${part}" in its path`)
+  }
+  return asked.length === 0 ? files : files.filter((file) => asked.some((part) => file.includes(part)))
+}
+
+function mutate(file: string): Score {
+  const name = file.replaceAll('/', '-').replace(/\.ts$/, '')
+  const report = `${work}/${name}.json`
+  const config = {
+    testRunner: 'tap',
+    mutate: [file],
+    tap: { testFiles: targets[file], nodeArgs: ['--no-warnings'] },
+    coverageAnalysis: 'perTest',
+    concurrency: 1,
+    reporters: ['json'],
+    jsonReporter: { fileName: report },
+    // TypeScript 7 has no compiler API, with which Stryker would rewrite the real file.
+    tsconfigFile: `${work}/no-tsconfig.json`,
+    tempDirName: `${work}/sandbox`,
+    ignorePatterns: ['/bench', '/client', '/mutation', '/.tap', '/coverage', '/biome.json'],
+    allowConsoleColors: false,
+    checkers: [],
+  }
+  mkdirSync(`${root}/${work}`, { recursive: true })
+  // The report of an earlier run must not be taken for this run's.
+  rmSync(`${root}/${report}`, { force: true })
+  const configFile = `${work}/${name}.config.json`
+  writeFileSync(`${root}/${configFile}`, JSON.stringify(config, null, 2))
+  const stryker = 'mutation/node_modules/@stryker-mutator/core/bin/stryker.js'
+  const { status, error } = spawnSync(process.execPath, [stryker, 'run', configFile], { cwd: root, stdio: 'inherit' })
+  if (status !== 0) throw new Error(`Stryker failed on ${file}`, { cause: error })
+  return readScore(`${root}/${report}`, file)
+}
+
+installStryker()
+const rows: string[] = []
+for (const file of chooseFiles(process.argv.slice(2))) {
+  const startedAt = performance.now()
+  const score = mutate(file)
+  for (const survivor of score.survivors) console.log(survivor)
+  rows.push(describeRow(file, score, performance.now() - startedAt))
+  if (score.percent < leastScore) process.exitCode = 1
+}
+console.log(
+  [
+    '| file | score | killed | timed out | survived | not covered | took |',
+    '|---|---|---|---|---|---|---|',
+    ...rows,
+  ].join('\n'),
+)

@@ -1,0 +1,37 @@
+/** What each engine must keep; each test runs every engine that this machine has. */
+const ledgerContract = ['claim', 'record', 'due', 'stats', 'order-of-events', 'account'].map(
+  (name) => `test/ledger/contract/${name}.test.ts`,
+)
+
+/** Source file → the test files that must find every fault in it, quickest first. */
+export const targets: Readonly<Record<string, readonly string[]>> = {
+  'src/partner/outcome.ts': ['test/partner/outcome.test.ts'],
+  'src/clients/create/poll-status.ts': ['test/clients/create/poll-status.test.ts'],
+  'src/partner/retry.ts': ['test/partner/retry.test.ts'],
+  'src/partner/bulkhead.ts': ['test/partner/bulkhead.test.ts'],
+  'src/clients/create/mask-reason.ts': ['test/clients/create/mask-reason.test.ts'],
+  'src/clients/create/idempotency-key.ts': ['test/clients/create/idempotency-key.test.ts'],
+  'src/clients/create/mapping.ts': ['test/clients/create/mapping.test.ts'],
+  'src/clients/create/prefer-header.ts': ['test/clients/create/prefer-header.test.ts'],
+  'src/clients/create/find-out.ts': ['test/clients/create/find-out.test.ts'],
+  'src/clients/create/conclude.ts': [
+    'test/clients/create/find-out.test.ts',
+    'test/clients/create/create-client.test.ts',
+  ],
+  'src/clients/answer.ts': ['test/clients/answer.test.ts'],
+  'src/partner/resilience.ts': ['test/partner/resilience.test.ts'],
+  'src/clients/create/deliver.ts': ['test/clients/create/deliver.test.ts'],
+  'src/partner/signature.ts': ['test/partner/signature.test.ts'],
+  'src/partner/exchange.ts': ['test/partner/exchange.test.ts'],
+  'src/clients/create/create-client.ts': ['test/clients/create/create-client.test.ts'],
+  'src/ledger/ledger.ts': ledgerContract,
+  'src/ledger/memory.ts': ledgerContract,
+  'src/ledger/due-queue.ts': ledgerContract,
+  'src/ledger/open-rows.ts': ledgerContract,
+  'src/ledger/sqlite.ts': ['test/ledger/sqlite.test.ts', ...ledgerContract],
+  'src/ledger/reconciler.ts': ['test/ledger/reconciler.test.ts'],
+  'src/problems/problem.ts': ['test/problems/problem.test.ts'],
+  'src/auth/api-key.ts': ['test/auth/api-key.test.ts'],
+  'src/auth/jwt.ts': ['test/auth/jwt.test.ts'],
+  'src/auth/fair-share.ts': ['test/auth/fair-share.test.ts'],
+}
