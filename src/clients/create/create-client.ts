@@ -124,6 +124,8 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
     if (keyId === undefined || !fingerprints.includes(row.fingerprint)) throw keyReused(row)
     switch (row.state) {
       case 'created':
+        // The id may have been learnt and not written down.
+        return row.clientId === undefined ? await carryOn(row, 'pursue') : { row, how: 'replayed' }
       case 'rejected':
         return { row, how: 'replayed' }
       case 'not-created':

@@ -171,6 +171,13 @@ t.test('what an earlier request left is pursued', { buffered: true }, async (t) 
     ['in work', [{ state: 'processing' }], { status: [created('c')] }, isReplayed, { state: 'created' }],
     ['overdue', [], { status: [created('c')] }, isReplayed, { state: 'created' }],
     [
+      'without its id',
+      [{ state: 'created' }],
+      { status: [created('c')] },
+      isReplayed,
+      { state: 'created', clientId: 'c' },
+    ],
+    [
       'not answered',
       [{ state: 'unknown' }],
       { status: [unknown], deadlineMs: 200 },
