@@ -23,7 +23,7 @@ export async function withinWait(
   // Without a wait of its own, or with none at all, the caller is answered as soon as there is news.
   if (waitMs === undefined || waitMs === 0) return work.settlement
   const { promise: waited, resolve } = Promise.withResolvers<undefined>()
-  const timer = setTimeout(resolve, Math.max(0, arrivedAt + waitMs - performance.now()), undefined)
+  const timer = setTimeout(resolve, Math.max(0, Math.ceil(arrivedAt + waitMs - performance.now())), undefined)
   try {
     const settlement = await Promise.race([work.settlement, waited])
     if (settlement !== undefined) return settlement
