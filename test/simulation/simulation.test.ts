@@ -9,7 +9,7 @@ import t from 'tap'
 const run = promisify(execFile)
 const program = new URL('run.ts', import.meta.url).pathname
 /** Some ten times what it takes alone. */
-const limitMs = 60_000
+const limitMs = 120_000
 
 async function simulate(...options: string[]): Promise<{ isKept: boolean; report: string }> {
   try {
