@@ -167,7 +167,7 @@ t.test(
     now += 999
     sign.reload()
     t.ok(isSecret('before'), 'too early')
-    now += 1
+    now += 1.5
     sign.reload()
     t.ok(isSecret('after'))
     t.equal(reads, 3)
