@@ -8,6 +8,11 @@ function hasLost({ losses }: History, from: number, to: number): boolean {
   return losses.some((at) => at >= from && at <= to)
 }
 
+/** The row under which a client was sent is lost; also where it was lost between the claim and the send. */
+function hasLostItsRow(history: History, { sentAt }: Pick<Registration, 'sentAt'>, to: number): boolean {
+  return hasLost(history, sentAt - history.plan.settings.deadlineMs, to)
+}
+
 function phoneOf({ plan }: History, intent: number): number {
   return plan.intents[intent]?.phone ?? 0
 }
@@ -107,7 +112,7 @@ function mayBeDenied(history: History, statement: Statement, client: Registratio
     return (
       client.registeredAt > client.sentAt + absentMs ||
       client.forgottenAt <= statement.at ||
-      hasLost(history, client.sentAt, statement.at)
+      hasLostItsRow(history, client, statement.at)
     )
   }
   if (statement.says === 'rejected') return wasRefused(history, statement, client)
@@ -295,7 +300,7 @@ function isTrueOf(history: History, read: Statement, client: Registration): bool
       if (says === 'rejected' && history.losses.length > 0) return wasRefused(history, read, client)
       if (says === 'rejected' && isDoubtedToTheEnd(history, read)) return true
       // Nothing is known of what was sent before the ledger lost it.
-      if (says === 'not-created' && hasLost(history, client.sentAt, read.at)) return true
+      if (says === 'not-created' && hasLostItsRow(history, client, read.at)) return true
       return truthOf(history, client) === 'process'
         ? says === 'processing'
         : says === 'created' && clientId === client.clientId
