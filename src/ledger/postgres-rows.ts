@@ -1,5 +1,5 @@
 /** A row as PostgreSQL holds it. */
-import type { Claim, Row, State } from './ledger.ts'
+import type { Row, State } from './ledger.ts'
 
 export interface StoredRow {
   request_id: string
@@ -32,33 +32,6 @@ export function escapeText(text: string | undefined): string | null {
 
 export function unescapeText(text: string): string {
   return text.includes('\\') ? text.replaceAll(/\\(.)/g, (_, escaped) => (escaped === '0' ? '\0' : escaped)) : text
-}
-
-export function newRow(
-  { requestId, keyId, caller, fingerprint, claimToken, deadlineMs }: Claim,
-  updatedAtMs: number,
-): Row {
-  return {
-    requestId,
-    keyId,
-    caller,
-    fingerprint,
-    state: 'sent',
-    clientId: undefined,
-    partnerCode: undefined,
-    partnerDescription: undefined,
-    claimToken,
-    claims: 1,
-    mayHaveArrived: false,
-    isAcknowledged: false,
-    isInferred: false,
-    doubts: 0,
-    doubtedForMs: 0,
-    asks: 0,
-    updatedAtMs,
-    sinceUpdateMs: 0,
-    sinceLastSendMs: -deadlineMs,
-  }
 }
 
 export function toRow(row: StoredRow): Row {

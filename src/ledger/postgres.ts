@@ -20,9 +20,10 @@ import {
   type Row,
   type State,
 } from './ledger.ts'
+import { newRow } from './new-row.ts'
 import { openPostgresConnection } from './postgres-connection.ts'
 import { inspectPostgres } from './postgres-inspection.ts'
-import { escapeText, newRow, type StoredRow, toRow } from './postgres-rows.ts'
+import { escapeText, type StoredRow, toRow } from './postgres-rows.ts'
 import { forgottenAtOnce, statements } from './postgres-statements.ts'
 
 export interface PostgresLedgerSettings {

@@ -15,6 +15,7 @@ import {
   type Row,
   type State,
 } from './ledger.ts'
+import { newRow } from './new-row.ts'
 import { inspectSqlite } from './sqlite-inspection.ts'
 import { migrate } from './sqlite-schema.ts'
 
@@ -241,30 +242,6 @@ function createFileGuard(path: string): () => void {
     if (statSync(path, { throwIfNoEntry: false })?.ino !== opened) {
       throw new Error('the file of the ledger was deleted or replaced; restart the service')
     }
-  }
-}
-
-function newRow({ requestId, keyId, caller, fingerprint, claimToken, deadlineMs }: Claim, now: number): Row {
-  return {
-    requestId,
-    keyId,
-    caller,
-    fingerprint,
-    state: 'sent',
-    clientId: undefined,
-    partnerCode: undefined,
-    partnerDescription: undefined,
-    claimToken,
-    claims: 1,
-    mayHaveArrived: false,
-    isAcknowledged: false,
-    isInferred: false,
-    doubts: 0,
-    doubtedForMs: 0,
-    asks: 0,
-    updatedAtMs: now,
-    sinceUpdateMs: 0,
-    sinceLastSendMs: -deadlineMs,
   }
 }
 

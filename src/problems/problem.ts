@@ -260,5 +260,5 @@ export function safeToRetryWith(key: unknown): SafeToRetry {
 
 /** Of a request that is refused before the ledger was asked for its key: an earlier attempt may have gone further. */
 export function safeToRetryUnread(headers: Readonly<Record<string, unknown>>): SafeToRetry {
-  return headers['idempotency-key'] === undefined ? 'yes' : 'same-key-only'
+  return safeToRetryWith(headers['idempotency-key'])
 }
