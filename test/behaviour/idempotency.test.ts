@@ -1,5 +1,7 @@
 /** One intent, one client: what an Idempotency-Key promises, over real sockets. */
 import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import type { CreateClient } from '../../src/clients/body/schema.ts'
@@ -370,6 +372,56 @@ test('a caller that hangs up does not stop its create, and can read what came of
   )
   t.match(await service.create(body, keyed('one')), { statusCode: 201, headers: { 'idempotency-status': 'replayed' } })
   t.equal(partner.adds.length, 1)
+})
+
+test('a create of a caller that hung up says in the log how it was refused', async (t) => {
+  const gate = createGate()
+  const partner = await startStandIn(t, {
+    add: () => gate.passed.then(() => replies.rejected('no')),
+    status: () => replies.noSuchRequest,
+  })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
+  const hangUp = new AbortController()
+  const posting = request(`${service.url}/clients`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+    signal: hangUp.signal,
+  })
+  await partner.received(1)
+  hangUp.abort()
+  await t.rejects(posting)
+  await until(
+    () => service.logs,
+    (logs) => logs.some(({ msg }) => msg === 'caller hung up'),
+  )
+  gate.open()
+  const [line] = await until(
+    () => service.logs.filter(({ code }) => code === 'partner-rejected'),
+    (lines) => lines.length > 0,
+  )
+  t.match(line, { requestId: partner.adds[0]?.request_id })
+})
+
+test('a caller that hangs up in the middle of its body gets no line about a create', async (t) => {
+  const service = await startTestService(t, { settings: settingsFor('memory:') })
+  const { hostname, port } = new URL(service.url)
+  const socket = connect(Number(port), hostname)
+  const head = ['Host: a', 'Content-Type: application/json', 'Content-Length: 100', 'Expect: 100-continue']
+  socket.write(`POST /clients HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n`)
+  // The service asks for the body, so it is reading.
+  await once(socket, 'data')
+  socket.write('{"phone"')
+  socket.resetAndDestroy()
+  await until(
+    () => service.logs,
+    (logs) => logs.some(({ msg }) => msg === 'caller hung up'),
+  )
+  t.strictSame(
+    service.logs.filter(({ requestId }) => requestId !== undefined),
+    [],
+  )
+  t.equal(service.received.length, 0)
 })
 
 test('what is known of a request can be read in every state', async (t) => {
