@@ -1,16 +1,16 @@
 /**
- * The event loop turns for everybody: whoever has milliseconds of work takes it in slices, with turns between them that have none,
- * so that eight documents at once make the requests between them wait for one slice and not for eight.
+ * Work of several milliseconds is done in slices, with free turns of the event loop between the slices. So a small request waits
+ * for one slice of one document, and not for eight documents that arrive at once.
  */
 
 /** Resolves in a turn of the event loop that no other slice has. */
 export type Turn = () => Promise<void>
 
-/** After each slice, unless a turn turns out to have been for nobody: then nobody is there to be served first. */
+/** Free turns after each slice. They end early when a turn had no other work to do. */
 const freeTurns = 32
-/** However long those turns are, the next slice waits no longer: a document must be sent within its deadline, too. */
+/** The longest pause between two slices, however much other work there is: a document has a deadline, too. */
 const longestPauseMs = 25
-/** What a turn takes in which nobody else has anything to do, at most. */
+/** A turn without other work takes less than this. */
 const emptyTurnMs = 0.05
 
 export function createTurnstile(): Turn {
@@ -45,5 +45,5 @@ export function createTurnstile(): Turn {
     })
 }
 
-/** Bodies from this size on are worked on in slices; below it a slice would cost more than it spares. */
+/** Bodies of this size or more are worked on in slices. For smaller ones a slice costs more than it saves. */
 export const largeBodyBytes = 128 * 1024

@@ -1,9 +1,9 @@
-/** `Expect: 100-continue` (RFC 9110, section 10.1.1): a caller is told to send its body only once nothing speaks against that. */
+/** `Expect: 100-continue` (RFC 9110, section 10.1.1): the caller is asked for its body only after its headers were accepted. */
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 
 const waiting = new WeakMap<IncomingMessage, ServerResponse>()
 
-/** Node would say `100 Continue` before anybody has looked at the headers. */
+/** By default Node answers `100 Continue` before the headers are checked. */
 export function holdContinue(server: Server): void {
   server.on('checkContinue', (req: IncomingMessage, res: ServerResponse) => {
     waiting.set(req, res)

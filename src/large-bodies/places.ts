@@ -1,4 +1,4 @@
-/** Places for large bodies that are being read. There is no queue behind them: a caller that is refused can go elsewhere. */
+/** Limits how many large bodies are read at once. There is no queue: a caller that is refused may try another replica. */
 export interface Places {
   /** Takes a place; false where there is none. */
   enter(): boolean

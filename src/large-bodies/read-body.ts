@@ -1,7 +1,6 @@
 /**
- * Reading a request's JSON. What is large arrives a piece in a turn of the event loop, into memory that is used again, and is
- * parsed in a turn of its own: so that others are served in between, and so that little is left for the garbage collector, which
- * stops everybody.
+ * Reads the JSON body of a request. A large body is read one piece a turn of the event loop, into reused memory, and is parsed in
+ * a turn of its own. So other requests are served in between, and the garbage collector, which stops all requests, has little to do.
  */
 import { isAscii, isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
@@ -13,7 +12,7 @@ import type { Places } from './places.ts'
 /** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
 export const bodyLimitBytes = 3 * 1024 * 1024
 
-/** Memory for large bodies that nobody reads into at the moment; more would only lie around. */
+/** Reused memory for large bodies, free at the moment. */
 const spare: Buffer<ArrayBuffer>[] = []
 const maxSpare = 4
 
@@ -83,7 +82,7 @@ export function readBody(payload: IncomingMessage, { turn, places }: Reading, do
   }
 
   function parseNow(body: Buffer): void {
-    // Since then somebody else may read into it.
+    // By now another request may be reading into this memory.
     if (isOver) return
     let parsed: unknown
     try {
@@ -100,7 +99,7 @@ export function readBody(payload: IncomingMessage, { turn, places }: Reading, do
     end(new Problem('invalid-request', { cause }))
   }
 
-  /** Once: nothing calls it again after the listeners are gone, and what waits for its turn looks first. */
+  /** Runs once: the listeners are removed, and a parse that waits for its turn checks `isOver` first. */
   function end(error: Error | null, body?: unknown): void {
     isOver = true
     payload.off('data', collect).off('end', parse).off('error', fail)
@@ -118,7 +117,7 @@ function noPlace({ headers }: IncomingMessage): Problem {
   })
 }
 
-/** What is not kept is given back at once: until the collector comes by, a hundred megabytes of it may pile up. */
+/** Memory that is not kept is freed at once. Otherwise 100 MB may wait for the garbage collector. */
 function putBack(buffer: Buffer<ArrayBuffer>, usedBytes: number): void {
   if (spare.length < maxSpare) spare.push(buffer.fill(0, 0, usedBytes))
   else buffer.buffer.transfer(0)
@@ -131,15 +130,15 @@ function moveTo(buffer: Buffer<ArrayBuffer>, chunks: readonly Buffer[]): Buffer<
 }
 
 /**
- * A valid body has 30 members, and at most some 3000 characters in all texts but the document, which has none of these: with each of
- * them escaped or not, no valid body reaches this.
+ * No valid body reaches this limit: a valid body has some 30 members and some 3000 characters of text besides the document, and the
+ * Base64 of a document contains none of the structural characters.
  */
 const maxOfEach = 4096
 const structural = Buffer.from('"[{,')
 
 /**
- * A parser makes a value of each of a million brackets, in 400 ms in which nobody else is served; of everything else it takes the
- * whole limit in 16 ms at most. To count takes 0.2 ms, as what is counted is rare in a document.
+ * A million brackets take the parser 400 ms, and no other request is served meanwhile. Any other body of the largest size takes at
+ * most 16 ms. Counting takes 0.2 ms, as these characters are rare in a body with a document.
  * @throws Problem invalid-request
  */
 function requireLittleStructure(body: Buffer): void {
@@ -152,17 +151,16 @@ function requireLittleStructure(body: Buffer): void {
 }
 
 /**
- * A member named `__proto__` stays an ordinary one here and is refused with every other unknown member, so the body needs
- * no scan for it.
+ * JSON.parse makes `__proto__` an ordinary member, and validation refuses unknown members. So the body needs no scan for that name.
  */
 function parseJson(body: Buffer): unknown {
-  // Which a large body always is but for some names. It is decoded at half the cost.
+  // Most bodies are ASCII, which is decoded at half the cost.
   const isPlain = isAscii(body)
   if (!isPlain && !isUtf8(body)) throw unreadableBody('must be UTF-8')
   try {
     return JSON.parse(isPlain ? body.toString('latin1') : body.toString())
   } catch (error) {
-    // The parser's message quotes the body; the position in it is all that may leave.
+    // The parser's message quotes the body, so only the position is told.
     const position = / in JSON at position (\d+)/.exec((error as Error).message)?.[1]
     throw unreadableBody(
       `must be a JSON object${position === undefined ? '' : `; unreadable at character ${position}`}`,

@@ -1,4 +1,4 @@
-/** `ask`: one question to FreedomPay, now, judged as the reconciler judges it; what is learnt is recorded. */
+/** `ask`: asks FreedomPay now, judges the answer as the reconciler does, and records the result. */
 import type { InspectedRow } from '../ledger/inspection.ts'
 import type { Lesson } from '../ledger/reconciler.ts'
 import type { Outcome } from '../partner/outcome.ts'
@@ -8,12 +8,12 @@ import type { OperatorLedger } from './open-ledger.ts'
 
 export const askFreedomPay: Command = {
   usage: 'ask <requestId>',
-  summary: 'ask FreedomPay now, and record what is learnt',
+  summary: 'ask FreedomPay now, and record the answer',
   prepare(args) {
     const { positionals } = readArguments(args, {}, 1)
     const requestId = toRequestId(positionals[0])
     return async ({ config, openLedger, terminal }) => {
-      // The other commands need no HTTP client, and start sooner without.
+      // Loaded here, as the other commands need no HTTP client and start faster without one.
       const { ask, openCardApi } = await import('./question.ts')
       const { cardApi, close } = openCardApi(config)
       try {
@@ -31,7 +31,7 @@ export const askFreedomPay: Command = {
   },
 }
 
-/** Records what is learnt, and says what the row says then. */
+/** Records the answer and tells the state of the row after it. */
 async function learn(ledger: OperatorLedger, row: InspectedRow, lesson: Lesson): Promise<string> {
   const { requestId, claimToken, asks, nextAskInMs, state } = row
   const { change, doubts, isAcknowledged } = lesson
@@ -57,11 +57,13 @@ function describe(outcome: Outcome): string {
       return 'still works on it'
     case 'rejected': {
       const code = outcome.partner.code === undefined ? '' : `, code ${outcome.partner.code}`
-      const doubt = outcome.mayConcernQuestion ? ' (perhaps of the question alone; believed once it stands)' : ''
+      const doubt = outcome.mayConcernQuestion
+        ? ' (perhaps about the question only; believed once several answers agree)'
+        : ''
       return `error${code}${doubt}`
     }
     case 'duplicate':
-      return 'the request id is not unique: it has the request, and does not say what became of it'
+      return 'the request id is not unique: FreedomPay has the request, and does not tell its outcome'
     case 'no-such-request':
       return 'no such request'
     case 'misconfigured':

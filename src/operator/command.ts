@@ -1,4 +1,4 @@
-/** What every command is given, and how its arguments are read. */
+/** The interface of a command, and the reading of its arguments. */
 import { type ParseArgsOptionsConfig, parseArgs } from 'node:util'
 import type { Config } from '../config/load.ts'
 import { type ExitCode, exitCodes, OperatorError, usageError } from './exit.ts'

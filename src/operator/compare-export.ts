@@ -1,4 +1,4 @@
-/** `compare`: FreedomPay's own list beside the ledger. The one check that finds an outcome that was told wrongly. */
+/** `compare`: compares FreedomPay's own list with the ledger. Only this check can find a wrong outcome that was told as final. */
 import { readFileSync } from 'node:fs'
 import { states } from '../ledger/ledger.ts'
 import { type Command, readArguments } from './command.ts'
@@ -38,7 +38,7 @@ function toTime(text: string | undefined): number {
   return time
 }
 
-/** Each request's clients. A request without a client has none. */
+/** The clients of each request; a request without a client has an empty set. */
 function readExport(path: string, requestIdColumn: string, clientIdColumn: string): Export {
   const [header = [], ...records] = readRecords(path)
   const find = (column: string) => {

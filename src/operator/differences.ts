@@ -1,9 +1,9 @@
-/** What only one of two sides says: the ledger, and FreedomPay's own list. */
+/** The differences between the ledger and FreedomPay's own list. */
 import type { InspectedRow } from '../ledger/inspection.ts'
 import { isFinal } from '../ledger/ledger.ts'
 import { isInHand } from './texts.ts'
 
-/** By request id: the ids of its clients. */
+/** The client ids of each request id. */
 export type Export = ReadonlyMap<string, ReadonlySet<string>>
 
 export interface Difference {
@@ -21,7 +21,7 @@ export interface Differences {
   readonly same: number
 }
 
-/** Rows that a request works on, and rows that have changed since the export, are not held against a list that lacks them. */
+/** A row that a request works on, or that changed after the export, may be missing from the list: that is no difference. */
 export async function compareWith(
   list: Export,
   rows: AsyncIterable<InspectedRow>,

@@ -1,4 +1,4 @@
-/** How the program ends: its exit codes, by sysexits.h where that has one. */
+/** Exit codes, from sysexits.h where one fits. */
 export const exitCodes = {
   ok: 0,
   /** A difference was found, there is no such row, or a decision was not taken. */

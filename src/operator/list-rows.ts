@@ -1,4 +1,4 @@
-/** `list`: the rows that are not final, or those of the states that are asked for; the oldest first. */
+/** `list`: the rows that are not final, or the rows in the given states; the oldest first. */
 import type { InspectedRow } from '../ledger/inspection.ts'
 import { isFinal, type State, states } from '../ledger/ledger.ts'
 import { type Command, readArguments, toDurationMs } from './command.ts'

@@ -1,6 +1,6 @@
 /**
- * `npm run ledger -- <command>`: the ledger for the people who run the service, while it runs. It stands above the ledger, FreedomPay's
- * API and the judge of answers, as it uses all three. Only this file reads the environment.
+ * `npm run ledger -- <command>`: a program for operators. It reads and settles rows of the ledger while the service runs. It uses the
+ * ledger, FreedomPay's API and the judge of answers, so it stands above all three. Only this file reads the environment.
  */
 import { createInterface } from 'node:readline/promises'
 import { pino } from 'pino'
@@ -16,7 +16,7 @@ import { buildResolveRow } from './resolve-row.ts'
 import { showRow } from './show-row.ts'
 import { showStats } from './show-stats.ts'
 
-// Standard error is a line at a time, as the process may end right after it.
+// Standard error is written synchronously, as the process may end right after a line.
 const log = createLogger('info', pino.destination({ dest: 2, sync: true }))
 
 const commands: Readonly<Record<string, Command>> = {
@@ -34,7 +34,7 @@ ${Object.values(commands)
   .map((command) => `  ${command.usage}\n          ${command.summary}`)
   .join('\n')}
 
-Exit codes: 0 well; 1 a difference, no such row, or a decision that was not taken;
+Exit codes: 0 success; 1 a difference, no such row, or a decision that was not taken;
 64 wrong usage; 69 the ledger or FreedomPay is not available; 78 faulty settings.
 `
 
@@ -70,7 +70,7 @@ async function run([name = '', ...args]: readonly string[]): Promise<ExitCode> {
   }
 }
 
-// A reader that has seen enough, such as `head`, is no fault.
+// A reader that closes the pipe early, such as `head`, is not an error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error
   process.exit(exitCodes.ok)

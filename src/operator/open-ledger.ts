@@ -9,10 +9,10 @@ import { openLedger } from '../ledger/open.ts'
 import { sandboxCredentials } from '../sandbox/credentials.ts'
 import { exitCodes, OperatorError } from './exit.ts'
 
-/** What operators need of a ledger: never to claim, never to take what is due. */
+/** The part of a ledger that operators need. They never claim a row and never take due rows. */
 export type OperatorLedger = Pick<Ledger, keyof InspectableLedger | 'record' | 'postpone' | 'stats' | 'close'>
 
-/** Where the sandbox within a service listens. */
+/** The built-in sandbox listens here. */
 const ownSandbox = 'http://127.0.0.1'
 
 /** @throws OperatorError where the ledger is in another process's memory, another account's, or cannot be reached */
@@ -30,7 +30,7 @@ export async function openOperatorLedger(config: Config): Promise<OperatorLedger
       'LEDGER_URL names a file that does not exist: no service has used it yet.',
     )
   }
-  // The service itself logs how its ledger is.
+  // The service logs the condition of its ledger, so this program does not.
   const ledger = await openLedger(settings, pino({ level: 'silent' })).catch(throwUnavailable)
   try {
     const { authId } = config.readCredentials?.() ?? sandboxCredentials
@@ -43,7 +43,7 @@ export async function openOperatorLedger(config: Config): Promise<OperatorLedger
   }
 }
 
-/** A command that fails because of the ledger says so. */
+/** Tells the operator that a command failed because of the ledger. */
 function tellFailures(ledger: Ledger): OperatorLedger {
   return {
     list: (filter) => tellFailuresOf(ledger.list(filter)),

@@ -1,4 +1,4 @@
-/** What an operator writes is kept in the row, which holds no personal data. */
+/** An operator's text is kept in the row, and a row holds no personal data. */
 import { usageError } from './exit.ts'
 
 /** Five digits or more, in any grouping: phone numbers, dates of birth, personal numbers. */

@@ -1,4 +1,4 @@
-/** One question to FreedomPay, by the reconciler's own judge. */
+/** One question to FreedomPay, judged by the same function as the reconciler's questions. */
 import { buildFindOut } from '../clients/create/find-out.ts'
 import type { Config } from '../config/load.ts'
 import { createTurnstile } from '../large-bodies/event-loop-slices.ts'
@@ -15,7 +15,7 @@ export function openCardApi(config: Config) {
   if (origin === undefined || readCredentials === undefined) {
     throw new OperatorError(
       exitCodes.settings,
-      'There are no FreedomPay credentials here, and the sandbox of a service is in its own process.',
+      'No FreedomPay credentials are set. The built-in sandbox cannot be asked: it runs inside the service.',
     )
   }
   const dispatcher = createDispatcher({
@@ -51,7 +51,7 @@ export async function ask(cardApi: CardApi, row: InspectedRow, config: Config) {
   return { lesson, answers }
 }
 
-/** That a person says "created" is no word of FreedomPay's, which would make its refusal a contradiction. */
+/** A person's "created" is not FreedomPay's word, so a later refusal by FreedomPay does not contradict itself. */
 function forgetDecision(row: InspectedRow): Row {
   return row.state === 'created' && row.isInferred ? { ...row, state: 'unknown' } : row
 }

@@ -1,4 +1,4 @@
-/** RFC 4180, and what spreadsheets make of it: a byte order mark, `;` or a tab instead of the comma. */
+/** Reads CSV (RFC 4180), and the forms that spreadsheets write: with a byte order mark, with `;` or a tab instead of the comma. */
 
 const delimiters = [',', ';', '\t'] as const
 
@@ -26,7 +26,7 @@ export function readCsv(text: string): string[][] {
   return records
 }
 
-/** The one that stands most often in the first line. */
+/** The delimiter that occurs most often in the first line. */
 function findDelimiter(source: string): string {
   const [header = ''] = source.split(/[\r\n]/, 1)
   const count = (delimiter: string) => header.split(delimiter).length

@@ -1,4 +1,4 @@
-/** `show`: one row, with its times, its questions, and what is asked next. */
+/** `show`: one row with its times, its questions so far, and its next question. */
 import type { InspectedRow } from '../ledger/inspection.ts'
 import { type Command, noSuchRow, readArguments, toRequestId } from './command.ts'
 import { exitCodes } from './exit.ts'

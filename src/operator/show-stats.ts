@@ -1,4 +1,4 @@
-/** `stats`: what the service's own gauges say. */
+/** `stats`: the figures of the service's own gauges. */
 import { type Command, readArguments } from './command.ts'
 import { exitCodes } from './exit.ts'
 import { formatDuration } from './texts.ts'

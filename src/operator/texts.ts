@@ -32,7 +32,7 @@ export function formatTime(ms: number): string {
   return new Date(ms).toISOString()
 }
 
-/** A request works on it at this moment, or may. */
+/** A request may be working on this row at the moment. */
 export function isInHand({ state, sinceLastSendMs }: InspectedRow): boolean {
   return state === 'sent' && sinceLastSendMs < 0
 }
@@ -46,7 +46,7 @@ export function formatNextQuestion({ nextAskInMs }: InspectedRow): string {
   return nextAskInMs <= 0 ? 'now' : `in ${formatDuration(nextAskInMs)}`
 }
 
-/** The row without what only the service needs: the key's hash, the fingerprint, and the claim's token. */
+/** The row without its internal members: the hash of the key, the fingerprint, and the claim token. */
 export function toJson(row: InspectedRow): Record<string, unknown> {
   const { requestId, caller, state, clientId, partnerCode, partnerDescription, claims, asks, resolution } = row
   const { isInferred, isAcknowledged, mayHaveArrived, doubts, updatedAtMs, sinceLastSendMs, nextAskInMs } = row

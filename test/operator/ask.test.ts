@@ -7,7 +7,7 @@ import { replies, startStandIn } from '../fixtures/stand-in-partner.ts'
 t.setTimeout(180_000)
 
 forEachSharedEngine(t, async (t, { ledger, run }) => {
-  await t.test('ask asks once, records what is learnt, and says the answer', async (t) => {
+  await t.test('ask asks once, records the answer, and tells it', async (t) => {
     const answers = new Map<string, (typeof replies)['success'] | object | number>()
     const partner = await startStandIn(t, { status: ({ request_id }) => answers.get(request_id) ?? 500 })
     const env = partnerSettings(partner.url)
@@ -36,7 +36,7 @@ forEachSharedEngine(t, async (t, { ledger, run }) => {
     t.match(await ledger.find(duplicate.requestId), { isAcknowledged: true })
     const doubtful = await addRow(ledger, 'unknown')
     const told = await ask(doubtful.requestId, replies.rejected('Alisher Navoiy is too young'))
-    t.match(told, { code: 0, printed: /error, code 1001 \(perhaps of the question alone/ })
+    t.match(told, { code: 0, printed: /error, code 1001 \(perhaps about the question only/ })
     t.notMatch(told.printed + told.errors, /Alisher/)
     t.match(await ledger.find(doubtful.requestId), { state: 'unknown', doubts: 1 })
   })
@@ -51,7 +51,7 @@ forEachSharedEngine(t, async (t, { ledger, run }) => {
     t.match((await run(['show', requestId])).printed, /resolved +by ann at \S+; the row has changed since\n/)
   })
 
-  await t.test('a ledger of another account is refused, and a partner that is away is told', async (t) => {
+  await t.test('a ledger of another account is refused, and an unreachable partner is reported', async (t) => {
     const { requestId } = await addRow(ledger, 'unknown')
     const env = partnerSettings('http://127.0.0.1:1')
     const asked = await run(['ask', requestId], { env })
@@ -60,6 +60,6 @@ forEachSharedEngine(t, async (t, { ledger, run }) => {
       code: 78,
       errors: /another FreedomPay account/,
     })
-    t.match(await run(['ask', requestId]), { code: 78, errors: /no FreedomPay credentials/ })
+    t.match(await run(['ask', requestId]), { code: 78, errors: /No FreedomPay credentials/ })
   })
 })

@@ -1,19 +1,19 @@
 /**
- * What OpenAPI says of the body: the rules of schema.ts as far as JSON Schema can say them. Nothing is checked by these words; a
- * contract test holds them to what the service does.
+ * The body in OpenAPI: the rules of schema.ts, as far as JSON Schema can say them. The service does not validate with this schema;
+ * a contract test compares both.
  */
 import type { TSchema } from 'typebox'
 import { countryCodes, emailPattern, instantPattern, languageCodes, latinNamePattern } from './formats.ts'
 import { documentPattern, maxDocumentChars } from './pdf-document.ts'
 import { CreateClient } from './schema.ts'
 
-/** A schema with the words about it that TypeBox's own types leave out. */
+/** A schema with the annotations that TypeBox's own types leave out. */
 type Described = TSchema & { readonly description?: string }
 
 const { properties } = CreateClient
 const described: Record<string, Described> = properties
 
-/** Without control characters. Every engine of regular expressions reads it; half a surrogate pair is the one thing that it lets through. */
+/** No control characters. The pattern works in every regular-expression engine, but lets a lone surrogate through. */
 const textPattern = '^[^\\u0000-\\u001F\\u007F-\\u009F]*$'
 
 const country = {

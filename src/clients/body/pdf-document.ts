@@ -1,10 +1,10 @@
-/** The identity document: Base64 of a PDF (partner.md: at most 2 MB; here 2 MiB decoded). */
+/** The identity document: Base64 of a PDF, at most 2 MiB decoded (docs.freedompay.uz/api-13679535 says 2 MB). */
 
 export const maxDocumentBytes = 2 * 1024 * 1024
 export const maxDocumentChars = Math.ceil(maxDocumentBytes / 3) * 4
 const pdfMagic = '%PDF-'
 
-/** Strict Base64 that begins with the magic, for OpenAPI alone. Of the seventh character the magic takes four bits of six. */
+/** Strict Base64 of a text that starts with `%PDF-`, for OpenAPI only. Four of the six bits of the seventh character belong to `-`. */
 export const documentPattern =
   '^JVBERi(?:0=|[0-3][A-Za-z0-9+/](?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?)$'
 
@@ -12,13 +12,12 @@ const tooLarge = 'must be a PDF of at most 2 MiB (2097152 bytes) before Base64'
 const notBase64 = 'must be Base64 (RFC 4648 §4), padded, without line breaks'
 const notPdf = 'must be a PDF: its first bytes are %PDF-'
 
-/** Holds one document at a time, only while it is looked at: allocating 2 MiB for each costs more than decoding them. */
+/** Holds one document while it is checked. Allocating 2 MiB for each document costs more than decoding them. */
 const scratch = new Uint8Array(maxDocumentBytes + 3)
 
 /**
- * Decodes strictly: the standard alphabet, padding, zero pad bits, not a character besides. Undefined where it is not that. What it
- * returns is a view of memory that is used again. A fifth of a millisecond for 2 MiB. The decoder skips white space, so the length
- * tells whether there was any.
+ * Decodes strictly: standard alphabet, padding, zero pad bits, no other character; otherwise undefined. The result is a view of
+ * reused memory. 2 MiB take 0.2 ms. The decoder skips white space, so the length shows whether there was any.
  */
 export function decodeStrictly(base64: string): Uint8Array | undefined {
   try {
@@ -29,14 +28,14 @@ export function decodeStrictly(base64: string): Uint8Array | undefined {
   }
 }
 
-/** A document that stayed there would be found in a core dump long after its caller has gone. */
+/** Otherwise a core dump would show the last document. */
 function wipe(base64: string): void {
   scratch.fill(0, 0, Math.ceil(base64.length / 4) * 3)
 }
 
 /**
- * What is wrong with a document, or undefined. No regular expression ever runs over it: a pattern takes many times longer
- * than a decoder for megabytes.
+ * The fault of a document, or undefined. No regular expression runs over a document: for megabytes a pattern takes many times
+ * longer than the decoder.
  */
 export function findDocumentFault(document: string): string | undefined {
   if (document.length > maxDocumentChars) return tooLarge

@@ -1,7 +1,7 @@
 /**
- * What a region and a product require beyond `phone`, as partner.md has it: docs.freedompay.kz/api-12074751 for kz,
- * docs.freedompay.kz/doc-850764 and docs.freedompay.kg/doc-833011 for product 1000. What 2000 and 3000 require, and what uz
- * does, is not published: FREEDOMPAY_REQUIRED adds it once it is known.
+ * The members that a region and a product require besides `phone`. Sources: docs.freedompay.kz/api-12074751 for kz,
+ * docs.freedompay.kz/doc-850764 and docs.freedompay.kg/doc-833011 for product 1000. FreedomPay has not published the requirements of
+ * the products 2000 and 3000, nor those of uz: FREEDOMPAY_REQUIRED adds them once they are known.
  */
 import type { Region } from '../../partner/regions.ts'
 import type { InputError } from '../../problems/problem.ts'
@@ -43,7 +43,7 @@ export interface Requirements {
   readonly alsoRequired: readonly Member[]
 }
 
-/** The faults of a body that may still have others: every missing member at once, and what the settings do not allow. */
+/** Every missing member, and every product or branch that the settings do not allow. The body may have other faults. */
 export type FindUnmetRequirements = (body: Readonly<Record<string, unknown>>) => InputError[]
 
 export function createRequirementsCheck(requirements: Requirements): FindUnmetRequirements {
