@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { type Child, type ChildReport, startChild } from './child.ts'
 
-const program = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+const thisVersion = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 
 export interface Replica {
   /** Where it listens; while it is dead, where it did. */
@@ -15,7 +15,7 @@ export interface Replica {
   unresolved(): Promise<number>
   /** SIGKILL, and a new process in its place. */
   killAndRestart(): Promise<void>
-  /** SIGTERM, as in a rolling update, and a new process in its place. */
+  /** SIGTERM, as in a rolling update, and a new process in its place: of this version, whichever the old one was of. */
   stopAndRestart(): Promise<void>
   stop(): Promise<void>
 }
@@ -24,8 +24,9 @@ export async function startReplica(
   name: string,
   settings: Record<string, string>,
   report: ChildReport,
+  firstProgram = thisVersion,
 ): Promise<Replica> {
-  let { child, url, opsUrl } = await start()
+  let { child, url, opsUrl } = await start(firstProgram)
   let up = Promise.resolve()
 
   /** The answer says nothing of a fault; the log does. */
@@ -33,9 +34,9 @@ export async function startReplica(
     if (/"level":"fatal"|"code":"internal"/.test(line)) report.accidents.push(`${name} wrote to its log: ${line}`)
   }
 
-  async function start(): Promise<{ child: Child; url: string; opsUrl: string }> {
+  async function start(program = thisVersion): Promise<{ child: Child; url: string; opsUrl: string }> {
     // Ports are the system's choice: a fixed one might be taken, here or after the restart.
-    const env = { ...settings, PORT: '0', OPS_PORT: '0', LOG_LEVEL: 'trace' }
+    const env = { LOG_LEVEL: 'trace', ...settings, PORT: '0', OPS_PORT: '0' }
     const started = startChild({ name, command: process.execPath, args: [program], env, report, onLine: lookForFaults })
     const urls = await started.firstLine((line) => {
       if (!line.includes('"msg":"ready"')) return undefined
