@@ -6,10 +6,12 @@ import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { Client, escapeLiteral } from 'pg'
 import { attentionAfterMs, type Change, correctionsOfInferredRejection, predecessors } from '../src/ledger/ledger.ts'
+import { inspectionStatements } from '../src/ledger/postgres-inspection.ts'
 import { migrate } from '../src/ledger/postgres-schema.ts'
-import { type Statement, statements } from '../src/ledger/postgres-statements.ts'
+import { type Statement, statements as serviceStatements } from '../src/ledger/postgres-statements.ts'
 import { skipPostgres, startPostgres } from '../test/fixtures/postgres.ts'
 
+const statements = { ...serviceStatements, ...inspectionStatements }
 const rowCount = Number(parseArgs({ allowPositionals: true }).positionals[0] ?? 1_000_000)
 const rounds = 21
 const week = 7 * 24 * 3_600_000
@@ -45,7 +47,8 @@ function valuesOf(name: keyof typeof statements, id: string, key: string): Value
     case 'record': {
       const { state, clientId = null } = change
       const corrects = correctionsOfInferredRejection.some((one) => one === state)
-      return [id, 'token', state, clientId, null, null, false, false, null, false, predecessors.created, true, corrects]
+      const texts = [id, 'token', state, clientId, null, null]
+      return [...texts, false, false, null, false, predecessors.created, true, corrects, false]
     }
     case 'takeDue':
       return [60_000, 16]
@@ -60,6 +63,12 @@ function valuesOf(name: keyof typeof statements, id: string, key: string): Value
       return ['account']
     case 'probe':
       return []
+    case 'everyRow':
+    case 'unresolvedRows':
+    case 'inspect':
+      return [id]
+    case 'resolve':
+      return [id, 'token', 'unknown', 'created', 'client', randomUUID(), 'a person', 'found in the export']
   }
 }
 

@@ -39,6 +39,9 @@ WHERE request_id = $1 AND claim_token = $2 AND state = $3
 RETURNING ${columns}`,
 }
 
+/** What people ask, beside what the service itself asks. */
+export const inspectionStatements = { everyRow, unresolvedRows, inspect, resolve } as const
+
 interface InspectedColumns {
   next_ask_in_ms: number | null
   resolved_by: string | null

@@ -9,6 +9,8 @@ export interface Child {
   readonly pid: number
   /** The first line of its output for which `find` gives something, from now on or before. */
   firstLine<T>(find: (line: string) => T | undefined): Promise<T>
+  /** SIGSTOP and SIGCONT: it stands still, and goes on without knowing. */
+  signal(name: 'SIGSTOP' | 'SIGCONT'): void
   /** SIGKILL: no chance to tidy up. */
   kill(): Promise<void>
   /** SIGTERM, and SIGKILL where that does not help. */
@@ -47,7 +49,7 @@ function guard(child: ChildProcess): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGALRM'] as const) process.once(signal, () => process.exit(1))
 }
 
-const personalData = new RegExp([...canaries, `${phonePrefix}\\d{7}(?!\\d)`].join('|'))
+const personalData = new RegExp([...canaries, `${phonePrefix}\\d{8}(?!\\d)`].join('|'))
 
 export function holdsPersonalData(text: string): boolean {
   return personalData.test(text)
@@ -91,6 +93,9 @@ export function startChild({ name, command, args, env, report, onLine }: ChildOp
       const found = await promise
       waiting.delete(look)
       return found as NonNullable<typeof found>
+    },
+    signal(name) {
+      child.kill(name)
     },
     async kill() {
       isExpectedToEnd = true

@@ -73,6 +73,10 @@ export interface History {
   readonly unresolved: readonly number[]
   /** When the ledger was taken away on purpose. */
   readonly ledgerOutages: readonly Period[]
+  /** What was written then is lost. */
+  readonly losses: readonly Period[]
+  /** PARTNER_RESEND */
+  readonly mayResend: boolean
   /** Where personal data was found, by the name of the log or file; never the data itself. */
   readonly leaks: readonly string[]
   /** Processes that ended, or did not end, against the plan. */

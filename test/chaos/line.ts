@@ -1,6 +1,7 @@
 /**
  * The line between the service and the partner, which does what lines do: it holds a create back so that questions about it
- * overtake it, loses it, loses its answer, and is down for a while. Faults are chosen by the seed, by what is sent and by how
+ * overtake it, loses it, loses its answer, lets a question hang, answers one with an error that
+ * says nothing, and is down for a while. Faults are chosen by the seed, by what is sent and by how
  * often it was sent before, so they are the same in every run of a seed.
  */
 import { once } from 'node:events'
@@ -50,6 +51,15 @@ interface Carried {
 
 const lostShare = 0.02
 const lostAnswerShare = 0.02
+const hangingShare = 0.02
+/** Never to two questions in a row: what is said of a create often enough is believed. */
+const doubtShare = 0.05
+const doubt = JSON.stringify({
+  status: 'error',
+  request_status: 'error',
+  error_code: '1999',
+  error_description: 'System busy (line)',
+})
 /**
  * A create that nobody asks about arrives late all the same: some just after its sender has stopped waiting for it, some long
  * after that.
@@ -75,6 +85,8 @@ export async function openLine({ seed, target, slowRequestIds, nextArrival }: Li
     const random = createRandom(seed, what, count)
     const carried = { req, res, body, requestId, random }
     if (req.url === paths.add) await carryCreate(carried)
+    else if (random.chance(hangingShare)) await once(res, 'close')
+    else if (count % 2 === 1 && random.chance(doubtShare)) res.writeHead(200, jsonType).end(doubt)
     else await carryQuestion(carried)
   }
 
@@ -162,6 +174,8 @@ export async function openLine({ seed, target, slowRequestIds, nextArrival }: Li
     },
   }
 }
+
+const jsonType = { 'content-type': 'application/json' }
 
 function toHeaders({ headers }: Dispatcher.ResponseData): Record<string, string> {
   const passed = ['content-type', 'content-length', 'retry-after'].filter((name) => headers[name] !== undefined)

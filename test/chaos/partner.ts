@@ -24,12 +24,15 @@ export interface PartnerOptions {
   readonly seed: number
   readonly timings: Partial<Timings>
   readonly slowRequestIds: ReadonlySet<string>
+  /** It makes a second client of a repeated request_id. */
+  readonly acceptsRepeats: boolean
 }
 
-export async function startPartner({ seed, timings, slowRequestIds }: PartnerOptions): Promise<Partner> {
+export async function startPartner(options: PartnerOptions): Promise<Partner> {
+  const { seed, timings, slowRequestIds, acceptsRepeats } = options
   const arrivals: Arrival[] = []
   const announcements = new EventEmitter().setMaxListeners(0)
-  const sandbox = buildSandbox({ credentials: sandboxCredentials, timings, onReceived })
+  const sandbox = buildSandbox({ credentials: sandboxCredentials, timings, acceptsRepeats, onReceived })
   const target = await sandbox.listen()
   const nextArrival = (requestId: string) => once(announcements, requestId)
   const line = await openLine({ seed, target, slowRequestIds, nextArrival })

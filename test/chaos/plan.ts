@@ -23,6 +23,17 @@ export interface Call {
   readonly intent: Intent
 }
 
+export interface PlanOptions {
+  readonly intents: number
+  readonly callsEach: number
+  /** How many calls lie between the first and the last one of an intent, at most. */
+  readonly spread: number
+  /** 1: as above. */
+  readonly faultShare: number
+  /** What was sent is either there at once, or never. */
+  readonly isLineOrderly: boolean
+}
+
 export interface Plan {
   readonly intents: readonly Intent[]
   readonly calls: readonly Call[]
@@ -51,19 +62,24 @@ const shares: Readonly<Record<string, number>> = {
   '011': 3,
   '012': 4,
   '013': 5,
+  '014': 4,
+  '015': 4,
+  '016': 3,
 }
+
+/** The partner registers it after an answer that says nothing: a question cannot see it until then. */
+const lateScenario = '014'
 
 const abandonedShare = 0.35
 const slowShare = 0.16
-/** How many calls lie between the first and the last one of an intent, at most. */
-const longestSpread = 160
 const abandonedSpread = 6
 
 const fingerprint = createFingerprint(ledgerKey)
 
-export function makePlan(seed: number, intentCount: number, callsEach: number): Plan {
+export function makePlan(seed: number, options: PlanOptions): Plan {
+  const { callsEach, spread: longestSpread, isLineOrderly } = options
   const random = createRandom(seed, 'plan')
-  const scenarios = random.shuffle(dealScenarios(intentCount, random))
+  const scenarios = random.shuffle(dealScenarios(options, random))
   const intents = scenarios.map((scenario, index): Intent => {
     const key = `chaos-${seed}-${index}`
     const body = makeBody(index, scenario, random)
@@ -73,7 +89,7 @@ export function makePlan(seed: number, intentCount: number, callsEach: number): 
       scenario,
       body,
       isAbandoned: random.chance(abandonedShare),
-      isSlow: random.chance(slowShare),
+      isSlow: !isLineOrderly && random.chance(slowShare),
     }
   })
   const placed = intents.flatMap((intent, index) => {
@@ -85,16 +101,18 @@ export function makePlan(seed: number, intentCount: number, callsEach: number): 
 }
 
 /** Every scenario at least once, however few the intents are. */
-function dealScenarios(count: number, random: Random): string[] {
-  const faulty = Object.entries(shares).flatMap(([scenario, percent]) =>
-    Array<string>(Math.max(1, Math.round((count * percent) / 100))).fill(scenario),
-  )
+function dealScenarios({ intents: count, faultShare, isLineOrderly }: PlanOptions, random: Random): string[] {
+  const faulty = Object.entries(shares)
+    .filter(([scenario]) => scenario !== lateScenario || !isLineOrderly)
+    .flatMap(([scenario, percent]) =>
+      Array<string>(Math.max(1, Math.round((count * percent * faultShare) / 100))).fill(scenario),
+    )
   const easy = Array.from({ length: Math.max(0, count - faulty.length) }, () => String(random.integer(100, 999)))
   return [...faulty, ...easy].slice(0, count)
 }
 
 function makeBody(index: number, scenario: string, random: Random): CreateClient {
-  const phone = `+${phonePrefix}${String(index).padStart(4, '0')}${scenario}`
+  const phone = `+${phonePrefix}${String(index).padStart(5, '0')}${scenario}`
   const body = { phone, firstName: canaries[0], email: `${canaries[1]}.${index}@example.com` }
   return random.chance(0.5) ? body : { ...body, personId: `${canaries[2]}${index}`, birthDate: '1990-02-28' }
 }

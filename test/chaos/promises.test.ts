@@ -17,6 +17,8 @@ const kept: History = {
   clients: [client],
   unresolved: [0],
   ledgerOutages: [],
+  losses: [],
+  mayResend: true,
   leaks: [],
   accidents: [],
 }
@@ -71,6 +73,27 @@ const histories: Record<string, Partial<History>> = {
     statements: [created, post(300, 310, unknown), post(320, 330, inProgress)],
     ledgerOutages: [{ from: 150, to: 250 }],
   },
+  'the ledger has lost what was told': {
+    statements: [created, post(300, 310, unknown), get(400, 410, denied)],
+    losses: [{ from: 150, to: 250 }],
+  },
+  'nothing known of it in the end, as the ledger has lost it': {
+    lastReads: new Map([['k', get(900, 910, { says: 'absent' })]]),
+    losses: [{ from: 105, to: 115 }],
+  },
+  'work without an end that the ledger has lost': {
+    ...endlessIntent,
+    arrivals: [arrival],
+    losses: [{ from: 105, to: 115 }],
+    lastReads: new Map([['k', get(900, 910, { says: 'absent' })]]),
+    unresolved: [0, 1],
+  },
+  'a create that arrives again, where that is allowed': { arrivals: [arrival, arrival] },
+  'a create that arrives again, as it was refused for being too much': {
+    intents: [{ ...easy, scenario: '009' }],
+    arrivals: [arrival, arrival],
+    mayResend: false,
+  },
   'a rejection, twice': { ...refusedIntent, statements: [post(100, 200, rejected), post(300, 310, rejected)] },
   'a request that never arrived': { ...absentIntent, statements: [post(100, 200, denied)] },
   'nothing was ever taken': {
@@ -124,6 +147,17 @@ const cases: Case[] = [
     'noFalseDenial',
   ],
   ['reading is no excuse', { statements: [post(100, 105, refused), get(106, 108, lost)] }, 'noFalseDenial'],
+  ['a create arrives again', { arrivals: [arrival, arrival], mayResend: false }, 'nothingIsSentTwice'],
+  [
+    'a denial before the ledger lost anything',
+    { statements: [created, get(115, 190, denied)], losses: [{ from: 250, to: 300 }] },
+    'noFalseDenial',
+  ],
+  [
+    'nothing known of it in the end, though the ledger lost nothing of it',
+    { lastReads: new Map([['k', get(900, 910, { says: 'absent' })]]), losses: [{ from: 250, to: 300 }] },
+    'lastReadsTellTheTruth',
+  ],
   ['created, then unknown', { statements: [created, post(300, 310, unknown)] }, 'answersAgree'],
   ['created, then in progress', { statements: [created, post(300, 310, inProgress)] }, 'answersAgree'],
   ['created, then without its id', { statements: [created, get(300, 310)] }, 'answersAgree'],

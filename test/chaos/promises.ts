@@ -40,10 +40,10 @@ export const createdNamesTheClient: Check = ({ intents, statements, clients }) =
  * "Not created", by which a caller may go on with another key, is never said of a client that exists, nor of one that comes
  * to exist without another request. And what was refused before it was sent is not sent.
  */
-export const noFalseDenial: Check = ({ intents, statements, clients }) =>
-  eachIntent(intents, statements, (intent, own) => {
-    const client = clients.find(({ requestId }) => requestId === intent.requestId)
-    if (client === undefined) return []
+export const noFalseDenial: Check = (history) =>
+  eachIntent(history.intents, history.statements, (intent, own) => {
+    const client = history.clients.find(({ requestId }) => requestId === intent.requestId)
+    if (client === undefined || mayBeLost(history, intent, own)) return []
     const denials = own.filter((statement) => isFalseDenial(statement, client, own))
     const causes = own.filter((statement) => mayHaveSent(statement, client))
     return [
@@ -76,15 +76,40 @@ export const answersAgree: Check = (history) => {
   const mayBeForgotten = ({ startedAt, endedAt }: Statement) =>
     troubles.some(({ from, to }) => startedAt <= to && from <= endedAt)
 
-  return eachIntent(intents, statements, (_intent, own) =>
-    own.flatMap((first) =>
-      own
-        .filter((later) => later.startedAt > first.endedAt)
-        .filter((later) => !agree(first, later) && !(isLess(later) && mayBeForgotten(first)))
-        .map((later) => `${describe(first)}, and later ${describe(later)}`),
-    ),
+  return eachIntent(intents, statements, (intent, own) =>
+    mayBeLost(history, intent, own)
+      ? []
+      : own.flatMap((first) =>
+          own
+            .filter((later) => later.startedAt > first.endedAt)
+            .filter((later) => !agree(first, later) && !(isLess(later) && mayBeForgotten(first)))
+            .map((later) => `${describe(first)}, and later ${describe(later)}`),
+        ),
   )
 }
+
+/** What happened to a request while its ledger wrote what is lost, nobody can know any more but the partner. */
+function mayBeLost({ losses, arrivals }: History, { requestId }: KnownIntent, own: readonly Statement[]): boolean {
+  if (losses.length === 0) return false
+  const times = own.map(({ startedAt, endedAt }) => ({ from: startedAt, to: endedAt }))
+  for (const arrival of arrivals) {
+    if (arrival.requestId === requestId) times.push({ from: arrival.at, to: arrival.at })
+  }
+  return losses.some((loss) => times.some(({ from, to }) => from <= loss.to && loss.from <= to))
+}
+
+/** With PARTNER_RESEND=false what has reached the partner is never sent again, but where the partner did not take it. */
+export const nothingIsSentTwice: Check = ({ mayResend, losses, intents, arrivals }) => {
+  if (mayResend || losses.length > 0) return []
+  const counts = Map.groupBy(arrivals, ({ requestId }) => requestId)
+  return intents
+    .filter(({ scenario }) => !scenariosOfRefusal.includes(scenario))
+    .filter(({ requestId }) => (counts.get(requestId)?.length ?? 0) > 1)
+    .map((intent) => `${nameOf(intent)} arrived ${counts.get(intent.requestId)?.length} times`)
+}
+
+/** HTTP 429 and HTTP 401: the partner has not taken it. */
+const scenariosOfRefusal: readonly string[] = ['009', '011']
 
 function isLess({ says }: Statement): boolean {
   return says === 'unknown' || says === 'processing' || says === 'in-progress'
@@ -109,13 +134,16 @@ function agree(first: Statement, later: Statement): boolean {
 }
 
 /** In the end only what the partner itself has not decided is unresolved. */
-export const nothingElseIsUnresolved: Check = ({ intents, unresolved }) => {
+export const nothingElseIsUnresolved: Check = (history) => {
+  const { intents, unresolved, statements } = history
   const undecided = intents.filter(({ truth }) => truth === 'processing')
   const surprising = undecided.filter(({ scenario }) => scenario !== endlessScenario)
+  const byKey = Map.groupBy(statements, ({ key }) => key)
+  const lost = undecided.filter((intent) => mayBeLost(history, intent, byKey.get(intent.key) ?? [])).length
   return [
     ...surprising.map((intent) => `${nameOf(intent)} is still in work at the partner`),
     ...unresolved
-      .filter((count) => count !== undecided.length)
+      .filter((count) => count > undecided.length || count < undecided.length - lost)
       .map((count) => `ledger_unresolved is ${count} where the partner has not decided ${undecided.length}`),
   ]
 }
@@ -130,12 +158,13 @@ const lastWords: Readonly<Record<Truth, readonly Statement['says'][]>> = {
 }
 
 /** In the end the service tells of every intent what the partner knows of it. */
-export const lastReadsTellTheTruth: Check = ({ intents, lastReads, clients }) =>
-  intents.flatMap((intent) => {
-    const read = lastReads.get(intent.key)
+export const lastReadsTellTheTruth: Check = (history) =>
+  history.intents.flatMap((intent) => {
+    const read = history.lastReads.get(intent.key)
     if (read === undefined) return [`${nameOf(intent)} was not read in the end`]
-    const client = clients.find(({ requestId }) => requestId === intent.requestId)
+    const client = history.clients.find(({ requestId }) => requestId === intent.requestId)
     const isTrue = lastWords[intent.truth].includes(read.says) && read.clientId === client?.clientId
+    if (read.says === 'absent' && mayBeLost(history, intent, [])) return []
     return isTrue ? [] : [`${nameOf(intent)}: in the end ${describe(read)}, the partner: ${intent.truth}`]
   })
 
@@ -165,6 +194,7 @@ const checks = {
   oneClientForEachIntent,
   createdNamesTheClient,
   noFalseDenial,
+  nothingIsSentTwice,
   answersAgree,
   nothingElseIsUnresolved,
   lastReadsTellTheTruth,

@@ -1,9 +1,13 @@
 /** One replica of the service: the real program in a process of its own, which is killed and started again. */
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { request } from 'undici'
 import { type Child, type ChildReport, startChild } from './child.ts'
 
 const thisVersion = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
+
+/** Whatever is the matter with the ledger, the answer is there before. */
+const longestReadyMs = 10_000
 
 export interface Replica {
   /** Where it listens; while it is dead, where it did. */
@@ -17,6 +21,8 @@ export interface Replica {
   killAndRestart(): Promise<void>
   /** SIGTERM, as in a rolling update, and a new process in its place: of this version, whichever the old one was of. */
   stopAndRestart(): Promise<void>
+  /** SIGSTOP at once; it goes on after `ms`. */
+  standStill(ms: number): Promise<void>
   stop(): Promise<void>
 }
 
@@ -57,7 +63,7 @@ export async function startReplica(
     url: () => url,
     whenUp: () => up,
     async isReady() {
-      const { statusCode, body } = await request(`${opsUrl}/readyz`, { reset: true })
+      const { statusCode, body } = await request(`${opsUrl}/readyz`, { reset: true, headersTimeout: longestReadyMs })
       await body.dump()
       return statusCode === 200
     },
@@ -67,6 +73,11 @@ export async function startReplica(
     },
     killAndRestart: () => restart((old) => old.kill()),
     stopAndRestart: () => restart((old) => old.stop()),
+    async standStill(ms) {
+      child.signal('SIGSTOP')
+      await sleep(ms)
+      child.signal('SIGCONT')
+    },
     async stop() {
       await child.stop()
     },

@@ -1,17 +1,33 @@
-/** `npm run chaos [-- --seed N] [-- --short]`: both suites; exits 1 where a promise was broken. */
+/**
+ * `npm run chaos [-- --seed N] [-- --short | --long | --failover] [-- --only sqlite,redis,…] [-- --lag ms]`: every suite; exits 1
+ * where a promise was broken. `--long`: 100,000 creates. `--failover`: 20,000 creates through five failovers, on PostgreSQL and on
+ * Redis; the one on Redis only shows what is lost.
+ */
 import { randomInt } from 'node:crypto'
 import { parseArgs } from 'node:util'
+import { skipPostgres } from '../fixtures/postgres.ts'
+import { findBrokenPromises } from './promises.ts'
 import { hasRedisServer } from './redis-server.ts'
-import { type Outcome, runSuite, type Suite } from './suite.ts'
-import { makeRedisSuite, makeSqliteSuite } from './suites.ts'
+import { runSuite } from './suite.ts'
+import { type Length, makeSuite, type SuiteName, suites } from './suites.ts'
 import { summarise } from './summary.ts'
 
-const { values } = parseArgs({ options: { seed: { type: 'string' }, short: { type: 'boolean', default: false } } })
+const { values } = parseArgs({
+  options: {
+    seed: { type: 'string' },
+    short: { type: 'boolean', default: false },
+    long: { type: 'boolean', default: false },
+    failover: { type: 'boolean', default: false },
+    only: { type: 'string' },
+    lag: { type: 'string' },
+  },
+})
 const seed = values.seed === undefined ? randomInt(2 ** 31) : Number(values.seed)
 if (!Number.isSafeInteger(seed)) throw new Error('--seed must be an integer')
+const length: Length = values.long || values.failover ? 'long' : values.short ? 'short' : 'full'
 
-/** Both take a minute or two on two slow cores; whatever hangs must not hang for ever. */
-const longestMs = 15 * 60_000
+/** Whatever hangs must not hang for ever. */
+const longestMs = { short: 5, full: 30, long: 120 }[length] * 60_000
 const mostShown = 40
 
 setTimeout(() => {
@@ -19,27 +35,41 @@ setTimeout(() => {
   process.exit(1)
 }, longestMs).unref()
 
-async function run(suite: Suite): Promise<Outcome> {
+/** Whether every promise was kept that this suite is to keep. */
+async function run(name: SuiteName): Promise<boolean> {
   const startedAt = performance.now()
-  const say = (text: string) => {
+  const suite = makeSuite(name, seed, length, values.lag === undefined ? undefined : Number(values.lag))
+  const outcome = await runSuite(suite, (text) => {
     const seconds = ((performance.now() - startedAt) / 1000).toFixed(1)
     console.log(`${suite.name}  ${seconds.padStart(5)} s  ${text}`)
-  }
-  const outcome = await runSuite(suite, say)
-  const { broken } = outcome
+  })
+  const isShow = name === 'laggingRedis'
+  const broken = isShow ? findBrokenPromises({ ...outcome.history, losses: [] }) : outcome.broken
+  const byPromise = [...Map.groupBy(broken, (text) => text.split(':', 1)[0])].map(([of, all]) => `${of} ${all.length}`)
   const verdict = broken.length === 0 ? 'every promise was kept' : `${broken.length} BROKEN PROMISES`
-  const lines = [...summarise(suite, outcome), ...broken.slice(0, mostShown).map((promise) => `BROKEN ${promise}`)]
-  console.log([`\n${suite.name}, seed ${seed}: ${verdict}`, ...lines, ''].join('\n  '))
-  return outcome
+  const shown = isShow ? byPromise : [...byPromise, ...broken.slice(0, mostShown).map((text) => `BROKEN ${text}`)]
+  console.log([`\n${suite.name}, seed ${seed}: ${verdict}`, ...summarise(suite, outcome), ...shown, ''].join('\n  '))
+  return isShow || broken.length === 0
 }
 
-console.log(`seed ${seed}: repeat with \`npm run chaos -- --seed ${seed}${values.short ? ' --short' : ''}\`\n`)
-const suites = [makeSqliteSuite(seed, values.short)]
-if (hasRedisServer()) suites.push(makeRedisSuite(seed, values.short))
-else console.log('Redis: SKIPPED, as there is no redis-server on the PATH')
+function whySkipped(name: SuiteName): string | false {
+  const { ledger } = suites[name]
+  if (ledger === 'postgres pair') return skipPostgres
+  return ledger.startsWith('redis') && !hasRedisServer() && 'there is no redis-server on the PATH'
+}
 
-const outcomes: Outcome[] = []
-// The short ones mostly wait, so they do it side by side.
-if (values.short) outcomes.push(...(await Promise.all(suites.map(run))))
-else for (const suite of suites) outcomes.push(await run(suite))
-process.exitCode = outcomes.some(({ broken }) => broken.length > 0) ? 1 : 0
+function chooseNames(): SuiteName[] {
+  const wanted = values.only?.split(',')
+  return (Object.keys(suites) as SuiteName[]).filter((name) => {
+    if (wanted !== undefined) return wanted.includes(name)
+    return values.failover ? name === 'postgres' || name === 'laggingRedis' : name !== 'laggingRedis'
+  })
+}
+
+const words = process.argv.slice(2).filter((word, i, all) => word !== '--seed' && all[i - 1] !== '--seed')
+console.log(`seed ${seed}: repeat with \`npm run chaos -- ${[...words, '--seed', seed].join(' ')}\`\n`)
+for (const name of chooseNames()) {
+  const reason = whySkipped(name)
+  if (reason !== false) console.log(`${suites[name].name}: SKIPPED, as ${reason}\n`)
+  else if (!(await run(name))) process.exitCode = 1
+}

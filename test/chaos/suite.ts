@@ -3,29 +3,30 @@ import { sandboxCredentials } from '../../src/sandbox/credentials.ts'
 import type { Timings } from '../../src/sandbox/scenarios.ts'
 import { createCallers } from './callers.ts'
 import type { ChildReport } from './child.ts'
-import { type Disaster, type Scene, strike } from './disasters.ts'
-import { startFleet } from './fleet.ts'
-import type { History, Period, Statement } from './history.ts'
+import { type Damage, type Disaster, type Scene, strike } from './disasters.ts'
+import { type LedgerKind, startFleet } from './fleet.ts'
+import type { History, Statement } from './history.ts'
 import { type Partner, startPartner } from './partner.ts'
-import { type Intent, makePlan } from './plan.ts'
+import { type Intent, makePlan, type PlanOptions } from './plan.ts'
 import { findBrokenPromises } from './promises.ts'
 import { createRandom } from './random.ts'
 import { settle } from './settle.ts'
 import { createProgress } from './waiting.ts'
 
-export interface Suite {
+export interface Suite extends PlanOptions {
   readonly name: string
   readonly seed: number
-  readonly ledger: 'sqlite' | 'redis'
+  readonly ledger: LedgerKind
   readonly replicas: number
-  readonly intents: number
-  readonly callsEach: number
   /** How many callers there are at a time. */
   readonly concurrency: number
   /** In their order. */
   readonly disasters: readonly Disaster[]
   readonly settings: Record<string, string>
   readonly timings: Partial<Timings>
+  /** The partner makes a second client of a repeated request_id. */
+  readonly acceptsRepeats: boolean
+  readonly lagMs: number
   /** How long the reconciler may take, once all calls are over. Far more than it needs: the machine may be busy. */
   readonly settleWithinMs: number
 }
@@ -33,20 +34,21 @@ export interface Suite {
 export interface Outcome {
   readonly broken: readonly string[]
   readonly history: History
+  readonly lostRows: readonly number[]
   readonly seconds: number
 }
 
 export async function runSuite(suite: Suite, say: (text: string) => void): Promise<Outcome> {
   const startedAt = performance.now()
   const { seed } = suite
-  const { intents, calls } = makePlan(seed, suite.intents, suite.callsEach)
+  const { intents, calls } = makePlan(seed, suite)
   const report: ChildReport = { leaks: [], accidents: [] }
   const statements: Statement[] = []
-  const ledgerOutages: Period[] = []
+  const damage: Damage = { ledgerOutages: [], losses: [], lostRows: [] }
 
   await using parts = new AsyncDisposableStack()
   const slowRequestIds = toRequestIds(intents.filter(({ isSlow }) => isSlow))
-  const partner = await startPartner({ seed, timings: suite.timings, slowRequestIds })
+  const partner = await startPartner({ ...suite, slowRequestIds })
   parts.defer(() => partner.close())
   const fleet = await startFleet({ ...suite, settings: { ...suite.settings, ...toSettings(partner) }, report })
   parts.defer(() => fleet.stop())
@@ -57,7 +59,8 @@ export async function runSuite(suite: Suite, say: (text: string) => void): Promi
   const progress = createProgress()
   const abandonedRequestIds = toRequestIds(intents.filter(({ isAbandoned }) => isAbandoned))
   const random = createRandom(seed, 'disasters')
-  const scene: Scene = { fleet, line: partner.line, statements, abandonedRequestIds, random, ledgerOutages }
+  const { line } = partner
+  const scene: Scene = { fleet, line, statements, abandonedRequestIds, random, damage, lagMs: suite.lagMs }
   async function playDisasters(): Promise<void> {
     for (const { kind, after } of suite.disasters) {
       await progress.reach(Math.ceil(after * calls.length))
@@ -70,9 +73,12 @@ export async function runSuite(suite: Suite, say: (text: string) => void): Promi
 
   const end = await settle(intents, { fleet, callers, partner, withinMs: suite.settleWithinMs })
   await fleet.stop()
-  const clients = partner.clients()
-  const history: History = { ...end, ...report, statements, arrivals: partner.arrivals, clients, ledgerOutages }
-  return { broken: findBrokenPromises(history), history, seconds: (performance.now() - startedAt) / 1000 }
+  const { lostRows, ...periods } = damage
+  const told = { statements, arrivals: partner.arrivals, clients: partner.clients() }
+  const mayResend = suite.settings.PARTNER_RESEND !== 'false'
+  const history: History = { ...end, ...report, ...told, ...periods, mayResend }
+  const broken = findBrokenPromises(history)
+  return { broken, history, lostRows, seconds: (performance.now() - startedAt) / 1000 }
 }
 
 function toRequestIds(intents: readonly Intent[]): Set<string> {
