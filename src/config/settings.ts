@@ -51,7 +51,7 @@ export const Settings = Type.Object({
   FREEDOMPAY_NOT_FOUND_CODES: Text('Comma-separated codes by which FreedomPay says that it has no such request', {
     default: '1006',
   }),
-  REQUEST_DEADLINE_MS: Ms(25_000, 'Everything one `POST /clients` may take'),
+  REQUEST_DEADLINE_MS: Ms(25_000, 'Everything one `POST /clients` may take, from the arrival of its headers'),
   CREATE_WAIT_MS: Ms(
     5000,
     'How long a create waits for a final outcome while FreedomPay says `process`, unless `Prefer` says otherwise',

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import type { CreateClient } from '../../src/clients/body/schema.ts'
@@ -421,6 +422,26 @@ test('a caller that hangs up in the middle of its body gets no line about a crea
     service.logs.filter(({ requestId }) => requestId !== undefined),
     [],
   )
+  t.equal(service.received.length, 0)
+})
+
+test('a body that arrives after the deadline of its create is never sent', async (t) => {
+  const deadlineMs = 1000
+  const service = await startTestService(t, {
+    settings: settingsFor('memory:', { REQUEST_DEADLINE_MS: `${deadlineMs}` }),
+  })
+  const { hostname, port } = new URL(service.url)
+  const socket = connect(Number(port), hostname)
+  t.teardown(() => socket.destroy())
+  const text = JSON.stringify(body)
+  const head = ['Host: a', 'Content-Type: application/json', `Content-Length: ${text.length}`, 'Expect: 100-continue']
+  socket.write(`POST /clients HTTP/1.1\r\n${head.join('\r\n')}\r\n\r\n`)
+  await once(socket, 'data')
+  // The deadline must pass while the service waits for the body.
+  await sleep(deadlineMs + 50)
+  socket.write(text)
+  const [answer] = (await once(socket, 'data')) as [Buffer]
+  t.match(answer.toString(), /^HTTP\/1.1 503 .*"code":"partner-unavailable","safeToRetry":"yes"/s)
   t.equal(service.received.length, 0)
 })
 

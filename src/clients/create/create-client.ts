@@ -17,7 +17,7 @@ import { readLatest, toInterim, type Work, withinWait } from './work.ts'
 
 export interface CreateClientSettings {
   readonly defaults: RequestDefaults
-  /** Everything one create may take. */
+  /** Everything one create may take, from the arrival of the request. */
   readonly deadlineMs: number
   /** How long a create waits for a final outcome while FreedomPay says `process`. */
   readonly waitMs: number
@@ -117,8 +117,8 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
   }
 
   async function settle(command: CreateCommand, seat: Seat, work: Work): Promise<Settlement> {
-    const { keyId, fingerprints } = command
-    const deadlineAt = performance.now() + settings.deadlineMs
+    const { keyId, fingerprints, arrivedAt } = command
+    const deadlineAt = arrivedAt + settings.deadlineMs
     const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)
     if (isClaimed) return await carryOn(row, 'send')
     if (keyId === undefined || !fingerprints.includes(row.fingerprint)) throw keyReused(row)
