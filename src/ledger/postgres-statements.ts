@@ -113,9 +113,18 @@ SELECT (SELECT count(*) ${unresolved} now())::float8 AS unresolved,
     text: `
 INSERT INTO ledger_fact VALUES ('account', $1) ON CONFLICT (name) DO UPDATE SET value = ledger_fact.value RETURNING value`,
   },
+  /** A claim that is taken back: on a full disk the one row of the fact would still find its place, and a claim would not. */
   probe: {
     name: 'ledger-probe',
     text: `
-INSERT INTO ledger_fact VALUES ('probed-at', now()::text) ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+DO $$ BEGIN
+  BEGIN
+    INSERT INTO ledger_request (request_id, key_id, caller, fingerprint, state, claim_token, claims, updated_at, deadline_at)
+    SELECT id, id, id, id, 'sent', id, 1, now(), now() FROM md5('probe' || random()) AS id;
+    RAISE SQLSTATE 'PROBE';
+  EXCEPTION WHEN SQLSTATE 'PROBE' THEN NULL;
+  END;
+  INSERT INTO ledger_fact VALUES ('probed-at', now()::text) ON CONFLICT (name) DO UPDATE SET value = excluded.value;
+END $$`,
   },
 } as const satisfies Record<string, Statement>
