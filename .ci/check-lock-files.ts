@@ -40,10 +40,14 @@ function readJson<T>(path: string): T {
   return JSON.parse(readFileSync(new URL(`../${path}`, import.meta.url), 'utf8')) as T
 }
 
+const lockFiles = ['', 'bench/', 'client/', 'deploy/', 'mutation/', 'test/'].map(
+  (folder) => `${folder}package-lock.json`,
+)
+
 if (import.meta.main) {
   const { allowScripts = {} } = readJson<{ allowScripts?: Record<string, boolean> }>('package.json')
   const allowed = Object.keys(allowScripts).filter((name) => allowScripts[name])
-  for (const path of ['package-lock.json', 'bench/package-lock.json', 'mutation/package-lock.json']) {
+  for (const path of lockFiles) {
     for (const fault of findFaults(readJson<LockFile>(path), allowed)) {
       process.stderr.write(`${path}: ${fault}\n`)
       process.exitCode = 1

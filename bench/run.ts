@@ -2,7 +2,7 @@
 import { type Candidate, candidates, whySkipped } from './candidates.ts'
 import { drawChart } from './chart.ts'
 import { compareRatios } from './check.ts'
-import { installCandidates } from './install.ts'
+
 import { type Bench, compared, groupLoads, type Load, loads, measureGroup } from './loads.ts'
 import { idleTitle, measureIdle, measurePeak, peakTitle } from './memory.ts'
 import { measureMixed, mixedTitle } from './mixed.ts'
@@ -84,7 +84,6 @@ function keepResults(results: Results, { mode, only, load }: Options): void {
 /** @returns what failed, in words */
 async function run(args: string[]): Promise<string[]> {
   const options = parseOptions(args)
-  installCandidates()
   const standIn = await startStandIn()
   const bench: Bench = { standIn, timing: options.timing, faults: [] }
   try {

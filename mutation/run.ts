@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { installStryker } from './install.ts'
+
 import { describeRow, readScore, type Score } from './score.ts'
 import { targets } from './targets.ts'
 
@@ -47,7 +47,6 @@ function mutate(file: string): Score {
   return readScore(`${root}/${report}`, file)
 }
 
-installStryker()
 const rows: string[] = []
 for (const file of chooseFiles(process.argv.slice(2))) {
   const startedAt = performance.now()
