@@ -1,7 +1,7 @@
 /** What is generated from the source: our OpenAPI document, and the tables of docs/reference.md. */
 import { loadConfig } from '../src/config/load.ts'
 import { Settings } from '../src/config/settings.ts'
-import { problemCodes, problems } from '../src/problems/problem.ts'
+import { problemCodes, problems } from '../src/problems/catalogue.ts'
 import { startService } from '../src/service.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
 

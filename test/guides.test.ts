@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { problemCodes } from '../src/problems/problem.ts'
+import { problemCodes } from '../src/problems/catalogue.ts'
 import { startTestService } from './fixtures/service.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))

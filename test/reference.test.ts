@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { referenceFile, refreshReference } from '../openapi/documents.ts'
-import { problemCodes } from '../src/problems/problem.ts'
+import { problemCodes } from '../src/problems/catalogue.ts'
 
 const reference = readFileSync(referenceFile, 'utf8')
 

@@ -1,6 +1,7 @@
 /** The named examples of OpenAPI: what Swagger UI fills in and shows. */
 import { type ProblemExamples, toProblemExample } from '../problems/answers.ts'
-import type { InputError, ProblemCode } from '../problems/problem.ts'
+import type { ProblemCode } from '../problems/catalogue.ts'
+import type { InputError } from '../problems/problem.ts'
 import type { ClientRequest, CreateClient, CreatedClient, PendingClient } from './body/schema.ts'
 
 interface Example<T> {

@@ -1,14 +1,7 @@
 /** What OpenAPI says of the problems that a route answers with: one named schema for each code, so that generated code tells them apart. */
 import Type, { type TSchema } from 'typebox'
-import {
-  InputError,
-  PartnerReason,
-  ProblemBody,
-  type ProblemCode,
-  problems,
-  type SafeToRetry,
-  safeToRetryDescription,
-} from './problem.ts'
+import { type ProblemCode, problems, type SafeToRetry, safeToRetryDescription } from './catalogue.ts'
+import { InputError, PartnerReason, ProblemBody } from './problem.ts'
 
 /** The headers of every answer. */
 export const everyAnswer = {

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import Type from 'typebox'
 import { everyAnswer, everyRouteCodes, problemAnswers } from './answers.ts'
-import { Problem, ProblemBody, type ProblemCode, problemCodes, problems, SafeToRetry } from './problem.ts'
+import { type ProblemCode, problemCodes, problems, SafeToRetry } from './catalogue.ts'
+import { Problem, ProblemBody } from './problem.ts'
 
 const ProblemPage = Type.Object(
   {

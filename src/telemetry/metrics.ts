@@ -7,7 +7,7 @@ import type { PartnerObserver } from '../partner/card-api.ts'
 import { results } from '../partner/outcome.ts'
 import { type CircuitStateName, circuitStates } from '../partner/resilience.ts'
 import { type Operation, paths } from '../partner/schema.ts'
-import type { ProblemCode } from '../problems/problem.ts'
+import type { ProblemCode } from '../problems/catalogue.ts'
 import { type AuthMetrics, createAuthMetrics } from './auth-metrics.ts'
 import { createBatchedCounter, createBatchedHistogram, type Observe } from './batched-metrics.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { problemCodes, problems } from '../../src/problems/problem.ts'
+import { problemCodes, problems } from '../../src/problems/catalogue.ts'
 import { phoneFor, startTestService } from '../fixtures/service.ts'
 
 t.test('/problems lists every code, as HTML for people and as JSON where Accept prefers it', async (t) => {

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { Problem, type ProblemCode, problemCodes, problems, retryAfter } from '../../src/problems/problem.ts'
+import { type ProblemCode, problemCodes, problems } from '../../src/problems/catalogue.ts'
+import { Problem, retryAfter } from '../../src/problems/problem.ts'
 
 /** The contract's table, written out: callers rely on it, so a change here is a change of the contract. */
 const contract: [status: number, code: ProblemCode, safeToRetry: string][] = [
