@@ -14,6 +14,8 @@ t.setTimeout(120_000)
 
 const isReady = async ({ opsUrl }: TestService) => (await call(`${opsUrl}/readyz`, 'GET', {})).statusCode === 200
 
+const sendsOf = ({ received }: TestService) => received.filter(({ path }) => path.endsWith('/add')).length
+
 t.test('on a full volume of the tables no create is sent that was not claimed', options, async (t) => {
   const volume = mountSmallVolume(t, 8)
   const postgres = await startPostgres(t)
@@ -34,14 +36,13 @@ t.test('on a full volume of the tables no create is sent that was not claimed', 
   const refused = await until(create, ({ statusCode }) => statusCode !== 201)
   t.match(refused, { statusCode: 503, body: { code: 'ledger-unavailable', safeToRetry: 'same-key-only' } })
   let sent = 0
-  const sends = () => service.received.filter(({ path }) => path.endsWith('/add')).length
-  const before = sends()
+  const before = sendsOf(service)
   for (let tries = 0; tries < 40; tries++) {
     const { statusCode, body } = await create()
     if (statusCode === 201) sent++
     else t.match({ statusCode, body }, { statusCode: 503, body: { code: 'ledger-unavailable' } })
   }
-  t.equal(sends() - before, sent, 'what was refused was not sent')
+  t.equal(sendsOf(service) - before, sent, 'what was refused was not sent')
   t.comment(`${count} creates, ${sent} of the last 40 taken`)
   await until(
     () => isReady(service),
@@ -53,3 +54,40 @@ t.test('on a full volume of the tables no create is sent that was not claimed', 
   await until(create, ({ statusCode }) => statusCode === 201)
   await until(() => isReady(service), Boolean)
 })
+
+t.test(
+  'on a full volume of the write-ahead log nothing is sent, not even while PostgreSQL crashes',
+  options,
+  async (t) => {
+    const volume = mountSmallVolume(t, 96)
+    const folder = join(volume.folder, 'server')
+    mkdirSync(folder)
+    const settings = { wal_recycle: 'off', max_wal_size: '8MB', min_wal_size: '2MB', shared_buffers: '1MB' }
+    const postgres = await startPostgres(t, { folder, walSegmentMb: 1, settings })
+    const service = await startTestService(t, { settings: { LEDGER_URL: postgres.url, LEDGER_KEY: ledgerKey } })
+    let count = 0
+    const create = (key = `key-${count++}`) => service.create({ phone: phoneFor('567') }, { 'idempotency-key': key })
+    t.match(await create('first'), { statusCode: 201 })
+
+    volume.fill()
+    // The segment that is there already takes some more.
+    await until(create, ({ statusCode }) => statusCode !== 201)
+    const before = sendsOf(service)
+    let taken = 0
+    for (let tries = 0; tries < 40; tries++) {
+      const { statusCode, body } = await create()
+      if (statusCode === 201) taken++
+      else t.match({ statusCode, body }, { statusCode: 503, body: { code: 'ledger-unavailable' } })
+    }
+    t.equal(sendsOf(service) - before, taken, 'what was refused was not sent')
+    t.comment(`${count} creates, ${taken} of the last 40 taken`)
+
+    volume.empty()
+    // A crash that needs room to recover ends it; an operator starts it again.
+    await postgres.kill()
+    await postgres.start()
+    await until(create, ({ statusCode }) => statusCode === 201)
+    await until(() => isReady(service), Boolean)
+    t.match(await create('first'), { statusCode: 201, headers: { 'idempotency-status': 'replayed' } })
+  },
+)
