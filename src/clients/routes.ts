@@ -9,7 +9,7 @@ import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
 import type { CreateClient } from './body/schema.ts'
 import type { ValidateBody } from './body/validation.ts'
 import type { CreateClientAtPartner } from './create/create-client.ts'
-import { type Fingerprint, readIdempotencyKey, toKeyId, toRequestId } from './create/idempotency-key.ts'
+import { digestDocument, type Fingerprint, readIdempotencyKey, toKeyId, toRequestId } from './create/idempotency-key.ts'
 import { parsePrefer } from './create/prefer-header.ts'
 import type { ReadRequest } from './read-request.ts'
 import { createClientLinks, createClientSchema, readRequestSchema } from './route-schemas.ts'
@@ -69,8 +69,9 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
       const line = request.headers['idempotency-key'] as string | undefined
       const key = line === undefined ? undefined : readIdempotencyKey(line)
+      const digest = key === undefined ? undefined : await digestDocument(body, reading.turn)
       const [fingerprint, ...earlier] = fingerprints
-      const print = key === undefined ? '' : fingerprint(body)
+      const print = key === undefined ? '' : fingerprint(body, digest)
       const requestId = key === undefined ? randomUUID() : toRequestId(caller, key, print)
       const log = requestLogOf(request)
       log.requestId = requestId
@@ -79,7 +80,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
         requestId,
         keyId: key === undefined ? undefined : toKeyId(caller, key),
         caller,
-        fingerprints: key === undefined ? [] : [print, ...earlier.map((before) => before(body))],
+        fingerprints: key === undefined ? [] : [print, ...earlier.map((before) => before(body, digest))],
         body,
         arrivedAt: performance.now() - reply.elapsedTime,
         waitMs,

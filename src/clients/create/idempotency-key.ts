@@ -1,6 +1,7 @@
 /** What makes two requests one intent: the caller, its Idempotency-Key, and the body. */
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { prepareHmac } from '../../hmac.ts'
+import { largeBodyBytes, type Turn } from '../../large-bodies/event-loop-slices.ts'
 import { Problem } from '../../problems/problem.ts'
 import { type CreateClient, members } from '../body/schema.ts'
 
@@ -41,24 +42,48 @@ function toUuidV5(name: string): string {
   return `${digest.slice(0, 8)}-${digest.slice(8, 12)}-5${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`
 }
 
-/** HMAC-SHA-256 of the canonical body: keyed, so that no reader of the ledger can find the person by trying phone numbers. */
-export type Fingerprint = (body: CreateClient) => string
+/**
+ * HMAC-SHA-256 of the canonical body: keyed, so that no reader of the ledger can find the person by trying phone numbers. The digest
+ * of a large document is made before, by `digestDocument`.
+ */
+export type Fingerprint = (body: CreateClient, documentDigest?: string) => string
 
 export function createFingerprint(ledgerKey: string): Fingerprint {
   const computeHmac = prepareHmac('sha256', ledgerKey)
-  return (body) => computeHmac(canonicalise(body))
+  return (body, documentDigest = digestAtOnce(body)) => computeHmac(canonicalise(body, documentDigest))
+}
+
+function digestAtOnce({ document }: CreateClient): string | undefined {
+  return document === undefined ? undefined : hash('sha256', document, 'base64url')
+}
+
+/** Small enough for the processor's cache. */
+const pieceChars = 48 * 1024
+/** Less than 1 ms of work. */
+const sliceChars = 8 * pieceChars
+
+/** SHA-256 of the document, once for every fingerprint of its body, in slices that wait for their turn. */
+export async function digestDocument({ document }: CreateClient, turn: Turn): Promise<string | undefined> {
+  if (document === undefined) return undefined
+  const digest = createHash('sha256')
+  for (let start = 0; start < document.length; start += pieceChars) {
+    if (start % sliceChars === 0 && document.length >= largeBodyBytes) await turn()
+    digest.update(document.slice(start, start + pieceChars))
+  }
+  return digest.digest('base64url')
 }
 
 const sortedMembers = members.toSorted()
 
 /**
  * The members that are there, in the order of their names, at every level; so a contract that grows leaves the fingerprints of
- * earlier bodies as they are. White space and escapes are gone with parsing, and strict Base64 has one form for the same bytes.
+ * earlier bodies as they are. White space and escapes are gone with parsing, and strict Base64 has one form for the same bytes;
+ * a digest stands for the document, of which no further copy is made so.
  */
-function canonicalise(body: CreateClient): string {
+function canonicalise(body: CreateClient, documentDigest: string | undefined): string {
   const parts: unknown[] = []
   for (const name of sortedMembers) {
-    const value = body[name]
+    const value = name === 'document' ? documentDigest : body[name]
     if (value !== undefined) parts.push(name, typeof value === 'object' ? sortMembers(value) : value)
   }
   return JSON.stringify(parts)

@@ -4,6 +4,7 @@ import { v5 as uuidv5 } from 'uuid'
 import type { CreateClient } from '../../../src/clients/body/schema.ts'
 import {
   createFingerprint,
+  digestDocument,
   readIdempotencyKey,
   toKeyId,
   toRequestId,
@@ -122,6 +123,32 @@ t.test('the fingerprint is the HMAC-SHA-256 of the body with its members in orde
   // Made by openssl, over ["firstName","Alisher","phone","+998901234567"].
   const expected = 'rNUNQiCn_8vxXLz5dlfReTLjYzYiMVznwp6F1QQIYy0'
   t.equal(fingerprintOf('{"phone":"+998901234567","firstName":"Alisher"}'), expected)
+})
+
+t.test('a document stands in the fingerprint by its digest', async (t) => {
+  // Made by openssl, over ["document","m635fvfXt6U9l_Ql7rMHSNshUiMB-3vzHk1Ti_9xq1Y","phone","+998901234567"].
+  t.equal(
+    fingerprintOf('{"phone":"+998901234567","document":"JVBERi0x/w=="}'),
+    'f0KnWQFHEjvio2zAFR2h3OZg2sjMzUSigYdtllEcyUI',
+  )
+})
+
+t.test('of a document of any length the digest made in slices is the one made at once', async (t) => {
+  for (const length of [0, 1, 49_151, 49_152, 49_153, 131_072, 393_216, 393_217, 2_796_204]) {
+    let turns = 0
+    const turn = async () => {
+      turns++
+    }
+    const document = Buffer.alloc(length, 'JVBERi0x').toString('latin1')
+    const large: CreateClient = { phone: '+998901234567', document }
+    const digest = await digestDocument(large, turn)
+    t.equal(fingerprint(large, digest), fingerprint(large), `${length} characters`)
+    t.equal(turns, length < 131_072 ? 0 : Math.ceil(length / 393_216), `turns for ${length} characters`)
+  }
+  t.equal(
+    await digestDocument({ phone: '+998901234567' }, () => Promise.reject(new Error('nothing to wait for'))),
+    undefined,
+  )
 })
 
 t.test('however it is written, the same body has the same fingerprint', async (t) => {
