@@ -1,5 +1,5 @@
 /** One ledger for all replicas of a world: the real memory engine, behind everything that a database can do to its callers. */
-import { type Change, firstAskAfterMs, graceMs, type Ledger } from '../../src/ledger/ledger.ts'
+import { type Change, firstAskAfterMs, graceMs, type Ledger, type RecordResult } from '../../src/ledger/ledger.ts'
 import { createProcess, type Process } from './clock.ts'
 import type { History } from './history.ts'
 import type { LedgerMode, Plan } from './plan.ts'
@@ -24,7 +24,7 @@ const longestStallMs = 2_000
  * While nothing is due, the answer to "what is due" is held for so many times the quiet time, so that days take seconds. It
  * comes as soon as a row may be due.
  */
-const quietShare = 2
+const quietShare = 20
 const leastHoldMs = 200
 
 export class SharedLedger {
@@ -41,6 +41,8 @@ export class SharedLedger {
   private order = 0
   private readonly counts = new Map<string, number>()
   private readonly states = new Map<string, string>()
+  /** When each row is due at the earliest, as far as the writes tell. */
+  private readonly dueAt = new Map<string, number>()
   private isQuiet = true
   /** Of each replica whose question "what is due" is held, how to answer it. */
   private readonly held = new Map<() => void, Process>()
@@ -66,6 +68,7 @@ export class SharedLedger {
     const { clock } = this.process
     const kept = this.journal.filter(({ at }) => at < clock.now - lastMs)
     this.history.losses.push(clock.now)
+    this.dueAt.clear()
     this.journal = kept
     this.engine = this.openEngine()
     for (const { at, name, args, order } of kept) {
@@ -86,8 +89,15 @@ export class SharedLedger {
   }
 
   /** A row that is put off must not wait for the end of a long quiet time. */
-  private resumeAfter(pauseMs: number): void {
-    this.process.clock.after(pauseMs, undefined, () => this.resumeOne())
+  private resumeAfter(pauseMs: number, requestId: string, isCertain = true): void {
+    const { clock } = this.process
+    const dueAt = clock.now + pauseMs
+    if (isCertain || dueAt < (this.dueAt.get(requestId) ?? Infinity)) this.dueAt.set(requestId, dueAt)
+    if (dueAt === Infinity) return
+    // A later write may have put the row off again.
+    clock.after(pauseMs, undefined, () => {
+      if ((this.dueAt.get(requestId) ?? 0) <= dueAt) this.resumeOne()
+    })
   }
 
   /** One is enough to take what is due; rather one that can. */
@@ -151,17 +161,22 @@ export class SharedLedger {
   private resumeWhenDue(name: string, args: unknown[], result: unknown): void {
     switch (name) {
       case 'claim':
-      case 'renew':
-        this.resumeAfter((args[0] as AskedClaim).deadlineMs + graceMs)
+      case 'renew': {
+        const { deadlineMs, requestId } = args[0] as AskedClaim
+        if (isGiven(name, result)) this.resumeAfter(deadlineMs + graceMs, requestId)
         break
+      }
       case 'record':
-        this.resumeAfter(firstAskAfterMs(args[2] as Change) ?? 0)
+        if (isTaken(result)) this.resumeAfter(firstAskAfterMs(args[2] as Change) ?? Infinity, result.row.requestId)
         break
-      case 'postpone':
-        this.resumeAfter((args[0] as { pauseMs?: number }).pauseMs ?? 0)
+      case 'postpone': {
+        // The ledger does not tell whether the row was still as it must be.
+        const { pauseMs = Infinity, requestId } = args[0] as AskedPostponement
+        this.resumeAfter(pauseMs, requestId, false)
         break
+      }
       case 'takeDue':
-        if (!isEmpty(result)) this.resumeAfter(Number(args[0]))
+        for (const { requestId } of rowsIn(result)) this.resumeAfter(Number(args[0]), requestId)
         break
       default:
     }
@@ -241,6 +256,15 @@ function never(): Promise<never> {
 interface AskedClaim {
   readonly requestId: string
   readonly deadlineMs: number
+}
+
+interface AskedPostponement {
+  readonly requestId: string
+  readonly pauseMs?: number
+}
+
+function isTaken(result: unknown): result is RecordResult {
+  return result !== undefined && (result as RecordResult).was !== undefined
 }
 
 function isGiven(name: string, result: unknown): boolean {

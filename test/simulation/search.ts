@@ -3,7 +3,7 @@ import { Coverage } from './coverage.ts'
 import { drawPlan } from './draw.ts'
 import { type BrokenPromise, findBrokenPromises } from './promises.ts'
 import type { Core } from './replica.ts'
-import { realNow } from './virtual-time.ts'
+import { realNow, turnForReal } from './virtual-time.ts'
 import { runPlan } from './world.ts'
 
 export interface Find {
@@ -33,11 +33,14 @@ export async function runWorlds({ from, worlds, core, stopsAtFirst }: Search): P
   const startedAt = realNow()
   const finds: Find[] = []
   const coverage = new Coverage()
+  // Many an error is made in a world and few are looked at; the story of a world tells where each came from.
+  Error.stackTraceLimit = 0
   let next = from
 
   async function run(): Promise<void> {
     while (next < from + worlds && !(stopsAtFirst && finds.length > 0)) {
       const seed = next++
+      await turnForReal()
       const history = await runPlan(drawPlan(seed), core)
       const broken = findBrokenPromises(history)
       if (broken.length > 0) finds.push({ seed, broken })

@@ -13,8 +13,8 @@ import { runIn, settled } from './virtual-time.ts'
 /** A place where a replica runs; after a death another process runs there. */
 interface Seat {
   readonly number: number
-  /** How often each of the places where it may die or stand still was reached. */
-  readonly counts: Map<string, number>
+  /** How often each place where the process may die or stand still was reached: before the call, and after it. */
+  readonly counts: Record<'before' | 'after', Map<string, number>>
   process: Process
   replica: Replica | undefined
   /** What it waits for from outside. */
@@ -56,6 +56,7 @@ class World {
   private readonly partner: Partner
   private readonly seats: Seat[] = []
   private readonly callers: Callers
+  private readonly faultsAtPlaces: readonly Extract<Fault, { kind: 'death' | 'freeze' }>[]
   private breakages = 0
   /** Whether code of a replica ran, so that promises may be waiting. */
   private isStirred = false
@@ -64,6 +65,7 @@ class World {
     this.plan = plan
     this.core = core
     this.history = emptyHistory(plan)
+    this.faultsAtPlaces = plan.faults.filter((fault) => fault.kind === 'death' || fault.kind === 'freeze')
     this.outside = createProcess(this.clock, 'world', plan.seed)
     const openLedger = () => core.openLedger(plan.settings)
     this.ledger = new SharedLedger(plan, this.history, this.outside, openLedger, () => {
@@ -115,7 +117,11 @@ class World {
     })
   }
 
-  private start(number: number, generation = 0, counts = new Map<string, number>()): Seat {
+  private start(
+    number: number,
+    generation = 0,
+    counts: Seat['counts'] = { before: new Map(), after: new Map() },
+  ): Seat {
     const process = createProcess(this.clock, `replica ${number}.${generation}`, this.plan.seed)
     const seat: Seat = { number, counts, process, replica: undefined, phase: [], generation }
     const { settings, networkMs } = this.plan
@@ -196,17 +202,16 @@ class World {
 
   /** The process has come to a place where it may die or stand still. False where it is dead. */
   private pass(seat: Seat, place: string, isBefore: boolean): boolean {
-    const { process, number, counts } = seat
+    const { process, number } = seat
     if (process.isDead) return false
-    const key = `${place} ${isBefore}`
-    const count = (counts.get(key) ?? 0) + 1
-    counts.set(key, count)
     if (isBefore) seat.phase.push(place)
     else seat.phase.splice(seat.phase.lastIndexOf(place), 1)
     if (this.clock.now >= this.plan.faultsEndAt) return true
-    for (const fault of this.plan.faults) {
-      if (!('place' in fault) || fault.kind === 'ledger-call') continue
-      if (fault.replica % this.plan.replicas !== number || fault.place !== place || fault.nth !== count) continue
+    const counts = seat.counts[isBefore ? 'before' : 'after']
+    const count = (counts.get(place) ?? 0) + 1
+    counts.set(place, count)
+    for (const fault of this.faultsAtPlaces) {
+      if (fault.place !== place || fault.nth !== count || fault.replica % this.plan.replicas !== number) continue
       if (fault.kind === 'death' && fault.isBefore === isBefore) {
         this.die(seat, fault.downMs, `${isBefore ? 'before' : 'after'} ${place}`)
         return false
@@ -284,40 +289,34 @@ class World {
     this.history.incidents.push({ at: this.clock.now, text })
   }
 
-  /** In the end as many creates at once as there are places must all be taken; one before them, as a circuit may still be open. */
+  /** In the end as many creates at once as there are places must all be taken, or a second time, as a circuit may still be open. */
   private async probePlaces(): Promise<void> {
-    const count = this.plan.settings.places
     // One place that is lost among many would not be missed.
-    if (count > 2) return
-    for (const { number } of this.seats) {
-      void this.ask(number, (replica) =>
-        replica.post({ caller: 'probe', key: `first-${number}`, phone: 900 + number, waitMs: undefined }),
-      )
-    }
-    await this.runUntil(this.clock.now + 2 * this.plan.settings.deadlineMs)
+    if (this.plan.settings.places > 2) return
+    const first = await this.fillPlaces(1)
+    if (first.length === 0) return
+    this.history.leftovers.push(...(await this.fillPlaces(2)))
+  }
+
+  /** What goes wrong with as many creates at once as there are places. */
+  private async fillPlaces(round: number): Promise<string[]> {
+    const count = this.plan.settings.places
     const answers: { seat: number; answer: Answer }[] = []
     for (const { number } of this.seats) {
       for (let n = 0; n < count; n++) {
-        const request: Request = {
-          caller: 'probe',
-          key: `probe-${number}-${n}`,
-          phone: 1000 + number * 10 + n,
-          waitMs: undefined,
-        }
+        const phone = 1000 * round + number * 10 + n
+        const request: Request = { caller: 'probe', key: `probe-${phone}`, phone, waitMs: undefined }
         void this.ask(number, (replica) => replica.post(request))?.then((answer) =>
           answers.push({ seat: number, answer }),
         )
       }
     }
     await this.runUntil(this.clock.now + 2 * this.plan.settings.deadlineMs)
-    for (const { seat, answer } of answers) {
-      if (answer.says === 'problem' || answer.says === 'fault') {
-        this.history.leftovers.push(
-          `in the end a healthy create on replica ${seat} is told ${answer.code ?? answer.says}`,
-        )
-      }
-    }
-    if (answers.length < count * this.seats.length) this.history.leftovers.push('in the end a create is not answered')
+    const refusals = answers
+      .filter(({ answer }) => answer.says === 'problem' || answer.says === 'fault')
+      .map(({ seat, answer }) => `in the end a healthy create on replica ${seat} is told ${answer.code ?? answer.says}`)
+    if (answers.length < count * this.seats.length) refusals.push('in the end a create is not answered')
+    return refusals
   }
 
   private async stopAll(): Promise<void> {
