@@ -1,6 +1,6 @@
-/** Places for creates, and no queue behind them: a caller that is refused can go elsewhere. */
+/** Limits the creates in work. There is no queue: a caller that is refused may try another replica. */
 
-/** What one create, or one caller that waits for it, holds. */
+/** The place of one create, or of one caller that waits for a create. */
 export interface Seat {
   /** Gives its place up and only waits from now on; false where too many wait already. */
   wait(): boolean

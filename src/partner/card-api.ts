@@ -1,4 +1,4 @@
-/** FreedomPay's Card API: serialise once, sign those bytes, send them, judge the answer. It knows no retries and no story. */
+/** FreedomPay's Card API: serialise once, sign those bytes, send them, judge the answer. Retries are the caller's task. */
 import type { Dispatcher } from 'undici'
 import { largeBodyBytes, type Turn } from '../large-bodies/event-loop-slices.ts'
 import { type EncodedRequest, encodeStatusRequest } from './encode.ts'
@@ -28,14 +28,14 @@ export interface PartnerObserver {
 export interface CallContext {
   /** When the call must be over, on the clock of `performance.now()`. */
   readonly deadlineAt: number
-  /** Its lines name the create already. */
+  /** Its lines already carry the `requestId`. */
   readonly log: { warn(fields: Record<string, unknown>, message: string): void }
 }
 
 export interface CardApi {
   /** POST /v5/card-api/client/add */
   addClient(request: EncodedRequest, context: CallContext): Promise<Outcome>
-  /** POST /v5/card-api/request/status: what became of an earlier call. */
+  /** POST /v5/card-api/request/status: asks for the outcome of an earlier call. */
   requestStatus(requestId: string, context: CallContext): Promise<Outcome>
 }
 
@@ -59,7 +59,7 @@ export function createCardApi(parts: CardApiParts): CardApi {
     headers.accept = 'application/json'
     const leftMs = context.deadlineAt - performance.now()
     const limits = { timeoutMs: Math.min(timeoutMs, leftMs), isCutShort: leftMs < timeoutMs }
-    // A process that stood still for a while comes too late, and must not send any more.
+    // A process that stood still may get here after the deadline, and must not send any more.
     const ended = leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, ...limits }) : tooLate
     const outcome = classify(operation, ended, codes)
     if (outcome.kind === 'misconfigured') sign.reload()

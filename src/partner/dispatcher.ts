@@ -8,20 +8,20 @@ export interface DispatcherSettings {
   readonly keepAliveMs: number
 }
 
-/** Kept-alive connections, TLS verified as Node does by default, redirects never followed, one request at a time on each. */
+/** Keep-alive connections with one request at a time, TLS verified by Node's defaults, no redirects followed. */
 export function createDispatcher({ origin, connectTimeoutMs, keepAliveMs }: DispatcherSettings): Dispatcher {
   return new Pool(origin, {
     connect: createConnector(connectTimeoutMs),
     keepAliveTimeout: keepAliveMs,
-    // A call has one time limit of its own, from start to last byte; these would be per chunk, and up to a second late.
+    // exchange.ts limits a call from its start to its last byte. These time-outs are per chunk, and up to a second late.
     headersTimeout: 0,
     bodyTimeout: 0,
-    // The fate of a request when a multiplexed connection ends would be one more thing that cannot be known.
+    // When a multiplexed connection ends, the fate of its requests is unknown: one more case to handle.
     allowH2: false,
   })
 }
 
-/** Errors of connections that had brought an answer before: the partner may just have closed an idle connection. */
+/** Errors of reused connections: FreedomPay may have closed an idle connection at this moment. */
 const staleErrors = new WeakSet<Error>()
 
 /** Whether this error ended a reused connection before any byte of this call's answer. */

@@ -1,4 +1,4 @@
-/** A create as bytes, serialised once: what is signed is what is sent, and every send of it is the same. */
+/** A create as bytes, serialised once: the signed bytes are the sent bytes, and every send has the same bytes. */
 import { largeBodyBytes } from '../large-bodies/event-loop-slices.ts'
 import type { AddClientRequest } from './schema.ts'
 
@@ -19,12 +19,12 @@ export function encodeStatusRequest(requestId: string): Buffer {
   return Buffer.from(`{"request_id":"${requestId}"}`, 'latin1')
 }
 
-/** Stands nowhere else in the text: within a value its quotes would be escaped. */
+/** Occurs once in the text: within a value its quotes would be escaped. */
 const emptyDocument = '"document":""'
 
 /**
- * The same bytes as JSON.stringify gives, without turning the megabytes of a document over three times: Base64 needs no escapes
- * and is one byte a character.
+ * Gives the same bytes as JSON.stringify, but copies the megabytes of a document once instead of three times: Base64 needs no
+ * escapes and takes one byte a character.
  */
 function encodeAround(request: AddClientRequest, document: string): Buffer {
   const text = JSON.stringify({ ...request, client: { ...request.client, document: '' } })

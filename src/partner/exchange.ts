@@ -1,5 +1,5 @@
 /**
- * One HTTP exchange with the partner: what is known of it afterwards, and above all whether anything can have left this
+ * One HTTP exchange with FreedomPay, and its result: above all, whether a byte can have left this
  * process. Undici calls `onRequestStart` before it writes the first byte of a request to a socket, so a failure without it
  * is proof that nothing was sent; guessing that from error codes would not be (ECONNRESET happens in a TLS handshake, too).
  */
@@ -27,7 +27,7 @@ export interface Call {
 /** The documented answers take some 150 bytes, a client's cards a few more. */
 const maxAnswerBytes = 256 * 1024
 
-/** Never rejects: every way an exchange can end is a value. Redirects are not followed. */
+/** Never rejects: every end of an exchange is a value. Redirects are not followed. */
 export function exchange(dispatcher: Dispatcher, call: Call): Promise<Exchange> {
   const { origin, path, headers, body } = call
   return new Promise((resolve) => {
@@ -35,7 +35,7 @@ export function exchange(dispatcher: Dispatcher, call: Call): Promise<Exchange> 
   })
 }
 
-/** What is known of an exchange while it lasts. One object and no closures, as every create makes two of them. */
+/** The state of an exchange in progress. One object without closures, as every create makes two of them. */
 class PendingExchange implements Dispatcher.DispatchHandler {
   private readonly timeoutMs: number
   private readonly isCutShort: boolean
@@ -59,7 +59,7 @@ class PendingExchange implements Dispatcher.DispatchHandler {
   }
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
-    // A process that stood still gets here before its timer. Too late is not sent, and must not be sent any more.
+    // In a process that stood still this runs before the timer. After the deadline nothing must be sent any more.
     if (!this.settled && performance.now() >= this.endsAt) this.timeOut()
     // Given up while waiting for a connection.
     if (this.settled) controller.abort(new Error('given up before it was sent'))
@@ -125,7 +125,7 @@ function codeOf(error: Error): string {
   return 'code' in error && typeof error.code === 'string' ? error.code : ''
 }
 
-/** Only tells apart for metrics and logs: whatever the reason, nothing was sent. */
+/** For metrics and logs only: nothing was sent, for each of these reasons. */
 function reasonBeforeSending(error: Error): ExchangeFailure {
   const code = codeOf(error)
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'timeout'

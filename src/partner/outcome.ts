@@ -1,6 +1,6 @@
 /**
- * What one exchange means. Pure, and the one place where FreedomPay's words are judged: a word that we do not know is
- * never success and never failure, and only the partner's own "error", read in full, is a refusal.
+ * The meaning of one exchange. Pure, and the only place that judges FreedomPay's words: an unknown word is never success and
+ * never failure, and only FreedomPay's own "error", in an answer that was read completely, is a refusal.
  */
 import { Compile } from '../typebox.ts'
 import type { Exchange, ExchangeFailure } from './exchange.ts'
@@ -28,14 +28,14 @@ export interface PartnerReason {
 }
 
 /**
- * created, processing, rejected: FreedomPay's word on the request itself; but an `error` with an `error` to a question may be about
- * the question (mayConcernQuestion). duplicate: FreedomPay has had this request_id before. no-such-request: it does not know
- * the request_id, now. not-sent: provably nothing left this process. misconfigured: it refuses our credential. throttled: it
- * refuses for now. unknown: it may or may not have acted; nothing else may be concluded.
+ * created, processing, rejected: FreedomPay's word about the request; but the answer `error` + `error` to a question may be about
+ * the question (mayConcernQuestion). duplicate: FreedomPay had this request_id before. no-such-request: FreedomPay does not know
+ * the request_id at the moment. not-sent: provably nothing left this process. not-admitted: the circuit is open. misconfigured:
+ * FreedomPay refuses our credential. throttled: HTTP 429. unknown: FreedomPay may or may not have acted; nothing can be concluded.
  */
 export type Outcome = {
   result: Result
-  /** Our own deadline cut the call, or an idle connection had gone stale: no sign of a sick partner. */
+  /** Our own deadline cut the call, or an idle connection was stale: this says nothing about FreedomPay's health. */
   isOurDoing?: boolean
 } & (
   | { kind: 'created'; clientId: string | undefined }
@@ -50,7 +50,7 @@ export type Outcome = {
   | { kind: 'unknown'; statusCode?: number; cause?: unknown; drift?: string }
 )
 
-/** Partner codes that carry a meaning of their own; which ones is a setting, as the Card API's own table is unpublished. */
+/** Partner codes with a meaning of their own. They are a setting, as the Card API's own table is unpublished. */
 export interface PartnerCodes {
   readonly duplicate: ReadonlySet<string>
   readonly notFound: ReadonlySet<string>
@@ -64,7 +64,7 @@ export function classify(operation: Operation, exchange: Exchange, codes: Partne
   if (statusCode === 200) return classifyBody(operation, body, codes)
   if (statusCode === 401 || statusCode === 403) return { kind: 'misconfigured', result: 'http_4xx', statusCode }
   if (statusCode === 429) return { kind: 'throttled', result: 'http_4xx', retryAfter }
-  // A gateway's own 404 is a page; FreedomPay's is an object.
+  // A 404 of a gateway is a page; FreedomPay's 404 is a JSON object.
   if (statusCode === 404 && operation === 'status' && isJsonObject(body)) {
     return { kind: 'no-such-request', result: 'http_4xx' }
   }
@@ -114,7 +114,7 @@ function classifyAccepted(operation: Operation, answer: PartnerAnswer): Outcome 
     case 'process':
       return { kind: 'processing', result: 'ok' }
     case 'error':
-      // Asked for the status, "ok" is about the asking and "error" about the request. As the answer to a create it contradicts itself.
+      // In the answer to a question "ok" is about the question and "error" about the request. The answer to a create contradicts itself.
       return operation === 'status'
         ? { kind: 'rejected', result: 'ok', partner: reasonOf(answer) }
         : drift('status "ok" with request_status "error"')
@@ -123,7 +123,7 @@ function classifyAccepted(operation: Operation, answer: PartnerAnswer): Outcome 
   }
 }
 
-/** The longest id that is one: a documented example has 36 characters. */
+/** A documented example has 36 characters. */
 const maxClientIdLength = 128
 
 function classifySuccess({ client_id: clientId }: PartnerAnswer): Outcome {
@@ -133,7 +133,7 @@ function classifySuccess({ client_id: clientId }: PartnerAnswer): Outcome {
     : drift('client_id is no id')
 }
 
-/** JSON.parse rounds an integer that is not safe, so that it may be the id of another client. */
+/** JSON.parse rounds an unsafe integer, which then may be the id of another client. */
 export function isClientId(clientId: string | number): boolean {
   if (typeof clientId === 'number') return Number.isSafeInteger(clientId)
   return clientId.length <= maxClientIdLength && clientId.isWellFormed() && /^(?!\s*$)[^\p{Cc}]+$/u.test(clientId)
@@ -146,18 +146,18 @@ function classifyError(operation: Operation, answer: PartnerAnswer, codes: Partn
   }
   const partner = reasonOf(answer)
   const code = partner.code ?? ''
-  // Of a question, too, this says that an earlier request has the id, and never that it failed.
+  // In the answer to a question, too, this says that FreedomPay has the request, and never that the request failed.
   if (codes.duplicate.has(code)) return { kind: 'duplicate', result: 'rejected' }
   if (operation === 'status') {
     if (codes.notFound.has(code)) return { kind: 'no-such-request', result: 'rejected' }
-    // Without its own request_status this may be about the asking alone.
+    // Without a request_status the answer may be about the question only.
     if (requestStatus === undefined) return drift('status "error" without request_status')
   }
   const rejected: Outcome = { kind: 'rejected', result: 'rejected', partner }
   return operation === 'status' ? { ...rejected, mayConcernQuestion: true } : rejected
 }
 
-/** Documented codes have four digits. Anything else may quote what was sent: five digits in a row may be a phone number. */
+/** Documented codes have four digits. A longer text may quote the request: five digits in a row may be a phone number. */
 const codeForm = /^(?!.*\d{5})[A-Za-z0-9_.-]{1,16}$/
 
 function reasonOf({ error_code: code, error_description: description }: PartnerAnswer): PartnerReason {
@@ -171,7 +171,7 @@ function drift(what: string): Outcome {
 
 const knownWords: readonly (string | undefined)[] = ['ok', 'error', 'success', 'process']
 
-/** A word that we do not know may be personal data, so it goes to no log. */
+/** An unknown word may be personal data, so no log contains it. */
 function quoteWord(word: string | undefined): string {
   if (word === undefined) return 'missing'
   return knownWords.includes(word) ? `"${word}"` : 'unreadable'

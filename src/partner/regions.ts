@@ -1,4 +1,4 @@
-/** What differs between FreedomPay's three countries; hosts and signatures from the Card API introductions of each. */
+/** Hosts and signatures of FreedomPay's three countries, from the Card API introduction of each. */
 import type { SignatureScheme } from './signature.ts'
 
 export interface RegionSettings {

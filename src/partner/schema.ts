@@ -63,13 +63,13 @@ export const StatusRequest = Type.Object(
 )
 export type StatusRequest = Static<typeof StatusRequest>
 
-/** A member that the documentation requires where it cannot have a value yet may well come as null. */
+/** The documentation requires some members before they can have a value, so null counts as absent. */
 const orAbsent = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]))
 
 /**
- * What both calls answer, read generously: the error body and the moment `client_id` appears are undocumented, and words
- * that we do not know are judged in outcome.ts, so only the types of what is used are fixed here: `dt` and `cards` are not, and
- * must not hide an outcome. Unknown members are allowed.
+ * The answer to both calls. The schema is generous, as the error body and the moment at which `client_id` appears are undocumented.
+ * It fixes only the types of the members that are used: a fault in `dt` or `cards` must not hide an outcome. outcome.ts judges
+ * unknown words. Unknown members are allowed.
  */
 export const PartnerAnswer = Type.Object({
   status: Type.String(),
