@@ -11,7 +11,7 @@ import type { DocsMode } from './plugins/docs-page/register-docs.ts'
 import { addDrainHooks, type Lifecycle } from './plugins/drain.ts'
 import errorHandler, { sendProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
-import linger from './plugins/linger.ts'
+import linger, { lingerIfIncomplete } from './plugins/linger.ts'
 import notFound from './plugins/not-found.ts'
 import openapi from './plugins/openapi.ts'
 import callerRate from './plugins/rate-limit.ts'
@@ -75,6 +75,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     clientErrorHandler: (error, socket) => answerClientError(error, socket, log, basePath),
     frameworkErrors(error, request, reply) {
       trackExchange(request, reply)
+      lingerIfIncomplete(request, reply)
       return sendProblem(toProblem(error), request, reply, basePath)
     },
     routerOptions: { maxParamLength: 300 },

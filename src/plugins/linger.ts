@@ -3,7 +3,7 @@
  * that comes before its request is complete is followed by a while of reading and discarding, as nginx does (`lingering_close`).
  */
 import { Socket } from 'node:net'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 
 const maxLingerMs = 30_000
@@ -12,22 +12,25 @@ const maxLingerBytes = 32 * 1024 * 1024
 export default fp(
   async function linger(app: FastifyInstance) {
     app.addHook('onSend', (request, reply, _payload, done) => {
-      const { raw } = request
-      if (!raw.complete) {
-        // Nobody told this caller to send its body, so that it may send another request instead.
-        if (raw.headers.expect !== undefined) reply.header('connection', 'close')
-        const { socket } = raw
-        // Node's own way of ending a connection behind its last answer.
-        socket.destroySoon = () => {
-          if (raw.complete) Socket.prototype.destroySoon.call(socket)
-          else endLingering(socket)
-        }
-      }
+      lingerIfIncomplete(request, reply)
       done()
     })
   },
   { name: 'linger' },
 )
+
+/** By itself for an answer that no hook sees, as the router has refused the address. */
+export function lingerIfIncomplete({ raw }: FastifyRequest, reply: FastifyReply): void {
+  if (raw.complete) return
+  // Nobody told this caller to send its body, so that it may send another request instead.
+  if (raw.headers.expect !== undefined) reply.header('connection', 'close')
+  const { socket } = raw
+  // Node's own way of ending a connection behind its last answer.
+  socket.destroySoon = () => {
+    if (raw.complete) Socket.prototype.destroySoon.call(socket)
+    else endLingering(socket)
+  }
+}
 
 /** Sends these bytes, then the end; reads and discards until the caller ends, too, or the time or the size is over. */
 export function endLingering(socket: Socket, lastBytes = '', lingerMs = maxLingerMs): void {

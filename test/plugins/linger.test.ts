@@ -13,27 +13,27 @@ const json = { 'content-type': 'application/json' }
 const callers = 40
 
 /** Each calls with a body that is too large, and resolves with the status that it heard, or why it heard none. */
-type Call = (url: string, isChunked: boolean) => Promise<number | string>
+type Call = (address: string, isChunked: boolean) => Promise<number | string>
 
 async function* inPieces() {
   for (let at = 0; at < tooLarge.length; at += 100_000) yield tooLarge.subarray(at, at + 100_000)
 }
 
-const callWithFetch: Call = async (url, isChunked) => {
+const callWithFetch: Call = async (address, isChunked) => {
   const body = isChunked ? ReadableStream.from(inPieces()) : tooLarge
   try {
-    const answer = await fetch(`${url}/clients`, { method: 'POST', headers: json, body, duplex: 'half' })
-    const { code } = (await answer.json()) as { code: string }
-    return code === 'body-too-large' ? answer.status : code
+    const answer = await fetch(address, { method: 'POST', headers: json, body, duplex: 'half' })
+    const { status } = (await answer.json()) as { status: number }
+    return status
   } catch (error) {
     return String((error as Error).cause ?? error)
   }
 }
 
-const callWithHttp: Call = (url, isChunked) =>
+const callWithHttp: Call = (address, isChunked) =>
   new Promise((resolve) => {
     const length = isChunked ? undefined : { 'content-length': tooLarge.length }
-    const req = httpRequest(`${url}/clients`, { method: 'POST', headers: { ...json, ...length } })
+    const req = httpRequest(address, { method: 'POST', headers: { ...json, ...length, connection: 'close' } })
     req.on('response', (res) => {
       text(res).then(
         () => resolve(res.statusCode ?? 0),
@@ -47,14 +47,14 @@ const callWithHttp: Call = (url, isChunked) =>
 
 const python = `
 import concurrent.futures, http.client, sys, urllib.parse
-address = urllib.parse.urlparse(sys.argv[1]).netloc
+address = urllib.parse.urlparse(sys.argv[1])
 is_chunked = sys.argv[2] == 'true'
 body = b' ' * 5000000
 def call(_):
   try:
     pieces = (body[at:at + 100000] for at in range(0, len(body), 100000))
-    connection = http.client.HTTPConnection(address)
-    connection.request('POST', '/clients', pieces if is_chunked else body, {'Content-Type': 'application/json'},
+    connection = http.client.HTTPConnection(address.netloc)
+    connection.request('POST', address.path, pieces if is_chunked else body, {'Content-Type': 'application/json', 'Connection': 'close'},
       encode_chunked=is_chunked)
     answer = connection.getresponse()
     answer.read()
@@ -65,16 +65,16 @@ with concurrent.futures.ThreadPoolExecutor(8) as pool:
   print('\\n'.join(pool.map(call, range(int(sys.argv[3])))))
 `
 
-async function callWithPython(url: string, isChunked: boolean): Promise<(number | string)[]> {
-  const { stdout } = await promisify(execFile)('python3', ['-c', python, url, String(isChunked), String(callers)])
+async function callWithPython(address: string, isChunked: boolean): Promise<(number | string)[]> {
+  const { stdout } = await promisify(execFile)('python3', ['-c', python, address, String(isChunked), String(callers)])
   return stdout
     .trim()
     .split('\n')
     .map((status) => Number(status) || status)
 }
 
-const allAtOnce = (call: Call) => (url: string, isChunked: boolean) =>
-  Promise.all(Array.from({ length: callers }, () => call(url, isChunked)))
+const allAtOnce = (call: Call) => (address: string, isChunked: boolean) =>
+  Promise.all(Array.from({ length: callers }, () => call(address, isChunked)))
 
 function hasPython(): boolean {
   try {
@@ -96,12 +96,28 @@ for (const [name, callAll, skip] of rows) {
     const form = isChunked ? 'in chunks' : 'of a given length'
     t.test(`every caller with ${name} hears that a body ${form} is too large`, { skip }, async (t) => {
       const { url } = await startTestService(t)
-      const heard = await callAll(url, isChunked)
+      const heard = await callAll(`${url}/clients`, isChunked)
       t.equal(heard.length, callers)
       t.strictSame(
         heard.filter((status) => status !== 413),
         [],
       )
+    })
+  }
+}
+
+const refusedByRouter = {
+  'an unknown address': ['/nowhere', 404],
+  'a method that a route has not': ['/problems', 405],
+  'an address that no router can read': ['/clients/%zz', 400],
+} as const
+
+for (const [name, callAll, skip] of rows) {
+  for (const [what, [path, expected]] of Object.entries(refusedByRouter)) {
+    t.test(`every caller with ${name} hears of ${what}, behind a large body`, { skip }, async (t) => {
+      const { url } = await startTestService(t)
+      const heard = await callAll(url + path, false)
+      t.strictSame(new Set(heard), new Set([expected]))
     })
   }
 }
