@@ -30,6 +30,14 @@ export interface CallContext {
   readonly deadlineAt: number
   /** Its lines already carry the `requestId`. */
   readonly log: { warn(fields: Record<string, unknown>, message: string): void }
+  /** Where the drift of a whole create adds up, to be told at its end; without it each answer that drifts is told by itself. */
+  readonly drifts?: Drifts
+}
+
+/** Of one create. A partner that has changed its words says the new ones to every question. */
+export interface Drifts {
+  count: number
+  first: Record<string, unknown> | undefined
 }
 
 export interface CardApi {
@@ -38,6 +46,8 @@ export interface CardApi {
   /** POST /v5/card-api/request/status: asks for the outcome of an earlier call. */
   requestStatus(requestId: string, context: CallContext): Promise<Outcome>
 }
+
+const failureMessage = 'partner call failed'
 
 const tooLate: Exchange = {
   kind: 'failed',
@@ -63,8 +73,10 @@ export function createCardApi(parts: CardApiParts): CardApi {
     const ended = leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, ...limits }) : tooLate
     const outcome = classify(operation, ended, codes)
     if (outcome.kind === 'misconfigured') sign.reload()
-    observer.ended(operation, outcome.result, (performance.now() - startedAt) / 1000)
-    logFailure(operation, outcome, context)
+    // Of a create that has drifted already, this is one more answer that is of no use.
+    const isRepeated = outcome.result === 'drift' && context.drifts !== undefined && context.drifts.count > 0
+    observer.ended(operation, isRepeated ? 'bad_body' : outcome.result, (performance.now() - startedAt) / 1000)
+    tellFailure(operation, outcome, context)
     return outcome
   }
 
@@ -74,17 +86,25 @@ export function createCardApi(parts: CardApiParts): CardApi {
   }
 }
 
-function logFailure(operation: Operation, outcome: Outcome, { log }: CallContext): void {
+function tellFailure(operation: Operation, outcome: Outcome, { log, drifts }: CallContext): void {
   const { result, kind } = outcome
   if (result === 'ok' || result === 'rejected' || kind === 'no-such-request') return
-  log.warn(
-    {
-      operation,
-      result,
-      ...('statusCode' in outcome ? { partnerStatusCode: outcome.statusCode } : {}),
-      ...('drift' in outcome ? { drift: outcome.drift } : {}),
-      ...('cause' in outcome ? { err: outcome.cause } : {}),
-    },
-    'partner call failed',
-  )
+  const fields = {
+    operation,
+    result,
+    ...('statusCode' in outcome ? { partnerStatusCode: outcome.statusCode } : {}),
+    ...('drift' in outcome ? { drift: outcome.drift } : {}),
+    ...('cause' in outcome ? { err: outcome.cause } : {}),
+  }
+  if (result !== 'drift' || drifts === undefined) {
+    log.warn(fields, failureMessage)
+  } else {
+    drifts.first ??= fields
+    drifts.count += 1
+  }
+}
+
+/** One line for all of a create's answers that drifted. */
+export function logDrifts({ count, first }: Drifts, log: CallContext['log']): void {
+  if (count > 0) log.warn({ ...first, drifts: count }, failureMessage)
 }

@@ -32,6 +32,22 @@ test('one doubtful error between "process" and "success" is not believed', async
   t.match(await service.create(body), { statusCode: 201, body: { clientId: 'client-1' } })
 })
 
+test('a word that FreedomPay says to every question is told once for a create, with its count', async (t) => {
+  const unheard = () => ({ status: 'ok', request_status: 'in_review' })
+  const partner = await startStandIn(t, { add: unheard, status: inOrder(unheard(), unheard(), replies.created('c-1')) })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: patient })
+  t.match(await service.create(body), { statusCode: 201 })
+  const lines = service.logs.filter(({ result }) => result === 'drift')
+  t.match(lines, [{ level: 'warn', operation: 'add', drift: 'status "ok" with request_status unreadable', drifts: 3 }])
+  t.equal(lines.length, 1)
+  const metrics = await service.metrics()
+  const count = (operation: string, result: string) =>
+    metrics.get(`partner_request_duration_seconds_count{operation="${operation}",result="${result}"}`)
+  t.equal(count('add', 'drift'), 1)
+  t.equal(count('status', 'drift'), 0)
+  t.equal(count('status', 'bad_body'), 2)
+})
+
 test('one doubtful error is not believed by the reconciler either', async (t) => {
   const status = inOrder(busy, busy, replies.created('client-1'))
   const partner = await startStandIn(t, { add: () => replies.process, status })

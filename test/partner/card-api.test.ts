@@ -2,7 +2,7 @@ import { createHash, createHmac } from 'node:crypto'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { createTurnstile } from '../../src/large-bodies/event-loop-slices.ts'
-import { type CardApiParts, createCardApi } from '../../src/partner/card-api.ts'
+import { type CardApiParts, createCardApi, type Drifts, logDrifts } from '../../src/partner/card-api.ts'
 import { createDispatcher } from '../../src/partner/dispatcher.ts'
 import { encodeRequest } from '../../src/partner/encode.ts'
 import type { Outcome } from '../../src/partner/outcome.ts'
@@ -220,6 +220,26 @@ for (const { name, answer, add, status = add, logged } of rows) {
     }
   })
 }
+
+t.test('the drift of one create is counted once, and told once with the number of its answers', async (t) => {
+  const drift = answerWith('200 OK', { status: 'ok', request_status: 'in_review' })
+  const { cardApi, context, logs, observed } = await startCardApi(t, drift)
+  const drifts: Drifts = { count: 0, first: undefined }
+  logDrifts(drifts, context().log)
+  t.match(await cardApi.addClient(encodeRequest(request), { ...context(), drifts }), { result: 'drift' })
+  t.match(await cardApi.requestStatus(requestId, { ...context(), drifts }), { result: 'drift' })
+  t.match(
+    observed.filter(([kind]) => kind === 'ended'),
+    [
+      ['ended', 'add', 'drift', true],
+      ['ended', 'status', 'bad_body', true],
+    ],
+  )
+  t.strictSame(logs, [])
+  logDrifts(drifts, context().log)
+  t.match(logs, [{ msg: 'partner call failed', operation: 'add', result: 'drift', drifts: 2 }])
+  t.equal(logs.length, 1)
+})
 
 t.test('an unknown request is an answer to a question and no failure, but a failure of a create', async (t) => {
   const { cardApi, context, logs } = await startCardApi(t, (socket) => socket.write(httpAnswer('404 Not Found', '{}')))

@@ -4,6 +4,7 @@
  */
 import { graceMs, isFinal, isOverdue, type Ledger, type Row } from '../../ledger/ledger.ts'
 import type { Bulkhead, Seat } from '../../partner/bulkhead.ts'
+import { type Drifts, logDrifts } from '../../partner/card-api.ts'
 import { encodeRequest } from '../../partner/encode.ts'
 import { Problem, retryAfter, safeToRetryWith } from '../../problems/problem.ts'
 import { type CreateResult, inProgress, notSentAgain, type Settlement, toAnswer } from '../answer.ts'
@@ -161,12 +162,14 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
   ): Promise<Settlement> {
     const { body, log, arrivedAt, waitMs = settings.waitMs } = command
     const { requestId } = row
+    const drifts: Drifts = { count: 0, first: undefined }
     let held = row
     work.interim = toInterim(row, how === 'send' ? 'new' : 'replayed')
     const context: DeliveryContext = {
       deadlineAt,
       waitUntil: arrivedAt + waitMs,
       log,
+      drifts,
       mayHaveArrived: row.mayHaveArrived,
       // One that is created is only asked for its id, and must not be answered without it for want of a seat.
       startWaiting: (known) =>
@@ -184,7 +187,8 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
       forgetDocument(body)
       return request
     }
-    const delivered = how === 'send' ? await delivery.send(encode(), context) : await pursue(encode, row, context, body)
+    const delivering = how === 'send' ? delivery.send(encode(), context) : pursue(encode, row, context, body)
+    const delivered = await delivering.finally(() => logDrifts(drifts, log))
     // A pursuit that claimed the row anew has sent it, too.
     const status = how === 'send' || held !== row ? ('new' as const) : ('replayed' as const)
     const isFirstClaim = how === 'send' && row.claims === 1

@@ -157,9 +157,9 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     return { status: 'rejected', partner, isInferred: !isConfirmed }
   }
 
-  function sendOnce(request: EncodedRequest, { deadlineAt, log }: DeliveryContext): Promise<Outcome> {
+  function sendOnce(request: EncodedRequest, context: DeliveryContext): Promise<Outcome> {
     const now = performance.now()
-    return cardApi.addClient(request, { deadlineAt: now + (deadlineAt - now) * shareOfASend, log })
+    return cardApi.addClient(request, { ...context, deadlineAt: now + (context.deadlineAt - now) * shareOfASend })
   }
 
   /** Sends, and sends again while FreedomPay provably did not take it, the deadline allows and the claim still stands. */
