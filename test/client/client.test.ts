@@ -19,6 +19,10 @@ const told: Record<string, Partial<Outcome>> = {
   '011': { status: 'unresolved', why: 'partner-misconfigured' },
   '012': { status: 'unresolved', why: 'unknown' },
   '013': { status: 'rejected' },
+  '014': { status: 'created' },
+  '015': { status: 'created' },
+  '016': { status: 'created' },
+  '017': { status: 'created', clientId: undefined },
 }
 
 t.test('the client tells the outcome of every scenario of the sandbox, and throws for none', async (t) => {
