@@ -15,7 +15,7 @@ import linger, { lingerIfIncomplete } from './plugins/linger.ts'
 import notFound from './plugins/not-found.ts'
 import openapi from './plugins/openapi.ts'
 import callerRate from './plugins/rate-limit.ts'
-import { schemaCompilers } from './plugins/schema-compilers.ts'
+import schemaCompilers, { noDefaultCompilers } from './plugins/schema-compilers.ts'
 import unreadableHttp, { answerClientError, trackExchange } from './plugins/unreadable-http.ts'
 import { registerProblemPages } from './problems/pages.ts'
 import { toProblem } from './problems/translate.ts'
@@ -57,7 +57,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { log, metrics, lifecycle, version, isSandbox, docs, basePath, trustProxy, authenticator } = parts
   const app = fastify({
     loggerInstance: log,
-    schemaController: { compilersFactory: schemaCompilers },
+    schemaController: { compilersFactory: noDefaultCompilers },
     // One line a request of our own, from http-metrics.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'reqId' }),
     childLoggerFactory: createRequestLogs(log),
@@ -81,6 +81,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     routerOptions: { maxParamLength: 300 },
   }) as unknown as FastifyInstance
 
+  await app.register(schemaCompilers)
   await app.register(requestId, { isSandbox })
   await app.register(httpMetrics, { metrics })
   addDrainHooks(app, lifecycle)

@@ -6,7 +6,7 @@ import type { Lifecycle } from './plugins/drain.ts'
 import errorHandler from './plugins/error-handler.ts'
 import linger from './plugins/linger.ts'
 import notFound from './plugins/not-found.ts'
-import { schemaCompilers } from './plugins/schema-compilers.ts'
+import schemaCompilers, { noDefaultCompilers } from './plugins/schema-compilers.ts'
 import unreadableHttp from './plugins/unreadable-http.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 
@@ -24,11 +24,12 @@ const checkTimeoutMs = 800
 export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsParts): Promise<FastifyInstance> {
   const ops = fastify({
     loggerInstance: log,
-    schemaController: { compilersFactory: schemaCompilers },
+    schemaController: { compilersFactory: noDefaultCompilers },
     logController: new LogController({ disableRequestLogging: true }),
     // It closes last, and a probe that stands still must not hold the process.
     forceCloseConnections: true,
   }) as unknown as FastifyInstance
+  await ops.register(schemaCompilers)
   await ops.register(errorHandler)
   await ops.register(linger)
   await ops.register(unreadableHttp)

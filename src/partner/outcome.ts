@@ -2,7 +2,7 @@
  * The meaning of one exchange. Pure, and the only place that judges FreedomPay's words: an unknown word is never success and
  * never failure, and only FreedomPay's own "error", in an answer that was read completely, is a refusal.
  */
-import { Compile } from '../typebox.ts'
+import { Compile } from '../schemas/compile.ts'
 import type { Exchange, ExchangeFailure } from './exchange.ts'
 import { type Operation, PartnerAnswer } from './schema.ts'
 

@@ -7,7 +7,7 @@ import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Serv
 import type { AddressInfo } from 'node:net'
 import { AddClientRequest, paths, StatusRequest } from '../partner/schema.ts'
 import { type Credentials, createSigner, isSignedBy } from '../partner/signature.ts'
-import { Compile } from '../typebox.ts'
+import { Compile } from '../schemas/compile.ts'
 import { playAdd, playStatus, unknownRequest } from './play-scenario.ts'
 import { parseBody, readBody } from './read-call.ts'
 import { declineWith, failWith, type Reply, sendReply } from './replies.ts'

@@ -1,15 +1,17 @@
 import { fastify } from 'fastify'
 import t, { type Test } from 'tap'
 import { createClientSchema, readRequestSchema } from '../../src/clients/route-schemas.ts'
+import schemaCompilers, { noDefaultCompilers } from '../../src/plugins/schema-compilers.ts'
 import { Problem } from '../../src/problems/problem.ts'
 
 const requestId = '0b9f5c1e-6d0c-5f0e-9d86-1c6a3f4b2a10'
 const updatedAt = '2026-01-31T04:30:00.000Z'
 
-/** Sends a value through the serialiser that Fastify makes from the route's schema for that status and media type. */
+/** Sends a value through the serialiser of the service, as compiled from the route's schema for that status and media type. */
 async function serialise(t: Test, schema: object, status: number, value: object, mediaType = 'application/json') {
-  const app = fastify()
+  const app = fastify({ schemaController: { compilersFactory: noDefaultCompilers } })
   t.teardown(() => app.close())
+  await app.register(schemaCompilers)
   app.get('/', { schema, handler: (_request, reply) => reply.code(status).type(mediaType).send(value) })
   return (await app.inject('/')).body
 }

@@ -4,7 +4,7 @@ import t from 'tap'
 import type { Requirements } from '../../../src/clients/body/requirements.ts'
 import { members } from '../../../src/clients/body/schema.ts'
 import { createBodyValidator } from '../../../src/clients/body/validation.ts'
-import { type InputError, Problem } from '../../../src/problems/problem.ts'
+import type { InputError } from '../../../src/problems/problem.ts'
 import { checkProperty } from '../../fixtures/property.ts'
 
 const requirements: Requirements = {
@@ -18,13 +18,13 @@ const validate = createBodyValidator(requirements)
 const phone = '+998901234567'
 
 function errorsOf(body: unknown, validateBody = validate): InputError[] {
-  try {
-    validateBody(body)
-    return []
-  } catch (error) {
-    if (!(error instanceof Problem)) throw error
-    return error.body.errors ?? []
-  }
+  const result = validateBody(body)
+  return 'error' in result ? (result.error.body.errors ?? []) : []
+}
+
+function takenFrom(body: unknown): unknown {
+  const result = validate(body)
+  return 'value' in result ? result.value : undefined
 }
 
 /** A body in which the member that the pointer names has this value. */
@@ -318,7 +318,7 @@ for (const { pointer, good, bad } of table) {
       const body = bodyWith(pointer, value)
       const before = structuredClone(body)
       t.strictSame(errorsOf(body), [], nameOf(value))
-      t.equal(validate(body), body)
+      t.equal(takenFrom(body), body)
       t.strictSame(body, before, 'nothing is coerced')
     }
   })
@@ -473,7 +473,7 @@ t.test('any JSON is either taken as it is or refused with fixed messages, one fo
       const places = new Set(errors.map(({ pointer }) => pointer))
       fc.pre(places.size < 64)
       if (!isDeepStrictEqual(body, before)) return false
-      if (errors.length === 0) return validate(body) === body
+      if (errors.length === 0) return takenFrom(body) === body
       return places.size === errors.length && errors.every(({ message }) => messages.has(message))
     }),
     1000,
