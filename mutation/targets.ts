@@ -33,5 +33,5 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/problems/problem.ts': ['test/problems/problem.test.ts'],
   'src/auth/api-key.ts': ['test/auth/api-key.test.ts'],
   'src/auth/jwt.ts': ['test/auth/jwt.test.ts'],
-  'src/auth/fair-share.ts': ['test/auth/fair-share.test.ts'],
+  'src/partner/fair-share.ts': ['test/partner/fair-share.test.ts', 'test/partner/bulkhead.test.ts'],
 }

@@ -80,7 +80,7 @@ export const Settings = Type.Object({
     maximum: 100_000,
     default: 64,
     description:
-      'Creates that are being sent or asked about at once; more are refused with 503. As many bodies over 128 KiB may be read at once',
+      'Creates that are being sent or asked about at once; more are refused with 503. One caller gets half of them while another is active. As many bodies over 128 KiB may be read at once',
   }),
   PARTNER_MAX_WAITING: Type.Integer({
     minimum: 0,

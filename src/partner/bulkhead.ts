@@ -1,4 +1,5 @@
 /** Limits the creates in work. There is no queue: a caller that is refused may try another replica. */
+import { createFairShare } from './fair-share.ts'
 
 /** The place of one create, or of one caller that waits for a create. */
 export interface Seat {
@@ -8,8 +9,8 @@ export interface Seat {
 }
 
 export interface Bulkhead {
-  /** A place among those that are being sent or asked about; undefined where there is none. */
-  enter(): Seat | undefined
+  /** A place among those that are being sent or asked about; undefined where there is none, or none more for this caller. */
+  enter(caller: string): Seat | undefined
   /** A seat among those that only wait; undefined where there is none. */
   wait(): Seat | undefined
   /** Resolves when no seat is held. */
@@ -17,30 +18,36 @@ export interface Bulkhead {
 }
 
 export interface BulkheadLimits {
+  /** Of all callers; while another is active, one caller gets half of them. */
   readonly places: number
   readonly waiting: number
 }
 
-export function createBulkhead(limits: BulkheadLimits): Bulkhead {
+export function createBulkhead({ places, waiting }: BulkheadLimits): Bulkhead {
+  const share = createFairShare(places)
   const taken = { places: 0, waiting: 0 }
   let emptied: PromiseWithResolvers<void> | undefined
 
-  function take(kind: keyof BulkheadLimits): Seat | undefined {
-    if (taken[kind] >= limits[kind]) return undefined
+  function seat(caller: string, kind: keyof typeof taken): Seat {
     taken[kind]++
-    let held: keyof BulkheadLimits | undefined = kind
+    let held: keyof typeof taken | undefined = kind
+
+    function giveUp(): void {
+      if (held === 'places') share.leave(caller)
+      if (held !== undefined) taken[held]--
+    }
+
     return {
       wait() {
         if (held !== 'places') return true
-        if (taken.waiting >= limits.waiting) return false
-        taken.places--
+        if (taken.waiting >= waiting) return false
+        giveUp()
         taken.waiting++
         held = 'waiting'
         return true
       },
       leave() {
-        if (held === undefined) return
-        taken[held]--
+        giveUp()
         held = undefined
         if (taken.places + taken.waiting > 0) return
         emptied?.resolve()
@@ -50,8 +57,8 @@ export function createBulkhead(limits: BulkheadLimits): Bulkhead {
   }
 
   return {
-    enter: () => take('places'),
-    wait: () => take('waiting'),
+    enter: (caller) => (share.enter(caller, performance.now()) ? seat(caller, 'places') : undefined),
+    wait: () => (taken.waiting < waiting ? seat('', 'waiting') : undefined),
     async idle() {
       while (taken.places + taken.waiting > 0) {
         emptied ??= Promise.withResolvers()

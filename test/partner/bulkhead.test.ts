@@ -1,6 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
-import { createBulkhead, type Seat } from '../../src/partner/bulkhead.ts'
+import { type BulkheadLimits, createBulkhead, type Seat } from '../../src/partner/bulkhead.ts'
+
+/** A bulkhead that one caller alone enters. */
+function createFor(caller: string, limits: BulkheadLimits) {
+  const { enter, ...rest } = createBulkhead(limits)
+  return { enter: () => enter(caller), ...rest }
+}
 
 /** A seat that a test knows to be free. */
 function seated(seat: Seat | undefined): Seat {
@@ -9,7 +15,7 @@ function seated(seat: Seat | undefined): Seat {
 }
 
 t.test('it has as many places as it is given, and a place that is left is free again', async (t) => {
-  const { enter } = createBulkhead({ places: 2, waiting: 0 })
+  const { enter } = createFor('a', { places: 2, waiting: 0 })
   const first = seated(enter())
   t.ok(enter())
   t.equal(enter(), undefined)
@@ -19,7 +25,7 @@ t.test('it has as many places as it is given, and a place that is left is free a
 })
 
 t.test('who leaves twice frees one place', async (t) => {
-  const { enter } = createBulkhead({ places: 2, waiting: 0 })
+  const { enter } = createFor('a', { places: 2, waiting: 0 })
   const first = seated(enter())
   seated(enter())
   first.leave()
@@ -29,7 +35,7 @@ t.test('who leaves twice frees one place', async (t) => {
 })
 
 t.test('who only waits gives its place up', async (t) => {
-  const { enter, wait } = createBulkhead({ places: 1, waiting: 2 })
+  const { enter, wait } = createFor('a', { places: 1, waiting: 2 })
   const first = seated(enter())
   t.equal(first.wait(), true)
   t.equal(first.wait(), true, 'saying so twice changes nothing')
@@ -43,7 +49,7 @@ t.test('who only waits gives its place up', async (t) => {
 })
 
 t.test('where too many wait already a place is kept', async (t) => {
-  const { enter, wait } = createBulkhead({ places: 1, waiting: 1 })
+  const { enter, wait } = createFor('a', { places: 1, waiting: 1 })
   const waiting = seated(wait())
   t.equal(wait(), undefined)
   const first = seated(enter())
@@ -55,7 +61,7 @@ t.test('where too many wait already a place is kept', async (t) => {
 })
 
 t.test('a seat that only waits stays one, and one that was left is none', async (t) => {
-  const { enter, wait } = createBulkhead({ places: 1, waiting: 1 })
+  const { enter, wait } = createFor('a', { places: 1, waiting: 1 })
   const waiting = seated(wait())
   t.equal(waiting.wait(), true)
   waiting.leave()
@@ -68,7 +74,7 @@ t.test('a seat that only waits stays one, and one that was left is none', async 
 })
 
 t.test('it is idle when no seat of either kind is held', async (t) => {
-  const { enter, wait, idle } = createBulkhead({ places: 2, waiting: 2 })
+  const { enter, wait, idle } = createFor('a', { places: 2, waiting: 2 })
   await idle()
   for (const take of [enter, wait]) {
     let idles = 0
@@ -86,7 +92,7 @@ t.test('it is idle when no seat of either kind is held', async (t) => {
 })
 
 t.test('who enters when it has just become idle is waited for, too', async (t) => {
-  const { enter, idle } = createBulkhead({ places: 1, waiting: 1 })
+  const { enter, idle } = createFor('a', { places: 1, waiting: 1 })
   const first = seated(enter())
   let isIdle = false
   const done = idle().then(() => {
@@ -99,4 +105,20 @@ t.test('who enters when it has just become idle is waited for, too', async (t) =
   second.leave()
   await done
   t.equal(isIdle, true)
+})
+
+t.test('a caller that only waits, or has left, takes nothing of its share', async (t) => {
+  const { enter } = createBulkhead({ places: 4, waiting: 1 })
+  seated(enter('b')).leave()
+  const first = seated(enter('a'))
+  const second = seated(enter('a'))
+  t.equal(enter('a'), undefined, 'more than half, while another is active')
+  t.ok(enter('b'))
+  first.wait()
+  t.ok(enter('a'))
+  t.equal(enter('a'), undefined)
+  first.leave()
+  t.equal(enter('a'), undefined, 'the waiting one had no place any more')
+  second.leave()
+  t.ok(enter('a'))
 })

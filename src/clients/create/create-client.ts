@@ -89,8 +89,8 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
   }
 
   async function begin(command: CreateCommand): Promise<Settlement> {
-    const { keyId, fingerprints } = command
-    const seat = bulkhead.enter()
+    const { keyId, fingerprints, caller } = command
+    const seat = bulkhead.enter(caller)
     if (seat === undefined) return replayWithoutPlace(command)
     const work: Work = {
       requestId: command.requestId,

@@ -2,27 +2,26 @@
  * Who may take how many of a number of places: a caller that is alone may have all of them; while another has been active a moment
  * ago, half. So there is room at once for those who come second. Pure: the time is an argument.
  */
-import type { Caller } from './caller.ts'
 
 export const activeMs = 10_000
 
 export interface FairShare {
   /** Takes a place for the caller; false where its share, or everything, is taken. Either way the caller counts as active. */
-  enter(caller: Caller, nowMs: number): boolean
+  enter(caller: string, nowMs: number): boolean
   /** Gives one place of the caller's back. */
-  leave(caller: Caller): void
+  leave(caller: string): void
 }
 
 export function createFairShare(places: number): FairShare {
-  const taken = new Map<Caller, number>()
+  const taken = new Map<string, number>()
   let allTaken = 0
   /** The caller that was active last, and the last one before it that was another: more is never asked for. */
-  let latest: { caller: Caller; atMs: number } | undefined
-  let latestOther: { caller: Caller; atMs: number } | undefined
+  let latest: { caller: string; atMs: number } | undefined
+  let latestOther: { caller: string; atMs: number } | undefined
   /** One place must be enough for anybody. */
   const half = Math.max(1, Math.floor(places / 2))
 
-  function isAlone(caller: Caller, nowMs: number): boolean {
+  function isAlone(caller: string, nowMs: number): boolean {
     // A caller whose creates are under way is active, however long ago it asked.
     if (allTaken > (taken.get(caller) ?? 0)) return false
     return latestOther === undefined || nowMs - latestOther.atMs >= activeMs

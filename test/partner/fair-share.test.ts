@@ -1,5 +1,5 @@
 import t from 'tap'
-import { activeMs, createFairShare, type FairShare } from '../../src/auth/fair-share.ts'
+import { activeMs, createFairShare, type FairShare } from '../../src/partner/fair-share.ts'
 
 /** How many places a caller gets when it asks for one after the other. */
 function fill(share: FairShare, caller: string, nowMs: number, most = 1000): number {

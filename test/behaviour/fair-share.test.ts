@@ -1,0 +1,82 @@
+import { hash } from 'node:crypto'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { readProblem } from '../fixtures/raw-http.ts'
+import { phoneFor, startTestService } from '../fixtures/service.ts'
+import { createGate, replies, startStandIn } from '../fixtures/stand-in-partner.ts'
+
+const floodPhone = phoneFor('700')
+const body = { phone: phoneFor('567') }
+const as = (caller: string, headers: Record<string, string> = {}) => ({
+  authorization: `Bearer ${caller}-key`,
+  ...headers,
+})
+
+/** FreedomPay answers no create of the flood before the gate is open. */
+async function start(t: Test) {
+  const gate = createGate()
+  const partner = await startStandIn(t, {
+    async add({ client }) {
+      if (`+${client?.phone}` === floodPhone) await gate.passed
+      return replies.success
+    },
+  })
+  const keys = ['flood', 'shop'].map((caller) => `${caller}:${hash('sha256', `${caller}-key`)}\n`).join('')
+  const service = await startTestService(t, {
+    partnerUrl: partner.url,
+    settings: {
+      AUTH: 'api-key',
+      API_KEYS_FILE: join(t.testdir({ keys }), 'keys'),
+      PARTNER_MAX_IN_FLIGHT: '4',
+      PARTNER_TIMEOUT_MS: '20000',
+      REQUEST_DEADLINE_MS: '30000',
+    },
+  })
+  const flood = (count: number) =>
+    Array.from({ length: count }, () => service.create({ phone: floodPhone }, as('flood')))
+  return { gate, partner, service, flood }
+}
+
+/** Statuses of those that are answered while the first `held` of the flood are not. */
+async function answered(flood: ReturnType<Awaited<ReturnType<typeof start>>['flood']>, held: number) {
+  const statusCodes: number[] = []
+  const { promise, resolve } = Promise.withResolvers<void>()
+  for (const answer of flood) {
+    void answer.then(({ statusCode }) => {
+      statusCodes.push(statusCode)
+      if (statusCodes.length === flood.length - held) resolve()
+    })
+  }
+  await promise
+  return statusCodes
+}
+
+t.test('while another caller is active, one that floods the service leaves it half of the places', async (t) => {
+  const { gate, partner, service, flood } = await start(t)
+  const key = { 'idempotency-key': 'k' }
+  t.equal((await service.create(body, as('shop', key))).statusCode, 201)
+  const flooding = flood(12)
+  await partner.received(3)
+  t.strictSame(new Set(await answered(flooding, 2)), new Set([503]))
+  t.equal(partner.adds.length, 3, 'two of the flood were sent')
+  for (let i = 0; i < 5; i++) t.equal((await service.create(body, as('shop'))).statusCode, 201)
+  const refused = readProblem(t, await service.create(body, as('flood')), 503, 'overloaded')
+  t.equal(refused.safeToRetry, 'yes')
+  gate.open()
+  const ended = (await Promise.all(flooding)).map(({ statusCode }) => statusCode)
+  t.equal(ended.filter((statusCode) => statusCode === 201).length, 2)
+})
+
+t.test('a caller that is alone gets all places, and one that comes second the first that are free', async (t) => {
+  const { gate, partner, service, flood } = await start(t)
+  const key = { 'idempotency-key': 'k' }
+  t.equal((await service.create(body, as('flood', key))).statusCode, 201)
+  const flooding = flood(4)
+  await partner.received(5)
+  t.match(readProblem(t, await service.create(body, as('shop')), 503, 'overloaded'), { safeToRetry: 'yes' })
+  const replayed = await service.create(body, as('flood', key))
+  t.equal(replayed.headers['idempotency-status'], 'replayed', 'a finished key needs no place')
+  gate.open()
+  for (const { statusCode } of await Promise.all(flooding)) t.equal(statusCode, 201)
+  t.equal((await service.create(body, as('shop'))).statusCode, 201)
+})
