@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -36,15 +36,42 @@ t.test(
   },
 )
 
-t.test('the client compiles to JavaScript with types, which does the same', { skip }, async (t) => {
-  const folder = mkdtempSync(join(tmpdir(), 'built-'))
-  t.teardown(() => rmSync(folder, { recursive: true }))
-  await run(process.execPath, [compiler, '--project', join(client, 'tsconfig.json'), '--outDir', folder])
-  t.match(readFileSync(join(folder, 'index.d.ts'), 'utf8'), 'export type Outcome')
-  const { connect } = await import(join(folder, 'index.js'))
-  const outcome = await connect({ baseUrl: 'http://127.0.0.1:1' }).create(
-    { phone: '+998901234567' },
-    { key: 'k', timeoutMs: 1 },
-  )
-  t.match(outcome, { status: 'unresolved', key: 'k' })
-})
+const callOfAnotherProject = `
+import { connect, type Outcome } from 'freedompay-clients-client'
+
+function tell(outcome: Outcome): string {
+  switch (outcome.status) {
+    case 'created': return outcome.requestId
+    case 'rejected': return outcome.partner === undefined ? '' : outcome.partner.code
+    case 'invalid': return outcome.errors.map(({ pointer }) => pointer).join()
+    case 'unresolved': return outcome.key
+    default: return outcome satisfies never
+  }
+}
+
+const clients = connect({ baseUrl: 'http://127.0.0.1:1' })
+console.log(tell(await clients.create({ phone: '+998901234567' }, { key: 'k', timeoutMs: 1 })))
+// @ts-expect-error: no text
+await clients.create({ phone: 998901234567 }, { timeoutMs: 1 })
+`
+
+t.test(
+  'another project installs the client, compiles against its types and runs its JavaScript',
+  { skip },
+  async (t) => {
+    const project = mkdtempSync(join(tmpdir(), 'project-'))
+    t.teardown(() => rmSync(project, { recursive: true }))
+    await run('npm', ['pack', '--pack-destination', project], { cwd: client })
+    writeFileSync(join(project, 'package.json'), '{"type":"module"}')
+    writeFileSync(join(project, 'call.ts'), callOfAnotherProject)
+    const [archive = ''] = readdirSync(project).filter((name) => name.endsWith('.tgz'))
+    await run('npm', ['install', '--offline', '--no-audit', '--no-fund', `./${archive}`], { cwd: project })
+    const strict = ['--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023,dom', '--types', '']
+    const { stdout: faults } = await run(process.execPath, [compiler, ...strict, 'call.ts'], { cwd: project }).catch(
+      (error: { stdout: string }) => error,
+    )
+    t.equal(faults, '')
+    const { stdout } = await run(process.execPath, ['call.js'], { cwd: project })
+    t.equal(stdout, 'k\n')
+  },
+)
