@@ -38,7 +38,7 @@ WORKDIR /app
 # A number, so that Kubernetes can see that it is not root.
 USER 1000:1000
 ARG COMMIT=unknown
-ARG VERSION=0.1.0
+ARG VERSION=1.0.0
 LABEL org.opencontainers.image.title="freedompay-clients" \
   org.opencontainers.image.description="Creates card clients at FreedomPay and tells the truth about what came of it" \
   org.opencontainers.image.licenses="MIT" \
