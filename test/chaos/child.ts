@@ -31,6 +31,8 @@ export interface ChildOptions {
 export interface ChildReport {
   readonly leaks: string[]
   readonly accidents: string[]
+  /** The log lines of each create, by its request_id. */
+  readonly stories: Map<string, string[]>
 }
 
 const stopWithinMs = 20_000

@@ -30,8 +30,6 @@ export interface PlanOptions {
   readonly spread: number
   /** 1: as above. */
   readonly faultShare: number
-  /** What was sent is either there at once, or never. */
-  readonly isLineOrderly: boolean
 }
 
 export interface Plan {
@@ -67,9 +65,6 @@ const shares: Readonly<Record<string, number>> = {
   '016': 3,
 }
 
-/** The partner registers it after an answer that says nothing: a question cannot see it until then. */
-const lateScenario = '014'
-
 const abandonedShare = 0.35
 const slowShare = 0.16
 const abandonedSpread = 6
@@ -77,7 +72,7 @@ const abandonedSpread = 6
 const fingerprint = createFingerprint(ledgerKey)
 
 export function makePlan(seed: number, options: PlanOptions): Plan {
-  const { callsEach, spread: longestSpread, isLineOrderly } = options
+  const { callsEach, spread: longestSpread } = options
   const random = createRandom(seed, 'plan')
   const scenarios = random.shuffle(dealScenarios(options, random))
   const intents = scenarios.map((scenario, index): Intent => {
@@ -89,7 +84,7 @@ export function makePlan(seed: number, options: PlanOptions): Plan {
       scenario,
       body,
       isAbandoned: random.chance(abandonedShare),
-      isSlow: !isLineOrderly && random.chance(slowShare),
+      isSlow: random.chance(slowShare),
     }
   })
   const placed = intents.flatMap((intent, index) => {
@@ -101,12 +96,10 @@ export function makePlan(seed: number, options: PlanOptions): Plan {
 }
 
 /** Every scenario at least once, however few the intents are. */
-function dealScenarios({ intents: count, faultShare, isLineOrderly }: PlanOptions, random: Random): string[] {
-  const faulty = Object.entries(shares)
-    .filter(([scenario]) => scenario !== lateScenario || !isLineOrderly)
-    .flatMap(([scenario, percent]) =>
-      Array<string>(Math.max(1, Math.round((count * percent * faultShare) / 100))).fill(scenario),
-    )
+function dealScenarios({ intents: count, faultShare }: PlanOptions, random: Random): string[] {
+  const faulty = Object.entries(shares).flatMap(([scenario, percent]) =>
+    Array<string>(Math.max(1, Math.round((count * percent * faultShare) / 100))).fill(scenario),
+  )
   const easy = Array.from({ length: Math.max(0, count - faulty.length) }, () => String(random.integer(100, 999)))
   return [...faulty, ...easy].slice(0, count)
 }

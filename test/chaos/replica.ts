@@ -36,14 +36,20 @@ export async function startReplica(
   let up = Promise.resolve()
 
   /** The answer says nothing of a fault; the log does. */
-  function lookForFaults(line: string): void {
+  function readLine(line: string): void {
+    const requestId = /"requestId":"([\da-f-]{36})"/.exec(line)?.[1]
+    if (requestId !== undefined) {
+      const story = report.stories.get(requestId) ?? []
+      report.stories.set(requestId, story)
+      story.push(`${name} ${line}`)
+    }
     if (/"level":"fatal"|"code":"internal"/.test(line)) report.accidents.push(`${name} wrote to its log: ${line}`)
   }
 
   async function start(program = thisVersion): Promise<{ child: Child; url: string; opsUrl: string }> {
     // Ports are the system's choice: a fixed one might be taken, here or after the restart.
     const env = { LOG_LEVEL: 'trace', ...settings, PORT: '0', OPS_PORT: '0' }
-    const started = startChild({ name, command: process.execPath, args: [program], env, report, onLine: lookForFaults })
+    const started = startChild({ name, command: process.execPath, args: [program], env, report, onLine: readLine })
     const urls = await started.firstLine((line) => {
       if (!line.includes('"msg":"ready"')) return undefined
       return JSON.parse(line) as { url: string; opsUrl: string }

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { skipPostgres } from '../fixtures/postgres.ts'
 import { findBrokenPromises } from './promises.ts'
 import { hasRedisServer } from './redis-server.ts'
-import { runSuite } from './suite.ts'
+import { type Outcome, runSuite } from './suite.ts'
 import { type Length, makeSuite, type SuiteName, suites } from './suites.ts'
 import { summarise } from './summary.ts'
 
@@ -29,6 +29,7 @@ const length: Length = values.long || values.failover ? 'long' : values.short ? 
 /** Whatever hangs must not hang for ever. */
 const longestMs = { short: 5, full: 30, long: 120 }[length] * 60_000
 const mostShown = 40
+const mostStories = 5
 
 setTimeout(() => {
   console.error(`The run did not end within ${longestMs / 60_000} minutes`)
@@ -49,7 +50,17 @@ async function run(name: SuiteName): Promise<boolean> {
   const verdict = broken.length === 0 ? 'every promise was kept' : `${broken.length} BROKEN PROMISES`
   const shown = isShow ? byPromise : [...byPromise, ...broken.slice(0, mostShown).map((text) => `BROKEN ${text}`)]
   console.log([`\n${suite.name}, seed ${seed}: ${verdict}`, ...summarise(suite, outcome), ...shown, ''].join('\n  '))
+  if (!isShow) tellStories(outcome)
   return isShow || broken.length === 0
+}
+
+/** Of the first creates with a broken promise, as nothing else tells what happened to them. */
+function tellStories({ broken, history, stories }: Outcome): void {
+  const keys = new Set(broken.map((text) => /chaos-\d+-\d+/.exec(text)?.[0]))
+  const told = history.intents.filter(({ key }) => keys.has(key)).slice(0, mostStories)
+  for (const { key, requestId } of told) {
+    console.log([`story of ${key}, ${requestId}`, ...(stories.get(requestId) ?? [])].join('\n    '))
+  }
 }
 
 function whySkipped(name: SuiteName): string | false {

@@ -35,6 +35,8 @@ export interface Outcome {
   readonly broken: readonly string[]
   readonly history: History
   readonly lostRows: readonly number[]
+  /** What the service logged of each create, and when it arrived at the partner, by its request_id. */
+  readonly stories: ReadonlyMap<string, readonly string[]>
   readonly seconds: number
 }
 
@@ -42,7 +44,7 @@ export async function runSuite(suite: Suite, say: (text: string) => void): Promi
   const startedAt = performance.now()
   const { seed } = suite
   const { intents, calls } = makePlan(seed, suite)
-  const report: ChildReport = { leaks: [], accidents: [] }
+  const report: ChildReport = { leaks: [], accidents: [], stories: new Map() }
   const statements: Statement[] = []
   const damage: Damage = { ledgerOutages: [], losses: [], lostRows: [] }
 
@@ -76,9 +78,11 @@ export async function runSuite(suite: Suite, say: (text: string) => void): Promi
   const { lostRows, ...periods } = damage
   const told = { statements, arrivals: partner.arrivals, clients: partner.clients() }
   const mayResend = suite.settings.PARTNER_RESEND !== 'false'
-  const history: History = { ...end, ...report, ...told, ...periods, mayResend }
+  const { stories, ...found } = report
+  for (const { requestId, at } of partner.arrivals) stories.get(requestId)?.push(`the partner: arrived at ${at}`)
+  const history: History = { ...end, ...found, ...told, ...periods, mayResend }
   const broken = findBrokenPromises(history)
-  return { broken, history, lostRows, seconds: (performance.now() - startedAt) / 1000 }
+  return { broken, history, lostRows, stories, seconds: (performance.now() - startedAt) / 1000 }
 }
 
 function toRequestIds(intents: readonly Intent[]): Set<string> {

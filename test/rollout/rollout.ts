@@ -41,7 +41,7 @@ const resolvedWithinMs = 30_000
 export async function runRollout({ perSecond, pauseMs, from, say }: RolloutOptions): Promise<RolloutReport> {
   await using parts = new AsyncDisposableStack()
   const owner = { teardown: (end: () => unknown) => parts.defer(async () => void (await end())) }
-  const report: ChildReport = { leaks: [], accidents: [] }
+  const report: ChildReport = { leaks: [], accidents: [], stories: new Map() }
   const postgres = await startPostgres(owner)
   const partner = await startPartner(parts)
   const all = { ...settings, ...partner.settings, LEDGER_URL: postgres.url }
