@@ -16,15 +16,19 @@ import notFound from './plugins/not-found.ts'
 import openapi from './plugins/openapi.ts'
 import callerRate from './plugins/rate-limit.ts'
 import schemaCompilers, { noDefaultCompilers } from './plugins/schema-compilers.ts'
+import traces from './plugins/traces.ts'
 import unreadableHttp, { answerClientError, trackExchange } from './plugins/unreadable-http.ts'
 import { registerProblemPages } from './problems/pages.ts'
 import { toProblem } from './problems/translate.ts'
 import { createRequestLogs } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
+import type { Tracing } from './telemetry/tracing.ts'
 
 export interface AppParts extends ClientRoutesOptions {
   readonly log: Logger
   readonly metrics: Metrics
+  /** Undefined: no traces. */
+  readonly tracing?: Tracing | undefined
   readonly lifecycle: Lifecycle
   readonly version: string
   readonly isSandbox: boolean
@@ -84,6 +88,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(schemaCompilers)
   await app.register(requestId, { isSandbox })
   await app.register(httpMetrics, { metrics })
+  if (parts.tracing !== undefined) await app.register(traces, { tracing: parts.tracing })
   addDrainHooks(app, lifecycle)
   await app.register(errorHandler, { basePath })
   await app.register(linger)

@@ -9,7 +9,7 @@ import type { Turn } from './large-bodies/event-loop-slices.ts'
 import type { Ledger } from './ledger/ledger.ts'
 import { type Reconciler, type ReconcilerObserver, startReconciler } from './ledger/reconciler.ts'
 import { type Bulkhead, createBulkhead } from './partner/bulkhead.ts'
-import { createCardApi, type PartnerObserver } from './partner/card-api.ts'
+import { createCardApi, type PartnerObserver, type StartCallTrace } from './partner/card-api.ts'
 import type { PartnerCodes } from './partner/outcome.ts'
 import { type CircuitStateName, withCircuitBreaker } from './partner/resilience.ts'
 import type { Sign } from './partner/signature.ts'
@@ -51,6 +51,7 @@ export interface CoreParts {
   readonly turn: Turn
   readonly log: Logger
   readonly observer: CoreObserver
+  readonly startTrace?: StartCallTrace | undefined
 }
 
 export interface Core {
@@ -60,7 +61,17 @@ export interface Core {
   readonly reconciler: Reconciler
 }
 
-export function startCore({ settings, ledger, dispatcher, origin, sign, turn, log, observer }: CoreParts): Core {
+export function startCore({
+  settings,
+  ledger,
+  dispatcher,
+  origin,
+  sign,
+  turn,
+  log,
+  observer,
+  startTrace,
+}: CoreParts): Core {
   const { partnerTimeoutMs, partnerAbsentMs: absentMs, partnerDoubtMs: doubtMs, mayResend } = settings
   const cardApi = createCardApi({
     dispatcher,
@@ -70,6 +81,7 @@ export function startCore({ settings, ledger, dispatcher, origin, sign, turn, lo
     codes: settings.codes,
     timeoutMs: partnerTimeoutMs,
     observer: observer.partner,
+    startTrace,
   })
   const delivery = buildDelivery({
     cardApi: withCircuitBreaker(cardApi, observer.setCircuitState),

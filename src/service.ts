@@ -22,6 +22,7 @@ import { drainServer, type Lifecycle } from './plugins/drain.ts'
 import { sandboxCredentials } from './sandbox/credentials.ts'
 import { registerDroppedLines } from './telemetry/log-destination.ts'
 import { createMetrics } from './telemetry/metrics.ts'
+import { openTracing } from './telemetry/open-tracing.ts'
 
 export interface Service {
   /** Where the API listens, e.g. `http://127.0.0.1:3000`. */
@@ -36,7 +37,11 @@ export async function startService(config: Config, log: Logger, commit: string):
   const { version } = packageJson
   const engine = await openLedger(config.readLedger(), log)
   const metrics = createMetrics({ version, commit }, () => engine.stats())
-  const opened = observeLedger(engine, metrics.observeLedgerRequest)
+  const tracing = await openTracing(config.tracing, log)
+  const opened = observeLedger(engine, (...step) => {
+    metrics.observeLedgerRequest(...step)
+    tracing?.observeLedger(...step)
+  })
   registerDroppedLines(metrics.registry, log)
   const lifecycle: Lifecycle = { phase: 'starting' }
   const turn = createTurnstile()
@@ -68,6 +73,7 @@ export async function startService(config: Config, log: Logger, commit: string):
       countUnknownDuplicate: () => metrics.unknownDuplicates.inc(),
       setCircuitState: metrics.setCircuitState,
     },
+    startTrace: tracing?.startCall,
   })
   const ledgerKeys = [
     config.readLedgerKey() ?? deriveKey(readCredentials, 'ledger key'),
@@ -79,6 +85,7 @@ export async function startService(config: Config, log: Logger, commit: string):
   const app = await buildApp({
     log,
     metrics,
+    tracing,
     lifecycle,
     version,
     isSandbox: sandbox !== undefined,
@@ -110,6 +117,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     await dispatcher.destroy()
     await sandbox?.close()
     await ops.close()
+    await tracing?.stop()
   }
 
   try {

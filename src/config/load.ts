@@ -12,6 +12,7 @@ import type { Credentials, SignatureScheme } from '../partner/signature.ts'
 import type { DocsMode } from '../plugins/docs-page/register-docs.ts'
 import { Compile } from '../schemas/compile.ts'
 import type { LogLevel } from '../telemetry/logger.ts'
+import type { TracingSettings } from '../telemetry/tracing.ts'
 import { toAuthSettings } from './auth-settings.ts'
 import { Settings } from './settings.ts'
 
@@ -59,6 +60,7 @@ export interface Config {
   readonly basePath: string
   readonly trustProxy: false | number | string
   readonly docs: DocsMode
+  readonly tracing: TracingSettings
   readonly shutdownDelayMs: number
 }
 
@@ -205,6 +207,11 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     basePath: settings.BASE_PATH,
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
     docs: settings.DOCS ?? (env.NODE_ENV === 'production' ? 'read' : 'try'),
+    tracing: {
+      collector: toCollector(settings.OTEL_EXPORTER_OTLP_ENDPOINT, faults),
+      sampledShare: Number(settings.OTEL_TRACES_SAMPLER_ARG),
+      reachesPartner: settings.PARTNER_TRACE_CONTEXT,
+    },
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,
   }
 }
@@ -240,6 +247,13 @@ function toOrigin(text: string, faults: string[]): string {
   const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`
   if (!isOrigin) faults.push('FREEDOMPAY_BASE_URL must be an http(s) origin without a path, such as https://host:port')
   return url?.origin ?? ''
+}
+
+function toCollector(text: string | undefined, faults: string[]): string | undefined {
+  if (text !== undefined && !/^https?:$/.test(URL.parse(text)?.protocol ?? '')) {
+    faults.push('OTEL_EXPORTER_OTLP_ENDPOINT must be an http(s) address, such as http://collector:4318')
+  }
+  return text
 }
 
 function toList(text = ''): string[] {

@@ -159,6 +159,19 @@ export const Settings = Type.Object({
         '`/docs`: `try` with "Try it out" (the default) · `read` without it (the default in production) · `off`',
     }),
   ),
+  PARTNER_TRACE_CONTEXT: Type.Boolean({
+    default: false,
+    description: '`true`: `traceparent` and `tracestate` go on to FreedomPay; `tracestate` is a text of the caller’s',
+  }),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(
+    Text('OTLP over HTTP: where spans go to, without `/v1/traces`; no spans where unset'),
+  ),
+  OTEL_TRACES_SAMPLER_ARG: Type.String({
+    pattern: '^(0|1|0?\\.\\d{1,9}|1\\.0+)$',
+    default: '1',
+    description:
+      'Share of the requests that are traced, from `0` to `1`, where the caller’s `traceparent` does not decide',
+  }),
   SHUTDOWN_DELAY_MS: Ms(0, 'Pause between "not ready" and closing, for load balancers', 0),
 })
 export type Settings = Static<typeof Settings>

@@ -17,6 +17,8 @@ export interface CardApiParts {
   /** The longest one call may take, from start to last byte. */
   readonly timeoutMs: number
   readonly observer: PartnerObserver
+  /** Undefined: there are no traces. */
+  readonly startTrace?: StartCallTrace | undefined
 }
 
 /** Where the calls are counted. */
@@ -24,6 +26,14 @@ export interface PartnerObserver {
   started(operation: Operation): void
   ended(operation: Operation, result: Result, seconds: number): void
 }
+
+/** One call as a part of its request's trace. */
+export interface CallTrace {
+  /** To be sent along. */
+  readonly headers: Readonly<Record<string, string>>
+  end(outcome: Outcome): void
+}
+export type StartCallTrace = (operation: Operation) => CallTrace
 
 export interface CallContext {
   /** When the call must be over, on the clock of `performance.now()`. */
@@ -58,15 +68,17 @@ const tooLate: Exchange = {
 }
 
 export function createCardApi(parts: CardApiParts): CardApi {
-  const { dispatcher, origin, sign, turn, codes, timeoutMs, observer } = parts
+  const { dispatcher, origin, sign, turn, codes, timeoutMs, observer, startTrace } = parts
 
   async function call(operation: Operation, body: Buffer, context: CallContext): Promise<Outcome> {
     const path = paths[operation]
     const startedAt = performance.now()
     observer.started(operation)
+    const trace = startTrace?.(operation)
     const headers = body.length < largeBodyBytes ? sign(path, body) : await sign.inTurns(path, body, turn)
     headers['content-type'] = 'application/json'
     headers.accept = 'application/json'
+    if (trace !== undefined) Object.assign(headers, trace.headers)
     const leftMs = context.deadlineAt - performance.now()
     const limits = { timeoutMs: Math.min(timeoutMs, leftMs), isCutShort: leftMs < timeoutMs }
     // A process that stood still may get here after the deadline, and must not send any more.
@@ -76,6 +88,7 @@ export function createCardApi(parts: CardApiParts): CardApi {
     // Of a create that has drifted already, this is one more answer that is of no use.
     const isRepeated = outcome.result === 'drift' && context.drifts !== undefined && context.drifts.count > 0
     observer.ended(operation, isRepeated ? 'bad_body' : outcome.result, (performance.now() - startedAt) / 1000)
+    trace?.end(outcome)
     tellFailure(operation, outcome, context)
     return outcome
   }

@@ -13,13 +13,22 @@ export interface HttpMetricsOptions {
 /** nginx's number for "client closed request"; nobody ever receives it. */
 const hungUpStatusCode = 499
 
+/** What the caller got. */
+export function toStatusCode({ raw, statusCode }: FastifyReply): number {
+  return statusByHand(raw) ?? (raw.writableFinished ? statusCode : hungUpStatusCode)
+}
+
+/** The pattern and not the address, which may hold ids. */
+export function toRoute({ is404, routeOptions }: FastifyRequest): string {
+  return (is404 ? undefined : routeOptions.url) ?? 'unmatched'
+}
+
 export default fp(
   async function httpMetrics(app: FastifyInstance, { metrics }: HttpMetricsOptions) {
     function record(request: FastifyRequest, reply: FastifyReply): void {
       const { method } = request
-      const answeredWith = statusByHand(reply.raw) ?? (reply.raw.writableFinished ? reply.statusCode : undefined)
-      const statusCode = answeredWith ?? hungUpStatusCode
-      const route = (request.is404 ? undefined : request.routeOptions.url) ?? 'unmatched'
+      const statusCode = toStatusCode(reply)
+      const route = toRoute(request)
       const ms = reply.elapsedTime
       metrics.observeHttpRequest({ method, route, status_code: statusCode }, ms / 1000)
       if (request.caller && request.caller !== anonymousCaller) metrics.countCaller(request.caller, statusCode)
@@ -30,7 +39,7 @@ export default fp(
           statusCode,
           durationMs: Math.round(ms * 10) / 10,
         },
-        answeredWith === undefined ? 'caller hung up' : 'request',
+        statusCode === hungUpStatusCode ? 'caller hung up' : 'request',
       )
     }
 

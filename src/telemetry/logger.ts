@@ -65,7 +65,8 @@ export class RequestLog {
   private readonly reqId: string
   /** Once it is known. */
   caller: string | undefined
-  private readonly traceparent: unknown
+  /** The caller's, or the one under which this request is traced. */
+  traceparent: unknown
   /** The create that the request is about, once that is known. */
   requestId: string | undefined
   outcome: string | undefined

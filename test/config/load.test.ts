@@ -58,6 +58,7 @@ t.test('without any settings it is the sandbox, with every default', async (t) =
     trustProxy: false,
     docs: 'try',
     shutdownDelayMs: 0,
+    tracing: { collector: undefined, sampledShare: 1, reachesPartner: false },
   })
 })
 
@@ -256,4 +257,19 @@ t.test('Try it out is off in production unless it is asked for', (t) => {
   t.equal(loadConfig({ ...production, DOCS: 'try' }).docs, 'try')
   t.equal(loadConfig({ ...credentials, DOCS: 'off' }).docs, 'off')
   t.end()
+})
+
+t.test('traces have a collector by HTTP and a share from 0 to 1', async (t) => {
+  const { tracing } = loadConfig({
+    OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318',
+    OTEL_TRACES_SAMPLER_ARG: '0.05',
+    PARTNER_TRACE_CONTEXT: 'true',
+  })
+  t.strictSame(tracing, { collector: 'http://collector:4318', sampledShare: 0.05, reachesPartner: true })
+  for (const endpoint of ['collector:4318', 'grpc://collector:4317', 'collector']) {
+    t.match(faultsOf({ OTEL_EXPORTER_OTLP_ENDPOINT: endpoint }), [/^OTEL_EXPORTER_OTLP_ENDPOINT must be an http/])
+  }
+  for (const share of ['2', '-1', '1.5', 'all']) {
+    t.match(faultsOf({ OTEL_TRACES_SAMPLER_ARG: share }), [/^OTEL_TRACES_SAMPLER_ARG /])
+  }
 })

@@ -1,0 +1,134 @@
+/**
+ * Spans by OpenTelemetry, one for a request, one for each call to FreedomPay and one for each step of the ledger, sent by OTLP over HTTP.
+ * Each attribute is named here, so none can hold personal data, an idempotency key or an address with an id in it.
+ */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { setTimeout as sleep } from 'node:timers/promises'
+import {
+  type Context,
+  defaultTextMapGetter,
+  defaultTextMapSetter,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from '@opentelemetry/api'
+import { setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry/core'
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
+import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace'
+import type { Logger } from 'pino'
+import packageJson from '../../package.json' with { type: 'json' }
+import { readTraceContext, type Tracing, type TracingSettings } from './tracing.ts'
+
+type Settings = TracingSettings & { readonly collector: string }
+
+/** A collector that does not answer holds neither the process at its end, nor more spans than the queue takes. */
+const longestStopMs = 1000
+const exportTimeoutMs = 5000
+const warnEveryMs = 60_000
+const outsideOfRequests = { context: ROOT_CONTEXT, tracestate: undefined }
+
+export function openTelemetry({ collector, sampledShare, reachesPartner }: Settings, log: Logger): Tracing {
+  const provider = createProvider(collector, sampledShare)
+  const tracer = provider.getTracer(packageJson.name, packageJson.version)
+  const propagator = new W3CTraceContextPropagator()
+  /** The caller's `tracestate` goes on to FreedomPay as it came, and into no span: it is a text of the caller's. */
+  const current = new AsyncLocalStorage<{ readonly context: Context; readonly tracestate: string | undefined }>()
+  warnOfFailures(log)
+
+  function write(context: Context): Record<string, string> {
+    const headers: Record<string, string> = {}
+    propagator.inject(context, headers, defaultTextMapSetter)
+    return headers
+  }
+
+  return {
+    startRequest(headers) {
+      const { tracestate, ...carried } = readTraceContext(headers)
+      const parent = propagator.extract(ROOT_CONTEXT, carried, defaultTextMapGetter)
+      const span = tracer.startSpan('request', { kind: SpanKind.SERVER }, parent)
+      const context = trace.setSpan(parent, span)
+      return {
+        traceparent: write(context).traceparent,
+        run: (next) => current.run({ context, tracestate }, next),
+        end({ method, route, statusCode, outcome, problem }) {
+          span.updateName(`${method} ${route}`)
+          span.setAttributes({
+            'http.request.method': method,
+            'http.route': route,
+            'http.response.status_code': statusCode,
+            ...given({ 'clients.outcome': outcome, 'clients.problem': problem }),
+          })
+          if (statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
+          span.end()
+        },
+      }
+    },
+    startCall(operation) {
+      // A question of the reconciler's belongs to no request: it begins a trace.
+      const { context: parent, tracestate } = current.getStore() ?? outsideOfRequests
+      const span = tracer.startSpan(`FreedomPay ${operation}`, { kind: SpanKind.CLIENT }, parent)
+      span.setAttribute('partner.operation', operation)
+      return {
+        headers: reachesPartner ? { ...write(trace.setSpan(parent, span)), ...given({ tracestate }) } : {},
+        end({ kind, result }) {
+          span.setAttributes({ 'partner.outcome': kind, 'partner.result': result })
+          if (result !== 'ok' && result !== 'rejected') span.setStatus({ code: SpanStatusCode.ERROR })
+          span.end()
+        },
+      }
+    },
+    observeLedger(operation, result, seconds) {
+      const parent = current.getStore()?.context
+      // The reconciler looks for due rows every second or so, and probes come as often: nobody wants a trace of each.
+      if (parent === undefined) return
+      const endedAt = Date.now()
+      const attributes = { 'ledger.operation': operation, 'ledger.result': result }
+      const options = { kind: SpanKind.CLIENT, startTime: endedAt - seconds * 1000, attributes }
+      const span = tracer.startSpan(`ledger ${operation}`, options, parent)
+      if (result === 'error') span.setStatus({ code: SpanStatusCode.ERROR })
+      span.end(endedAt)
+    },
+    async stop() {
+      const lost = provider.shutdown().catch(() => undefined)
+      await Promise.race([lost, sleep(longestStopMs, undefined, { ref: false })])
+    },
+  }
+}
+
+function createProvider(collector: string, sampledShare: number): TracerProvider {
+  const exporter = new OTLPTraceExporter({
+    url: `${collector.replace(/\/$/, '')}/v1/traces`,
+    timeoutMillis: exportTimeoutMs,
+  })
+  const { name, version } = packageJson
+  // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say more, such as the environment.
+  const own = resourceFromAttributes({ 'service.name': name, 'service.version': version })
+  return new TracerProvider({
+    resource: own.merge(detectResources({ detectors: [envDetector] })),
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampledShare) }),
+    spanProcessors: [new BatchSpanProcessor({ exporter, exportTimeoutMillis: exportTimeoutMs })],
+  })
+}
+
+/** Without the error's message, which may quote the collector. */
+function warnOfFailures(log: Logger): void {
+  let nextAt = 0
+  setGlobalErrorHandler(() => {
+    if (performance.now() < nextAt) return
+    nextAt = performance.now() + warnEveryMs
+    log.warn('traces cannot be sent to the collector')
+  })
+}
+
+function given(members: Record<string, string | undefined>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(members).filter((member): member is [string, string] => member[1] !== undefined),
+  )
+}

@@ -1,0 +1,25 @@
+/** Which tracing there is, by the settings. */
+import { AsyncLocalStorage } from 'node:async_hooks'
+import type { Logger } from 'pino'
+import { readTraceContext, type Tracing, type TracingSettings } from './tracing.ts'
+
+/** OpenTelemetry is loaded where it is used: it takes memory, and time at the start. */
+export async function openTracing(settings: TracingSettings, log: Logger): Promise<Tracing | undefined> {
+  if (settings.collector === undefined) return settings.reachesPartner ? passOn() : undefined
+  const { openTelemetry } = await import('./open-telemetry.ts')
+  return openTelemetry({ ...settings, collector: settings.collector }, log)
+}
+
+/** Without spans of its own, this service hands on what it was given. */
+function passOn(): Tracing {
+  const current = new AsyncLocalStorage<Readonly<Record<string, string>>>()
+  return {
+    startRequest(headers) {
+      const context = readTraceContext(headers)
+      return { traceparent: context.traceparent, run: (next) => current.run(context, next), end() {} }
+    },
+    startCall: () => ({ headers: current.getStore() ?? {}, end() {} }),
+    observeLedger() {},
+    async stop() {},
+  }
+}
