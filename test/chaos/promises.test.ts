@@ -81,6 +81,11 @@ const histories: Record<string, Partial<History>> = {
     lastReads: new Map([['k', get(900, 910, { says: 'absent' })]]),
     losses: [{ from: 105, to: 115 }],
   },
+  'not-created in the end, as the ledger has lost the send before': {
+    lastReads: new Map([['k', get(900, 910, denied)]]),
+    statements: [],
+    losses: [{ from: 105, to: 115 }],
+  },
   'work without an end that the ledger has lost': {
     ...endlessIntent,
     arrivals: [arrival],

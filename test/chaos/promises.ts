@@ -164,7 +164,9 @@ export const lastReadsTellTheTruth: Check = (history) =>
     if (read === undefined) return [`${nameOf(intent)} was not read in the end`]
     const client = history.clients.find(({ requestId }) => requestId === intent.requestId)
     const isTrue = lastWords[intent.truth].includes(read.says) && read.clientId === client?.clientId
-    if (read.says === 'absent' && mayBeLost(history, intent, [])) return []
+    // The key came again, and what was sent before is not known any more.
+    const isOfLess = read.says === 'absent' || read.says === 'not-created'
+    if (isOfLess && mayBeLost(history, intent, [])) return []
     return isTrue ? [] : [`${nameOf(intent)}: in the end ${describe(read)}, the partner: ${intent.truth}`]
   })
 
