@@ -8,7 +8,11 @@ import { targets } from './targets.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const work = 'mutation/.work'
-const leastScore = 92
+
+/** In per cent. */
+function leastScore(file: string): number {
+  return file.startsWith('src/auth/') ? 95 : 92
+}
 
 function chooseFiles(asked: readonly string[]): string[] {
   const files = Object.keys(targets)
@@ -22,10 +26,18 @@ function mutate(file: string): Score {
   const name = file.replaceAll('/', '-').replace(/\.ts$/, '')
   const report = `${work}/${name}.json`
   const config = {
-    testRunner: 'tap',
+    plugins: [`${root}/mutation/in-process-runner.ts`],
+    testRunner: 'in-process',
+    testRunnerNodeArgs: ['--no-warnings'],
     mutate: [file],
-    tap: { testFiles: targets[file], nodeArgs: ['--no-warnings'] },
+    // Not `testFiles`, an option of Stryker's: it would have a runner that takes static mutants for files' names.
+    inProcess: { testFiles: targets[file] },
+    warnings: { unknownOptions: false },
     coverageAnalysis: 'perTest',
+    // An endless loop or a promise that nothing settles; long enough for a busy machine.
+    timeoutMS: 15_000,
+    // What each mutant leaves behind is given back with its process.
+    maxTestRunnerReuse: 100,
     concurrency: 1,
     reporters: ['json'],
     jsonReporter: { fileName: report },
@@ -49,16 +61,16 @@ function mutate(file: string): Score {
 
 const rows: string[] = []
 for (const file of chooseFiles(process.argv.slice(2))) {
-  const startedAt = performance.now()
   const score = mutate(file)
   for (const survivor of score.survivors) console.log(survivor)
-  rows.push(describeRow(file, score, performance.now() - startedAt))
-  if (score.percent < leastScore) process.exitCode = 1
+  for (const change of score.outdated) console.log(`${file}: equivalents.ts names what no longer survives: ${change}`)
+  rows.push(describeRow(file, score))
+  if (score.percentOfOthers < leastScore(file)) process.exitCode = 1
 }
 console.log(
   [
-    '| file | score | killed | timed out | survived | not covered | took |',
-    '|---|---|---|---|---|---|---|',
+    '| file | mutants | killed | timed out | mean the same | survived | of all | of the others |',
+    '|---|---|---|---|---|---|---|---|',
     ...rows,
   ].join('\n'),
 )

@@ -1,5 +1,6 @@
 /** Reads Stryker's JSON report (mutation-testing-report-schema). */
 import { readFileSync } from 'node:fs'
+import { equivalents } from './equivalents.ts'
 
 interface Position {
   readonly line: number
@@ -18,10 +19,17 @@ interface Report {
 }
 
 export interface Score {
+  readonly mutants: number
+  /** Of all mutants. */
   readonly percent: number
+  /** Of those that mean something else than the source. */
+  readonly percentOfOthers: number
   readonly counts: Readonly<Record<string, number>>
-  /** One line each: place, what stood there, what replaced that. */
+  readonly equivalents: number
+  /** One line each: place, what stood there, what replaced that. Without those that mean the same. */
   readonly survivors: readonly string[]
+  /** Listed in equivalents.ts, and found by a test or gone from the source. */
+  readonly outdated: readonly string[]
 }
 
 export function readScore(reportPath: string, file: string): Score {
@@ -31,23 +39,38 @@ export function readScore(reportPath: string, file: string): Score {
   const counts: Record<string, number> = {}
   for (const { status } of mutated.mutants) counts[status] = (counts[status] ?? 0) + 1
   const found = (counts.Killed ?? 0) + (counts.Timeout ?? 0)
-  const missed = (counts.Survived ?? 0) + (counts.NoCoverage ?? 0)
   const lines = mutated.source.split('\n')
-  const survivors = mutated.mutants
+  const missed = mutated.mutants
     .filter(({ status }) => status === 'Survived' || status === 'NoCoverage')
-    .map((mutant) => describeMutant(file, lines, mutant))
-  return { percent: (100 * found) / (found + missed), counts, survivors }
+    .map((mutant) => ({ ...mutant, change: describeChange(lines, mutant) }))
+  const known = Object.keys(equivalents[file] ?? {})
+  const survivors = missed.filter(({ change }) => !known.includes(change))
+  return {
+    mutants: found + missed.length,
+    percent: (100 * found) / (found + missed.length),
+    percentOfOthers: (100 * found) / (found + survivors.length),
+    counts,
+    equivalents: missed.length - survivors.length,
+    survivors: survivors.map(({ location: { start }, status, change }) => `${file}:${start.line} ${status} ${change}`),
+    outdated: known.filter((change) => !missed.some((mutant) => mutant.change === change)),
+  }
 }
 
-function describeMutant(file: string, lines: readonly string[], { location, status, ...mutant }: Mutant): string {
+/** What stood there is short: the line says which one it was. */
+const shortest = 8
+
+function describeChange(lines: readonly string[], { location, mutatorName, replacement = '' }: Mutant): string {
   const { start, end } = location
   const line = lines[start.line - 1] ?? ''
-  const before = line.slice(start.column - 1, start.line === end.line ? end.column - 1 : undefined)
-  return `${file}:${start.line}:${start.column} ${status} ${mutant.mutatorName}: ${before} → ${mutant.replacement ?? ''}`
+  const isOneLine = start.line === end.line
+  const before = line.slice(start.column - 1, isOneLine ? end.column - 1 : undefined)
+  const where = before.length < shortest ? ` in ${line.trim()}` : ''
+  return `${mutatorName}: ${before} → ${replacement}${where}`
 }
 
-export function describeRow(file: string, { percent, counts }: Score, tookMs: number): string {
-  const { Killed = 0, Timeout = 0, Survived = 0, NoCoverage = 0 } = counts
-  const took = `${Math.round(tookMs / 1000)} s`
-  return `| ${file} | ${percent.toFixed(1)} % | ${Killed} | ${Timeout} | ${Survived} | ${NoCoverage} | ${took} |`
+export function describeRow(file: string, score: Score): string {
+  const { Killed = 0, Timeout = 0 } = score.counts
+  const { mutants, equivalents, survivors, percent, percentOfOthers } = score
+  const found = `${Killed} | ${Timeout} | ${equivalents} | ${survivors.length}`
+  return `| ${file} | ${mutants} | ${found} | ${percent.toFixed(1)} % | ${percentOfOthers.toFixed(1)} % |`
 }

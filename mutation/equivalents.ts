@@ -1,0 +1,78 @@
+/** Survivors that mean the same as the source, with the reason: file → change → why no test can tell them apart. */
+const sameType = 'only the types need it: the value is always there'
+
+export const equivalents: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+  'src/partner/retry.ts': {
+    'ConditionalExpression: default: → default:': 'the function returns `undefined` without it, too',
+    'ConditionalExpression: value === undefined → false': 'the text "undefined" is neither seconds nor a date',
+    "MethodExpression: value.endsWith(' GMT') → value.startsWith(' GMT')": 'V8 reads "GMT GMT" as "GMT"',
+  },
+  'src/partner/outcome.ts': {
+    'BlockStatement: { → {} in } catch {': '`undefined` is as false as `false`',
+    "StringLiteral: '' → \"Stryker was here!\" in const code = partner.code ?? ''":
+      'neither text is a code of the settings',
+    "StringLiteral: '' → \"Stryker was here!\" in const text = String(code ?? '')":
+      'neither text has the form of a code',
+  },
+  'src/partner/bulkhead.ts': {
+    'ConditionalExpression: held === undefined → false': sameType,
+  },
+  'src/partner/encode.ts': {
+    'ConditionalExpression: document !== undefined && document.length >= largeBodyBytes → false':
+      'both ways give the same bytes; one is quicker for large documents',
+    'ConditionalExpression: document.length >= largeBodyBytes → true': 'the same',
+    'EqualityOperator: document.length >= largeBodyBytes → document.length > largeBodyBytes': 'the same',
+    'EqualityOperator: document.length >= largeBodyBytes → document.length < largeBodyBytes': 'the same',
+    'StringLiteral: \'latin1\' → ""': 'Base64 and UUIDs are ASCII: the same bytes in UTF-8',
+  },
+  'src/clients/create/idempotency-key.ts': {
+    'OptionalChaining: quotedString.exec(line)?.[1]?.replace → quotedString.exec(line)?.[1].replace': sameType,
+    'EqualityOperator: a < b → a <= b in return Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1))':
+      'the names of the members of one object differ',
+  },
+  'src/clients/create/prefer-header.ts': {
+    "StringLiteral: '' → \"Stryker was here!\" in const [withoutParameters = ''] = preference.split(';')": sameType,
+    "StringLiteral: '' → \"Stryker was here!\" in const [token = '', ...value] = withoutParameters.split('=')":
+      sameType,
+    "StringLiteral: '' → \"Stryker was here!\" in function parseSeconds(value = ''): number | undefined {":
+      'neither text is a number',
+  },
+  'src/clients/body/formats.ts': {
+    'ArithmeticOperator: readTwo(text, 0) * 100 + readTwo(text, 2) → readTwo(text, 0) * 100 - readTwo(text, 2)':
+      'the year is only divided by 4, 100 and 400: the sign of its last two digits does not matter',
+    'ConditionalExpression: day !== today.day → true': 'the date is only remembered to save time',
+    'MethodExpression: new Date(day * dayMs).toISOString().slice(0, 10) → new Date(day * dayMs).toISOString()':
+      'as text, a date is before the same date with a time',
+    'MethodExpression: iso6391.getAllCodes().sort() → iso6391.getAllCodes()': 'the package has them in order today',
+    "ObjectLiteral: { day: 0, date: '' } → {}": 'the first look replaces it',
+    "StringLiteral: '' → \"Stryker was here!\" in let today = { day: 0, date: '' }": 'the first look replaces it',
+  },
+  'src/clients/body/pdf-document.ts': {
+    'BlockStatement: { → {} in } catch {': 'an empty `catch` returns `undefined`, too',
+    'ArithmeticOperator: base64.length / 4 → base64.length * 4': 'wipes more than was written',
+  },
+  'src/clients/body/validation.ts': {
+    'ConditionalExpression: names.length > maxMembers → true': 'a copy of a small body has the same faults',
+    'EqualityOperator: names.length > maxMembers → names.length >= maxMembers': 'the same',
+    'MethodExpression: names.filter((name) => !ownNames.has(name)) → names':
+      'a known member that is listed twice is copied twice',
+    "OptionalChaining: (schema as Refined)['~refine']?.[0]?.error → (schema as Refined)['~refine']?.[0].error":
+      sameType,
+  },
+  'src/auth/jwt.ts': {
+    "StringLiteral: '' → \"Stryker was here!\" in const claim = error instanceof errors.JWTClaimValidationFailed ? error.claim : ''":
+      'neither is a claim with a reason of its own',
+  },
+  'src/partner/fair-share.ts': {
+    'ConditionalExpression: own === 1 → false':
+      'a caller with no place is as one that is not there; the map would only grow',
+  },
+  'src/auth/bearer-token.ts': {
+    "ConditionalExpression: name.length === 'authorization'.length → true":
+      'spares the names of the other headers their lower case',
+  },
+  'src/auth/key-set.ts': {
+    'ConditionalExpression: find === undefined → false': sameType,
+    'OptionalChaining: failure?.cause → failure.cause': sameType,
+  },
+}
