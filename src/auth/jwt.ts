@@ -70,7 +70,6 @@ const reasons: Record<string, string> = {
 }
 
 function toProblem(error: unknown): unknown {
-  if (error instanceof Problem) return error
   if (error instanceof KeysUnreachableError) {
     return new Problem('overloaded', {
       detail: 'The keys that tokens are checked with cannot be fetched at the moment. Nothing was sent to FreedomPay.',
@@ -78,7 +77,7 @@ function toProblem(error: unknown): unknown {
       cause: error,
     })
   }
-  // Not checked, so not known to be bad: a fault of ours.
+  // A problem already; or not checked, so not known to be bad: a fault of ours.
   if (!(error instanceof errors.JOSEError)) return error
   if (error instanceof errors.JWTExpired) return unauthenticated('the token has expired', error)
   const claim = error instanceof errors.JWTClaimValidationFailed ? error.claim : ''

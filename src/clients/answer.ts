@@ -23,8 +23,7 @@ export interface Settlement {
   readonly partnerDescription?: string | undefined
 }
 
-/** What a create is answered with where it is no problem. */
-export interface CreateAnswer {
+export interface CreateResult {
   /** Undefined without an idempotency key. */
   readonly idempotencyStatus: IdempotencyStatus | undefined
   readonly representation: {
@@ -41,7 +40,7 @@ const unavailableSeconds = 2
 const inProgressSeconds = 2
 
 /** @throws Problem where no client was created; with a key it carries `Idempotency-Status` */
-export function toAnswer(settlement: Settlement): CreateAnswer {
+export function toAnswer(settlement: Settlement): CreateResult {
   const { row, notTaken, partnerDescription } = settlement
   const { requestId, state, clientId, partnerCode } = row
   const idempotencyStatus = row.keyId === undefined ? undefined : settlement.how

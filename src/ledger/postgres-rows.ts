@@ -1,6 +1,5 @@
 /** A row as PostgreSQL holds it. */
-import type { Row } from './ledger.ts'
-import type { State } from './states.ts'
+import type { Row, State } from './ledger.ts'
 
 export interface StoredRow {
   request_id: string

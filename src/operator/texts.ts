@@ -1,7 +1,6 @@
 /** Times, ages and rows as an operator reads them. */
 import type { InspectedRow } from '../ledger/inspection.ts'
-import { attentionAfterMs } from '../ledger/rules.ts'
-import { isFinal } from '../ledger/states.ts'
+import { attentionAfterMs, isFinal } from '../ledger/ledger.ts'
 
 const unitsMs = [
   ['d', 86_400_000],

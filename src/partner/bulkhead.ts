@@ -49,7 +49,7 @@ export function createBulkhead({ places, waiting }: BulkheadLimits): Bulkhead {
       leave() {
         giveUp()
         held = undefined
-        if (taken.places + taken.waiting > 0) return
+        // Who waits for the last one to leave looks for itself.
         emptied?.resolve()
         emptied = undefined
       },

@@ -169,7 +169,8 @@ function drift(what: string): Outcome {
   return { kind: 'unknown', result: 'drift', drift: what }
 }
 
-const knownWords: readonly (string | undefined)[] = ['ok', 'error', 'success', 'process']
+/** Those that can stand where another word is expected: "error" never does. */
+const knownWords: readonly (string | undefined)[] = ['ok', 'success', 'process']
 
 /** An unknown word may be personal data, so no log contains it. */
 function quoteWord(word: string | undefined): string {

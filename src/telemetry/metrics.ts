@@ -1,9 +1,8 @@
 /** Every metric of the service, on a registry of its own. No label ever holds a value of a caller's. */
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
-import type { LedgerStats } from '../ledger/ledger.ts'
+import { isFinal, type LedgerStats, type State, states } from '../ledger/ledger.ts'
 import { type LedgerOperation, type LedgerResult, ledgerOperations, ledgerResults } from '../ledger/observe.ts'
 import type { ReconcilerObserver } from '../ledger/reconciler.ts'
-import { isFinal, type State, states } from '../ledger/states.ts'
 import type { PartnerObserver } from '../partner/card-api.ts'
 import { results } from '../partner/outcome.ts'
 import { type CircuitStateName, circuitStates } from '../partner/resilience.ts'

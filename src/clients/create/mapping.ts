@@ -16,7 +16,7 @@ export function toAddClientRequest(body: CreateClient, requestId: string, defaul
     product_id: body.productId ?? defaults.productId,
     branch_id: body.branchId ?? defaults.branchId,
     client: {
-      phone: Number(body.phone.slice(1)),
+      phone: Number(body.phone),
       type: body.type && types[body.type],
       resident: body.resident === undefined ? undefined : body.resident ? 1 : 2,
       first_name: body.firstName,
