@@ -1,4 +1,6 @@
-import { errors } from 'jose'
+import { generateKeyPairSync } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { errors, type JSONWebKeySet, type JWK } from 'jose'
 import t, { type Test } from 'tap'
 import { createJwtAuthenticator } from '../../src/auth/jwt.ts'
 import { createKeySet } from '../../src/auth/key-set.ts'
@@ -10,15 +12,23 @@ const maxAgeMs = 600_000
 /** A key set whose clock and issuer are the test's. */
 async function start(t: Test) {
   const issuer = await startIssuer(t)
-  const state = { now: 0, fetches: 0, isAway: false, observed: [] as boolean[], logged: 0 }
+  const state = { now: 1_000_000, fetches: 0, isAway: false, observed: [] as boolean[], logged: 0 }
   const keySet = createKeySet({
     async fetchKeys() {
       state.fetches++
       if (state.isAway) throw new Error('away')
       return { keys: issuer.keys.map(({ jwk }) => jwk) }
     },
-    observe: (_secret, isRead) => void state.observed.push(isRead),
-    log: { error: () => void state.logged++ } as never,
+    observe(secret, isRead) {
+      t.equal(secret, 'JWT_JWKS_URL')
+      state.observed.push(isRead)
+    },
+    log: {
+      error(...told: unknown[]) {
+        state.logged++
+        t.match(told, [{ err: { message: 'away' } }, 'the keys of the issuer cannot be fetched; known ones stay'])
+      },
+    },
     now: () => state.now,
   })
   const rules = { issuer: issuer.issuer, audience, callerClaim: 'sub', scope: undefined }
@@ -63,6 +73,9 @@ t.test('while the issuer is away known keys go on, and an unknown one is a 503 a
   t.equal(await tryWith(stranger), 503)
   t.equal(await tryWith(stranger), 503, 'in the pause as well')
   t.equal(state.fetches, 2)
+  state.now += coolDownMs
+  t.equal(await tryWith(stranger), 503)
+  t.equal(state.fetches, 3)
   t.equal(state.logged, 1, 'logged once')
   t.equal(state.observed.at(-1), false)
 
@@ -86,10 +99,47 @@ t.test('a key that the issuer has withdrawn is forgotten when the keys have got 
   const { issuer, state, keySet, tryWith, first } = await start(t)
   t.equal(await tryWith(first), 'billing-app')
   issuer.keys.splice(0, 1, await createSigningKey('key-2'))
-  state.now += maxAgeMs + 1
+  state.now += maxAgeMs
+  t.equal(await tryWith(first), 'billing-app')
+  t.equal(state.fetches, 1, 'they are not old yet')
+  state.now += 1
   t.equal(await tryWith(first), 'billing-app', 'the old keys serve while new ones are fetched')
+  t.equal(state.fetches, 2)
   await keySet.warmUp()
   t.equal(await tryWith(first), 401)
+})
+
+const anyToken = { payload: '', signature: '' }
+
+t.test('who comes while the keys are fetched waits for them', async (t) => {
+  const { publicKey } = generateKeyPairSync('ed25519')
+  const gate = Promise.withResolvers<JSONWebKeySet>()
+  const keySet = createKeySet({ fetchKeys: () => gate.promise, observe() {}, log: { error() {} } })
+  const asked = [1, 2].map(async () => keySet.getKey({ alg: 'EdDSA', kid: 'k' }, anyToken))
+  await nextTurn()
+  gate.resolve({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid: 'k' } as JWK] })
+  for (const key of await Promise.all(asked)) t.ok(key)
+})
+
+t.test('by the clock of the process, too, tokens with made-up keys do not flood the issuer', async (t) => {
+  let fetches = 0
+  async function fetchKeys() {
+    fetches++
+    return { keys: [] }
+  }
+  const keySet = createKeySet({ fetchKeys, observe() {}, log: { error() {} } })
+  for (const kid of ['a', 'b']) {
+    await t.rejects(async () => keySet.getKey({ alg: 'EdDSA', kid }, anyToken), errors.JWKSNoMatchingKey)
+  }
+  t.equal(fetches, 1)
+})
+
+t.test('what a key cannot be at fault for is no reason to fetch keys', async (t) => {
+  const { state, keySet } = await start(t)
+  await keySet.warmUp()
+  state.now += coolDownMs
+  await t.rejects(async () => keySet.getKey({ alg: 'HS256', kid: 'key-1' }, anyToken), errors.JOSENotSupported)
+  t.equal(state.fetches, 1)
 })
 
 t.test('an answer that is no key set is like no answer', async (t) => {
@@ -99,9 +149,10 @@ t.test('an answer that is no key set is like no answer', async (t) => {
     log: { error() {} },
   })
   await keySet.warmUp()
-  const asked = (async () => keySet.getKey({ alg: 'RS256', kid: 'k' }, { payload: '', signature: '' }))()
+  const asked = (async () => keySet.getKey({ alg: 'RS256', kid: 'k' }, anyToken))()
   await t.rejects(asked, {
     name: 'KeysUnreachableError',
+    message: 'the keys of the issuer cannot be fetched',
     cause: errors.JWKSInvalid,
   })
 })

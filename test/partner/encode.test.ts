@@ -1,5 +1,5 @@
 import t from 'tap'
-import { encodeRequest } from '../../src/partner/encode.ts'
+import { encodeRequest, encodeStatusRequest } from '../../src/partner/encode.ts'
 import type { AddClientRequest } from '../../src/partner/schema.ts'
 
 const large = Buffer.alloc(200_000, 'pdf').toString('base64')
@@ -32,3 +32,8 @@ for (const [name, request] of Object.entries(requests)) {
     t.ok(body.equals(Buffer.from(JSON.stringify(request))))
   })
 }
+
+t.test('a question has the documented body', async (t) => {
+  const requestId = '828cf71d-a447-4a67-a149-c1df8bc197ca'
+  t.equal(encodeStatusRequest(requestId).toString(), `{"request_id":"${requestId}"}`)
+})

@@ -55,7 +55,7 @@ const rows: Row[] = [
     answer: answered({ ...success, client_id: '' }),
     add: drift('client_id is no id'),
   },
-  ...[' ', '\t', 'a'.repeat(129), 'a\u0000b', 'a\nb', '\ud800', 2 ** 53].map((clientId) => ({
+  ...[' ', '   ', '\t', 'a'.repeat(129), 'a\u0000b', 'a\nb', '\ud800', 2 ** 53].map((clientId) => ({
     name: `the client_id ${JSON.stringify(clientId).slice(0, 20)} is no id`,
     answer: answered({ ...success, client_id: clientId }),
     add: drift('client_id is no id'),
@@ -121,7 +121,7 @@ const rows: Row[] = [
     answer: answered({ ...failure, error_code: '1001', error_description: 'a\ud800b' }),
     add: rejected('1001', 'a\ufffdb'),
   },
-  ...['x'.repeat(17), '998901234567', 'A12345', 'Иван', 'a b', '1001\n', "O'Neil"].map((code) => ({
+  ...['x'.repeat(17), '998901234567', '12345', 'A12345', 'ID-12345', 'Иван', 'a b', '1001\n', "O'Neil"].map((code) => ({
     name: `the code ${JSON.stringify(code)} may be personal data, and is dropped`,
     answer: answered({ ...failure, error_code: code }),
     add: rejected(),
@@ -189,6 +189,11 @@ const rows: Row[] = [
     name: 'a known word in capitals is another word',
     answer: answered({ status: 'ok', request_status: 'SUCCESS', dt }),
     add: drift('status "ok" with request_status unreadable'),
+  },
+  {
+    name: 'a word that stands for another member is repeated, as it is no personal data',
+    answer: answered({ status: 'ok', request_status: 'ok', dt }),
+    add: drift('status "ok" with request_status "ok"'),
   },
   {
     name: 'a status that we do not know is not known',
@@ -302,6 +307,13 @@ for (const reason of reasons) {
     }
   })
 }
+
+t.test('a call that our own deadline cut stays told apart from a sick partner', async (t) => {
+  for (const sent of [true, false]) {
+    const cut: Exchange = { kind: 'failed', sent, reason: 'timeout', cause: undefined, isOurDoing: true }
+    t.match(classify('add', cut, codes), { result: 'timeout', isOurDoing: true })
+  }
+})
 
 t.test('without codes in the settings nothing is a duplicate and nothing is unknown to the partner', async (t) => {
   const none = { duplicate: new Set<string>(), notFound: new Set<string>() }

@@ -93,6 +93,17 @@ for (const [value, ms] of retryAfters) {
   })
 }
 
+t.test('a date is GMT wherever the service runs', async (t) => {
+  const { TZ } = process.env
+  t.teardown(() => {
+    if (TZ === undefined) delete process.env.TZ
+    else process.env.TZ = TZ
+  })
+  process.env.TZ = 'Asia/Tashkent'
+  t.equal(parseRetryAfter('Sun Nov  6 08:49:37 1994', now), 37_000)
+  t.equal(parseRetryAfter('Sun, 06 Nov 1994 08:49:37 GMT', now), 37_000)
+})
+
 t.test('a date counts from now', async (t) => {
   const inAMinute = new Date(Date.now() + 60_000).toUTCString()
   const ms = parseRetryAfter(inAMinute)

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { type ProblemCode, problemCodes, problems } from '../../src/problems/catalogue.ts'
-import { Problem, retryAfter } from '../../src/problems/problem.ts'
+import { Problem, retryAfter, safeToRetryUnread, safeToRetryWith, toBody } from '../../src/problems/problem.ts'
 
 /** The contract's table, written out: callers rely on it, so a change here is a change of the contract. */
 const contract: [status: number, code: ProblemCode, safeToRetry: string][] = [
@@ -70,5 +70,28 @@ t.test('Retry-After is in whole seconds, and never none', (t) => {
     ['1', '2', '6'],
     'up to half as long again',
   )
+  t.end()
+})
+
+t.test('the address of a page has the base path of every other route', (t) => {
+  const problem = new Problem('not-found')
+  t.equal(toBody(problem, '/payments').type, '/payments/problems/not-found')
+  t.strictSame({ ...toBody(problem, '/payments'), type: '/problems/not-found' }, problem.body)
+  t.equal(toBody(problem, '').type, '/problems/not-found')
+  t.end()
+})
+
+t.test('a key may have been tried before, so only the same one is safe', (t) => {
+  t.equal(safeToRetryWith(undefined), 'yes')
+  t.equal(safeToRetryWith('key'), 'same-key-only')
+  t.equal(safeToRetryUnread({ 'idempotency-key': 'key' }), 'same-key-only')
+  t.equal(safeToRetryUnread({ 'x-request-id': 'a' }), 'yes')
+  t.end()
+})
+
+t.test('Retry-After differs from caller to caller', (t) => {
+  const told = new Set(Array.from({ length: 100 }, () => retryAfter(100)['retry-after']))
+  t.ok(told.size > 1)
+  for (const seconds of told) t.ok(Number(seconds) >= 100 && Number(seconds) <= 150)
   t.end()
 })

@@ -1,6 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { decodeStrictly, findDocumentFault, maxDocumentBytes } from '../../../src/clients/body/pdf-document.ts'
+import {
+  decodeStrictly,
+  documentPattern,
+  findDocumentFault,
+  maxDocumentBytes,
+} from '../../../src/clients/body/pdf-document.ts'
 import { checkProperty } from '../../fixtures/property.ts'
 
 const tooLarge = 'must be a PDF of at most 2 MiB (2097152 bytes) before Base64'
@@ -60,6 +65,13 @@ for (const { name, document, fault } of rows) {
     t.equal(findDocumentFault(document), fault)
   })
 }
+
+t.test('the documented pattern takes the documents that the service takes', async (t) => {
+  const pattern = new RegExp(documentPattern)
+  for (const { name, document, fault } of rows.filter(({ document }) => document.length < 100)) {
+    t.equal(pattern.test(document), fault === undefined, name)
+  }
+})
 
 /** Buffer is lenient: only what encodes back to the same text was strict. */
 function decodeByRoundTrip(base64: string): Uint8Array | undefined {

@@ -452,6 +452,44 @@ t.test('a nested object full of faults and names of megabytes get an answer of b
   t.equal(error?.pointer.length, 128)
 })
 
+/** Counts how often members are read. */
+function countReads<T extends object>(object: T): { counted: T; reads: () => number } {
+  let reads = 0
+  const counted = new Proxy(object, {
+    get(target, name, receiver) {
+      reads++
+      return Reflect.get(target, name, receiver)
+    },
+  })
+  return { counted, reads: () => reads }
+}
+
+const manyUnknown = () => Object.fromEntries(Array.from({ length: 10_000 }, (_, i) => [`x${i}`, i]))
+
+t.test('of many unknown members only the first are looked at, and each known one', async (t) => {
+  const body = countReads({ ...manyUnknown(), phone })
+  const errors = errorsOf(body.counted)
+  t.equal(errors.length, 64)
+  t.notOk(errors.some(({ pointer }) => pointer === '/phone'))
+  t.ok(body.reads() < 1000, `${body.reads()} reads`)
+
+  const address = countReads({ ...manyUnknown(), country: 'UZB' })
+  const ofAddress = errorsOf({ phone, registrationAddress: address.counted })
+  t.equal(ofAddress.length, 64)
+  t.notOk(ofAddress.some(({ pointer }) => pointer === '/registrationAddress/country'))
+  t.ok(address.reads() < 1000, `${address.reads()} reads`)
+
+  const deep = countReads(manyUnknown())
+  t.strictSame(errorsOf({ phone, registrationAddress: { x: deep.counted } }), [
+    { pointer: '/registrationAddress/x', message: unknownMember },
+  ])
+  t.equal(deep.reads(), 0)
+})
+
+t.test('the answer keeps its bounds where members are missing besides', async (t) => {
+  t.equal(errorsOf(manyUnknown(), kzValidator()).length, 64)
+})
+
 t.test('any JSON is either taken as it is or refused with fixed messages, one for each place', async (t) => {
   const messages = new Set([
     'is required',

@@ -5,6 +5,7 @@ import type { CreateClient } from '../../../src/clients/body/schema.ts'
 import {
   createFingerprint,
   digestDocument,
+  idempotencyKeyPattern,
   readIdempotencyKey,
   toKeyId,
   toRequestId,
@@ -64,6 +65,28 @@ t.test('every key that can be sent bare is the same key in quotes', async (t) =>
     fc.property(key, (key) => {
       const quoted = `"${key.replace(/["\\]/g, '\\$&')}"`
       return readLines(key) === key && readLines(quoted) === key
+    }),
+  )
+})
+
+t.test('the documented pattern takes what the service takes', async (t) => {
+  const pattern = new RegExp(idempotencyKeyPattern)
+  const line = fc.oneof(
+    fc.string({ unit: fc.constantFrom('a', '~', '!', '"', '\\', ' ', '\x7f', 'é') }),
+    fc.stringMatching(/^"(?:[a\]!]|\\["\\])*"$/),
+    ...['a'.repeat(255), 'a'.repeat(256), `"${'\\"'.repeat(255)}"`, `"${'a'.repeat(256)}"`].map((text) =>
+      fc.constant(text),
+    ),
+  )
+  checkProperty(
+    t,
+    fc.property(line, (line) => {
+      try {
+        readLines(line)
+        return pattern.test(line)
+      } catch {
+        return !pattern.test(line)
+      }
     }),
   )
 })
@@ -148,6 +171,15 @@ t.test('of a document of any length the digest made in slices is the one made at
   t.equal(
     await digestDocument({ phone: '+998901234567' }, () => Promise.reject(new Error('nothing to wait for'))),
     undefined,
+  )
+})
+
+t.test('the members of an address are in order, too', async (t) => {
+  // Made by openssl, over ["phone","+998901234567","registrationAddress",[["city","Toshkent"],["country","UZB"]]].
+  const expected = '7nAVgY4kwVQrF0u-T5oU8mzKxBVGMdQ4wTZRiMJoYSU'
+  t.equal(
+    fingerprintOf('{"phone":"+998901234567","registrationAddress":{"country":"UZB","city":"Toshkent"}}'),
+    expected,
   )
 })
 

@@ -41,6 +41,7 @@ const rows: Row[] = [
   { header: 'wait="10', waitMs: undefined, applied: '' },
   { header: 'wait=9999999999', waitMs: undefined, applied: '' },
   { header: 'respond-async=yes', waitMs: undefined, applied: '' },
+  { header: 'respond-async="yes"', waitMs: undefined, applied: '' },
   { header: 'respond-async=no, wait=2', waitMs: 2000, applied: 'wait=2' },
   // An empty value is no value (section 2).
   { header: 'respond-async=', waitMs: 0, applied: 'respond-async' },
