@@ -35,7 +35,7 @@ function mutate(file: string): Score {
     warnings: { unknownOptions: false },
     coverageAnalysis: 'perTest',
     // An endless loop or a promise that nothing settles; long enough for a busy machine.
-    timeoutMS: 15_000,
+    timeoutMS: 6000,
     // What each mutant leaves behind is given back with its process.
     maxTestRunnerReuse: 100,
     concurrency: 1,
