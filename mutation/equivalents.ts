@@ -75,4 +75,7 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     'ConditionalExpression: find === undefined → false': sameType,
     'OptionalChaining: failure?.cause → failure.cause': sameType,
   },
+  'src/problems/translate.ts': {
+    'ConditionalExpression: statusCode !== undefined → true': 'undefined is not at least 400, either',
+  },
 }

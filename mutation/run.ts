@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import { describeRow, readScore, type Score } from './score.ts'
-import { targets } from './targets.ts'
+import { programs, targets } from './targets.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const work = 'mutation/.work'
@@ -33,7 +33,7 @@ function mutate(file: string): Score {
     // Not `testFiles`, an option of Stryker's: it would have a runner that takes static mutants for files' names.
     inProcess: { testFiles: targets[file] },
     warnings: { unknownOptions: false },
-    coverageAnalysis: 'perTest',
+    coverageAnalysis: programs.has(file) ? 'off' : 'perTest',
     // An endless loop or a promise that nothing settles; long enough for a busy machine.
     timeoutMS: 6000,
     // What each mutant leaves behind is given back with its process.

@@ -73,6 +73,7 @@ t.test('while the issuer is away known keys go on, and an unknown one is a 503 a
   t.equal(await tryWith(stranger), 503)
   t.equal(await tryWith(stranger), 503, 'in the pause as well')
   t.equal(state.fetches, 2)
+  t.equal(state.logged, 1)
   state.now += coolDownMs
   t.equal(await tryWith(stranger), 503)
   t.equal(state.fetches, 3)
