@@ -104,7 +104,6 @@ class InProcessRunner {
   }
 
   private async runFiles(asked: Asked) {
-    run++
     const nameSpace: NameSpace = {
       activeMutant: asked.activeMutant?.id,
       hitCount: 0,
@@ -127,6 +126,8 @@ class InProcessRunner {
 
 /** Adds the results of the tests on the top level of the file. Once one has failed, the others do not begin. */
 async function runFile(file: string, { testFilter }: Asked, results: TestResult[]): Promise<void> {
+  // Modules of their own for each file, too, as each imports the tap of its own.
+  run++
   const ofFile: TestOpts = { name: file }
   const tap = new Test(ofFile)
   world.tapOfThisRun = tap
