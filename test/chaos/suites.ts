@@ -43,7 +43,7 @@ const full = {
   concurrency: 64,
   settings,
   timings,
-  settleWithinMs: 90_000,
+  settleWithinMs: 300_000,
 }
 const lengths = {
   full,
