@@ -45,6 +45,10 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     'ConditionalExpression: day !== today.day → true': 'the date is only remembered to save time',
     'MethodExpression: new Date(day * dayMs).toISOString().slice(0, 10) → new Date(day * dayMs).toISOString()':
       'as text, a date is before the same date with a time',
+    'ArithmeticOperator: 24 * 60 * 60 * 1000 → 24 * 60 * 60 / 1000':
+      'a shorter span is remembered; the date is the same',
+    'ArithmeticOperator: 24 * 60 * 60 → 24 * 60 / 60': 'the same',
+    'ArithmeticOperator: 24 * 60 → 24 / 60 in const dayMs = 24 * 60 * 60 * 1000': 'the same',
     'MethodExpression: iso6391.getAllCodes().sort() → iso6391.getAllCodes()': 'the package has them in order today',
     "ObjectLiteral: { day: 0, date: '' } → {}": 'the first look replaces it',
     "StringLiteral: '' → \"Stryker was here!\" in let today = { day: 0, date: '' }": 'the first look replaces it',
@@ -54,9 +58,10 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     'ArithmeticOperator: base64.length / 4 → base64.length * 4': 'wipes more than was written',
   },
   'src/schemas/input-errors.ts': {
-    'ConditionalExpression: names.length > maxMembers → true': 'a copy of a small body has the same faults',
-    'EqualityOperator: names.length > maxMembers → names.length >= maxMembers': 'the same',
-    'MethodExpression: names.filter((name) => !ownNames.has(name)) → names':
+    'ConditionalExpression: member !== undefined → true': sameType,
+    'ConditionalExpression: names.length <= maxMembers → false': 'a copy of a small body has the same faults',
+    'EqualityOperator: names.length <= maxMembers → names.length < maxMembers': 'the same',
+    'MethodExpression: names.filter((name) => !Object.hasOwn(properties, name)) → names':
       'a known member that is listed twice is copied twice',
     "OptionalChaining: (schema as Refined)['~refine']?.[0]?.error → (schema as Refined)['~refine']?.[0].error":
       sameType,

@@ -29,7 +29,7 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/clients/body/formats.ts': ['test/clients/body/formats.test.ts', 'test/clients/body/validation.test.ts'],
   'src/clients/body/pdf-document.ts': ['test/clients/body/pdf-document.test.ts'],
   'src/clients/body/requirements.ts': ['test/clients/body/requirements.test.ts'],
-  'src/schemas/input-errors.ts': ['test/clients/body/validation.test.ts'],
+  'src/schemas/input-errors.ts': ['test/schemas/input-errors.test.ts', 'test/clients/body/validation.test.ts'],
   'src/clients/body/validation.ts': ['test/clients/body/validation.test.ts'],
   'src/clients/create/create-client.ts': ['test/clients/create/create-client.test.ts'],
   'src/ledger/ledger.ts': ledgerContract,

@@ -1,0 +1,13 @@
+import t from 'tap'
+import Type from 'typebox'
+import { Compile } from '../../src/schemas/compile.ts'
+import { findInputErrors } from '../../src/schemas/input-errors.ts'
+
+t.test('a format that is broken is named, and a UUID in plain words', async (t) => {
+  const contract = Compile(Type.Object({ id: Type.String({ format: 'uuid' }), day: Type.String({ format: 'date' }) }))
+  t.strictSame(findInputErrors(contract, { id: '828cf71d-a447-4a67-a149-c1df8bc197ca', day: '2024-02-29' }), [])
+  t.strictSame(findInputErrors(contract, { id: 'a', day: 'b' }), [
+    { pointer: '/id', message: 'must be a UUID' },
+    { pointer: '/day', message: 'must match format "date"' },
+  ])
+})
