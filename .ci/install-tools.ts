@@ -31,9 +31,10 @@ function run(command: string, args: string[], cwd: string): void {
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed in ${cwd}`, { cause: error })
 }
 
-/** tap looks for itself from the root of a project, and `npx tap` for the same one. */
+/** tap looks for itself from the root of a project, `npx tap` for the same one, and the runner of the mutation tests for its parts. */
 function linkTap(): void {
   link('../test/node_modules/tap', `${root}node_modules/tap`)
+  link('../test/node_modules/tap/node_modules/@tapjs', `${root}node_modules/@tapjs`)
   link('../../test/node_modules/.bin/tap', `${root}node_modules/.bin/tap`)
 }
 
