@@ -5,8 +5,9 @@ import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
 import { openAuthenticator } from './auth/open.ts'
+import { createSecretReport, lookAgainMs } from './auth/watch-secret.ts'
 import { createBodyValidator } from './clients/body/validation.ts'
-import { createFingerprint, type Fingerprint } from './clients/create/idempotency-key.ts'
+import { watchLedgerKeys } from './clients/create/ledger-keys.ts'
 import type { Config } from './config/load.ts'
 import { startCore } from './core.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
@@ -45,7 +46,8 @@ export async function startService(config: Config, log: Logger, commit: string):
   registerDroppedLines(metrics.registry, log)
   const lifecycle: Lifecycle = { phase: 'starting' }
   const turn = createTurnstile()
-  const authenticator = openAuthenticator(config.auth, { observe: metrics.observeSecret, log })
+  const secretParts = { observe: metrics.observeSecret, log }
+  const authenticator = openAuthenticator(config.auth, secretParts)
 
   const sandbox = config.partnerOrigin === undefined ? await startSandbox(log) : undefined
   const origin = sandbox?.origin ?? config.partnerOrigin ?? ''
@@ -58,12 +60,15 @@ export async function startService(config: Config, log: Logger, commit: string):
     connectTimeoutMs: config.partnerConnectTimeoutMs,
     keepAliveMs: config.partnerKeepAliveMs,
   })
+  const secretReport = config.readCredentials && createSecretReport({ name: 'FREEDOMPAY_SECRET_KEY', ...secretParts })
+  const sign = createSigner(config.signature, readCredentials, secretReport)
+  const signerTimer = setInterval(sign.reload, lookAgainMs).unref()
   const { createClient, readRequest, bulkhead, reconciler } = startCore({
     settings: config,
     ledger,
     dispatcher,
     origin,
-    sign: createSigner(config.signature, readCredentials),
+    sign,
     turn,
     log,
     observer: {
@@ -75,11 +80,11 @@ export async function startService(config: Config, log: Logger, commit: string):
     },
     startTrace: tracing?.startCall,
   })
-  const ledgerKeys = [
-    config.readLedgerKey() ?? deriveKey(readCredentials, 'ledger key'),
-    config.readPreviousLedgerKey(),
-  ]
-  const [fingerprint, ...earlier] = ledgerKeys.filter((key) => key !== undefined).map(createFingerprint)
+  const derivedKey = deriveKey(readCredentials, 'ledger key')
+  const ledgerKeys = watchLedgerKeys(
+    () => ({ key: config.readLedgerKey() ?? derivedKey, previousKey: config.readPreviousLedgerKey() }),
+    secretParts,
+  )
 
   const ops = await buildOps({ log, metrics, lifecycle, checks: { ledger: () => probe.check() } })
   const app = await buildApp({
@@ -99,7 +104,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     deadlineMs: config.requestDeadlineMs,
     createClient,
     readRequest,
-    fingerprints: [fingerprint as Fingerprint, ...earlier],
+    fingerprints: ledgerKeys.fingerprints,
     reading: { turn, places: createPlaces(config.partnerMaxInFlight) },
     validateBody: createBodyValidator({
       region: config.region,
@@ -112,6 +117,8 @@ export async function startService(config: Config, log: Logger, commit: string):
 
   async function closeParts(): Promise<void> {
     authenticator?.stop()
+    ledgerKeys.stop()
+    clearInterval(signerTimer)
     await reconciler.stop()
     await ledger.close()
     await dispatcher.destroy()

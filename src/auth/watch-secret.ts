@@ -16,14 +16,43 @@ export class SecretFault extends Error {
 /** Told of every reading; the name is that of the setting. */
 export type ObserveSecret = (secret: string, isRead: boolean) => void
 
-export interface WatchSecretOptions {
+export interface SecretReportOptions {
   /** Of the setting, for the metrics and the log. */
   readonly name: string
+  readonly observe: ObserveSecret
+  readonly log: Pick<Logger, 'info' | 'error'>
+}
+
+/** Tells of the readings of one secret, the first of which was good. */
+export interface SecretReport {
+  read(isNew: boolean): void
+  failed(error: unknown): void
+}
+
+export function createSecretReport({ name, observe, log }: SecretReportOptions): SecretReport {
+  let lastFault: string | undefined
+  observe(name, true)
+  return {
+    read(isNew) {
+      if (isNew) log.info({ secret: name }, 'a secret has changed; the new one is in use')
+      lastFault = undefined
+      observe(name, true)
+    },
+    failed(error) {
+      observe(name, false)
+      const fault = describeFault(error)
+      // Once, and not at every look.
+      if (fault !== lastFault)
+        log.error({ secret: name, fault, err: error }, 'a secret cannot be read; the old one stays')
+      lastFault = fault
+    },
+  }
+}
+
+export interface WatchSecretOptions extends SecretReportOptions {
   readonly everyMs: number
   /** Gets each new text; throws where the text is bad, and then leaves what it had in place. */
   readonly onChange: (text: string) => void | Promise<void>
-  readonly observe: ObserveSecret
-  readonly log: Pick<Logger, 'info' | 'error'>
 }
 
 export interface WatchedSecret {
@@ -36,32 +65,22 @@ export interface WatchedSecret {
 export function watchSecret(
   current: string,
   read: () => string | Promise<string>,
-  { name, everyMs, onChange, observe, log }: WatchSecretOptions,
+  { everyMs, onChange, ...options }: WatchSecretOptions,
 ): WatchedSecret {
+  const report = createSecretReport(options)
   let digest = toDigest(current)
-  let lastFault: string | undefined
   let looking: Promise<boolean> | undefined
-  observe(name, true)
 
   async function lookOnce(): Promise<boolean> {
     try {
       const text = await read()
       const isNew = toDigest(text) !== digest
-      if (isNew) {
-        await onChange(text)
-        digest = toDigest(text)
-        log.info({ secret: name }, 'a secret has changed; the new one is in use')
-      }
-      lastFault = undefined
-      observe(name, true)
+      if (isNew) await onChange(text)
+      digest = toDigest(text)
+      report.read(isNew)
       return isNew
     } catch (error) {
-      observe(name, false)
-      const fault = describeFault(error)
-      // Once, and not at every look.
-      if (fault !== lastFault)
-        log.error({ secret: name, fault, err: error }, 'a secret cannot be read; the old one stays')
-      lastFault = fault
+      report.failed(error)
       return false
     }
   }
@@ -84,5 +103,6 @@ function toDigest(text: string): string {
 
 function describeFault(error: unknown): string {
   if (error instanceof SecretFault) return error.message
-  return String((error as NodeJS.ErrnoException).code ?? 'unreadable')
+  const { code, cause } = error as NodeJS.ErrnoException
+  return String(code ?? (cause as NodeJS.ErrnoException | undefined)?.code ?? 'unreadable')
 }

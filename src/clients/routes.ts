@@ -10,7 +10,8 @@ import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
 import type { CreateClient } from './body/schema.ts'
 import type { ValidateBody } from './body/validation.ts'
 import type { CreateClientAtPartner } from './create/create-client.ts'
-import { digestDocument, type Fingerprint, readIdempotencyKey, toKeyId, toRequestId } from './create/idempotency-key.ts'
+import { digestDocument, readIdempotencyKey, toKeyId, toRequestId } from './create/idempotency-key.ts'
+import type { Fingerprints } from './create/ledger-keys.ts'
 import { parsePrefer } from './create/prefer-header.ts'
 import type { ReadRequest } from './read-request.ts'
 import { createClientLinks, createClientSchema, readRequestSchema } from './route-schemas.ts'
@@ -19,8 +20,8 @@ export interface ClientRoutesOptions {
   readonly createClient: CreateClientAtPartner
   readonly readRequest: ReadRequest
   readonly validateBody: ValidateBody
-  /** By the ledger's key, then by the one before it. */
-  readonly fingerprints: readonly [Fingerprint, ...Fingerprint[]]
+  /** As they are now: keys rotate. */
+  readonly fingerprints: () => Fingerprints
   readonly reading: Reading
   readonly deadlineMs: number
   readonly needsIdempotencyKey: boolean
@@ -66,7 +67,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       const line = request.headers['idempotency-key'] as string | undefined
       const key = line === undefined ? undefined : readIdempotencyKey(line)
       const digest = key === undefined ? undefined : await digestDocument(body, reading.turn)
-      const [fingerprint, ...earlier] = fingerprints
+      const [fingerprint, ...earlier] = fingerprints()
       const print = key === undefined ? '' : fingerprint(body, digest)
       const requestId = key === undefined ? randomUUID() : toRequestId(caller, key, print)
       const log = requestLogOf(request)

@@ -4,6 +4,7 @@ import { isIP } from 'node:net'
 import { dirname } from 'node:path'
 import type { AuthSettings } from '../auth/open.ts'
 import { type Member, members } from '../clients/body/schema.ts'
+import { minLedgerKeyBytes } from '../clients/create/ledger-keys.ts'
 import type { LedgerSettings } from '../ledger/open.ts'
 import { splitHosts } from '../ledger/postgres-url.ts'
 import type { PartnerCodes } from '../partner/outcome.ts'
@@ -215,8 +216,6 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,
   }
 }
-
-const minLedgerKeyBytes = 32
 
 /** A ledger that outlives the process needs a key that does, too. */
 function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string | undefined {

@@ -84,7 +84,7 @@ export function createCardApi(parts: CardApiParts): CardApi {
     // A process that stood still may get here after the deadline, and must not send any more.
     const ended = leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, ...limits }) : tooLate
     const outcome = classify(operation, ended, codes)
-    if (outcome.kind === 'misconfigured') sign.reload()
+    if (outcome.kind === 'misconfigured') sign.reloadAfterRefusal()
     // Of a create that has drifted already, this is one more answer that is of no use.
     const isRepeated = outcome.result === 'drift' && context.drifts !== undefined && context.drifts.count > 0
     observer.ended(operation, isRepeated ? 'bad_body' : outcome.result, (performance.now() - startedAt) / 1000)

@@ -3,7 +3,7 @@
  * it lives in closures.
  * `jws`: docs.freedompay.kz/doc-760202. `sign`: docs.freedompay.kg/doc-833009.
  */
-import { createHash, createHmac, createSecretKey, hkdfSync, randomUUID, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, createSecretKey, hash, hkdfSync, randomUUID, timingSafeEqual } from 'node:crypto'
 import { prepareHmac } from '../hmac.ts'
 import type { Turn } from '../large-bodies/event-loop-slices.ts'
 
@@ -21,8 +21,17 @@ export interface Sign {
   (path: string, body: Buffer): SignatureHeaders
   /** The same in slices, for bodies of megabytes: each waits for its turn. */
   inTurns(path: string, body: Buffer, turn: Turn): Promise<SignatureHeaders>
-  /** Reads the credentials again, at most once a second; unreadable ones leave the ones that it has. */
+  /** Reads the credentials again; faulty ones leave the ones in use. */
   reload(): void
+  /** FreedomPay refuses the credentials: reads them again, at most once a second, as refusals may come in any number. */
+  reloadAfterRefusal(): void
+}
+
+/** Told of every reading of the credentials after the first. */
+export interface ReloadObserver {
+  /** `isNew`: the credentials have changed, and the new ones are in use. */
+  read(isNew: boolean): void
+  failed(error: unknown): void
 }
 
 /** How a scheme signs. */
@@ -46,12 +55,18 @@ function* cut(body: Buffer, size: number): Generator<Buffer> {
   for (let start = 0; start < body.length; start += size) yield body.subarray(start, start + size)
 }
 
-const reloadEveryMs = 1000
+const refusedEveryMs = 1000
 
-export function createSigner(schemeName: SignatureScheme, readCredentials: () => Credentials): Sign {
-  const prepare = () => (schemeName === 'jws' ? prepareJws(readCredentials()) : prepareHash(readCredentials()))
-  let scheme: Scheme = prepare()
-  let reloadedAt = -Infinity
+export function createSigner(
+  schemeName: SignatureScheme,
+  readCredentials: () => Credentials,
+  observer?: ReloadObserver,
+): Sign {
+  const prepare = schemeName === 'jws' ? prepareJws : prepareHash
+  const first = readCredentials()
+  let scheme: Scheme = prepare(first)
+  let digest = toDigest(first)
+  let refusedAt = -Infinity
 
   function sign(path: string, body: Buffer): SignatureHeaders {
     if (scheme.signShort !== undefined && body.length <= pieceBytes) return scheme.signShort(path, body)
@@ -70,17 +85,44 @@ export function createSigner(schemeName: SignatureScheme, readCredentials: () =>
   }
 
   function reload(): void {
-    const now = performance.now()
-    if (now - reloadedAt < reloadEveryMs) return
-    reloadedAt = now
     try {
-      scheme = prepare()
-    } catch {
-      // A file that is just being replaced. The next refusal reads it again.
+      const credentials = readSettled(readCredentials)
+      const isNew = toDigest(credentials) !== digest
+      if (isNew) scheme = prepare(credentials)
+      digest = toDigest(credentials)
+      observer?.read(isNew)
+    } catch (error) {
+      observer?.failed(error)
     }
   }
 
-  return Object.assign(sign, { inTurns, reload })
+  function reloadAfterRefusal(): void {
+    const now = performance.now()
+    if (now - refusedAt < refusedEveryMs) return
+    refusedAt = now
+    reload()
+  }
+
+  return Object.assign(sign, { inTurns, reload, reloadAfterRefusal })
+}
+
+/** Two files cannot be read at one moment, so a pair counts once two readings agree. */
+function readSettled(readCredentials: () => Credentials): Credentials {
+  const credentials = readCredentials()
+  if (toDigest(readCredentials()) !== toDigest(credentials))
+    throw toFault('the credentials are just changing', 'EAGAIN')
+  if (credentials.authId === '') throw toFault('FREEDOMPAY_AUTH_ID is empty', 'EMPTY')
+  if (credentials.secretKey === '') throw toFault('FREEDOMPAY_SECRET_KEY is empty', 'EMPTY')
+  return credentials
+}
+
+function toFault(message: string, code: string): Error {
+  return Object.assign(new Error(message), { code })
+}
+
+/** Tells whether the credentials have changed, without another copy of them. */
+function toDigest({ authId, secretKey }: Credentials): string {
+  return hash('sha256', JSON.stringify([authId, secretKey]))
 }
 
 /** A key for another purpose (RFC 5869), so that the secret key itself stays in this file. */

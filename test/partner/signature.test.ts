@@ -1,6 +1,12 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import t from 'tap'
-import { createSigner, deriveKey, isSignedBy, type SignatureScheme } from '../../src/partner/signature.ts'
+import {
+  type Credentials,
+  createSigner,
+  deriveKey,
+  isSignedBy,
+  type SignatureScheme,
+} from '../../src/partner/signature.ts'
 
 const credentials = { authId: '123456', secretKey: 'secret' }
 const path = '/v5/card-api/request/status'
@@ -142,7 +148,7 @@ t.test('a body of megabytes is signed in slices with the very same signature', a
 })
 
 t.test(
-  'credentials are read again on request, at most once a second, and unreadable ones change nothing',
+  'credentials are read again on a refusal, at most once a second, and unreadable ones change nothing',
   async (t) => {
     let secretKey = 'before'
     let isReadable = true
@@ -161,16 +167,24 @@ t.test(
     t.intercept(performance, 'now', { value: () => now })
     secretKey = 'after'
     isReadable = false
-    sign.reload()
+    sign.reloadAfterRefusal()
     t.ok(isSecret('before'), 'unreadable')
     isReadable = true
     now += 999
-    sign.reload()
+    sign.reloadAfterRefusal()
     t.ok(isSecret('before'), 'too early')
     now += 1.5
-    sign.reload()
+    sign.reloadAfterRefusal()
     t.ok(isSecret('after'))
-    t.equal(reads, 3)
+    t.equal(reads, 4, 'each new pair is read twice')
+    secretKey = 'later'
+    sign.reload()
+    t.ok(isSecret('later'), 'a look in between is never too early')
+    secretKey = 'last'
+    now += 1001
+    sign.reload()
+    sign.reloadAfterRefusal()
+    t.ok(isSecret('last'))
   },
 )
 
@@ -179,4 +193,29 @@ t.test('a derived key is the same for the same secret and purpose alone', async 
   t.equal(derive('a', 'x'), derive('a', 'x'))
   t.equal(Buffer.from(derive('a', 'x'), 'base64url').length, 32)
   t.equal(new Set([derive('a', 'x'), derive('b', 'x'), derive('a', 'y')]).size, 3)
+})
+
+t.test('every reading of the credentials is told; half a pair and an empty one change nothing', async (t) => {
+  const told: unknown[] = []
+  let pairs = [{ authId: '1', secretKey: 'a' }]
+  const sign = createSigner('sign', () => (pairs.length > 1 ? pairs.shift() : pairs[0]) as Credentials, {
+    read: (isNew) => void told.push(isNew),
+    failed: (error) => void told.push((error as NodeJS.ErrnoException).code),
+  })
+  const signed = () => sign('/path', Buffer.from('{}'))
+  const first = signed()
+  const look = (...read: Credentials[]) => {
+    pairs = read
+    sign.reload()
+  }
+  look({ authId: '1', secretKey: 'a' })
+  look({ authId: '1', secretKey: 'b' }, { authId: '2', secretKey: 'b' })
+  look({ authId: '', secretKey: 'b' })
+  look({ authId: '2', secretKey: '' })
+  t.equal(signed().sign, first.sign)
+  t.equal(signed()['auth-id'], '1')
+  look({ authId: '2', secretKey: 'b' })
+  t.equal(signed()['auth-id'], '2')
+  t.not(signed().sign, first.sign)
+  t.strictSame(told, [false, 'EAGAIN', 'EMPTY', 'EMPTY', true])
 })

@@ -1,0 +1,78 @@
+/** The keys of the body fingerprints. They rotate without a restart, and those before are still recognised. */
+import { hash } from 'node:crypto'
+import type { Logger } from 'pino'
+import { lookAgainMs, type ObserveSecret, SecretFault, watchSecret } from '../../auth/watch-secret.ts'
+import { createFingerprint, type Fingerprint } from './idempotency-key.ts'
+
+export const minLedgerKeyBytes = 32
+
+export interface LedgerKeyTexts {
+  readonly key: string
+  /** LEDGER_PREVIOUS_KEY: known across restarts. */
+  readonly previousKey: string | undefined
+}
+
+/** By the key in use, then by those before. */
+export type Fingerprints = readonly [Fingerprint, ...Fingerprint[]]
+
+export interface LedgerKeys {
+  readonly fingerprints: () => Fingerprints
+  stop(): void
+}
+
+export interface LedgerKeyParts {
+  readonly observe: ObserveSecret
+  readonly log: Pick<Logger, 'info' | 'error'>
+  readonly everyMs?: number
+}
+
+interface Prepared {
+  readonly digest: string
+  readonly fingerprint: Fingerprint
+}
+
+/** @throws SecretFault where a key is too short at the start; later a faulty one leaves those in use. */
+export function watchLedgerKeys(
+  readKeys: () => LedgerKeyTexts,
+  { observe, log, everyMs = lookAgainMs }: LedgerKeyParts,
+): LedgerKeys {
+  const first = readKeys()
+  let inUse = prepare('LEDGER_KEY', first.key)
+  let rotatedOut: Prepared | undefined
+  let fingerprints = toFingerprints(first)
+
+  /** The key that this process used before needs no setting. */
+  function toFingerprints({ previousKey }: LedgerKeyTexts): Fingerprints {
+    const previous = previousKey === undefined ? undefined : prepare('LEDGER_PREVIOUS_KEY', previousKey)
+    const others = new Map<string, Fingerprint>()
+    for (const before of [previous, rotatedOut]) {
+      if (before !== undefined && before.digest !== inUse.digest) others.set(before.digest, before.fingerprint)
+    }
+    return [inUse.fingerprint, ...others.values()]
+  }
+
+  function rotate(texts: LedgerKeyTexts): void {
+    const next = prepare('LEDGER_KEY', texts.key)
+    if (texts.previousKey !== undefined) prepare('LEDGER_PREVIOUS_KEY', texts.previousKey)
+    if (next.digest !== inUse.digest) rotatedOut = inUse
+    inUse = next
+    fingerprints = toFingerprints(texts)
+  }
+
+  const readText = () => JSON.stringify(readKeys())
+  const { stop } = watchSecret(JSON.stringify(first), readText, {
+    name: 'LEDGER_KEY',
+    everyMs,
+    observe,
+    log,
+    onChange: (text) => rotate(JSON.parse(text)),
+  })
+  return { fingerprints: () => fingerprints, stop }
+}
+
+function prepare(name: string, key: string): Prepared {
+  if (Buffer.byteLength(key) < minLedgerKeyBytes) {
+    throw new SecretFault(`${name} must have at least ${minLedgerKeyBytes} bytes`)
+  }
+  return { digest: hash('sha256', key), fingerprint: createFingerprint(key) }
+}
