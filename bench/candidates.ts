@@ -1,15 +1,19 @@
 /** Who is measured, and how each is started. */
-import { type LedgerKind, prepareLedger } from './ledgers.ts'
+import { type AuthKind, prepareAuth } from './callers.ts'
+import { type LedgerKind, type PreparedLedger, prepareLedger, whyNoLedger } from './ledgers.ts'
 import { findFreePorts } from './ports.ts'
 import { type MeasuredProcess, startProcess } from './process.ts'
-import { findRedisServer } from './redis.ts'
 
 export type CandidateName =
   | 'floor'
   | 'service'
   | 'service-key-memory'
   | 'service-key-sqlite'
+  | 'service-key-sqlite-normal'
   | 'service-key-redis'
+  | 'service-key-postgres'
+  | 'service-api-key'
+  | 'service-jwt'
   | 'express'
   | 'nest'
   | 'http-proxy'
@@ -25,6 +29,10 @@ export interface Candidate {
   readonly entry: string
   /** Where the service keeps its ledger. */
   readonly ledger?: LedgerKind
+  readonly auth?: AuthKind
+  readonly env?: Record<string, string>
+  /** A variant that only its difference from the others is asked about, with the typical body. */
+  readonly isVariant?: boolean
 }
 
 export const candidates: readonly Candidate[] = [
@@ -39,7 +47,19 @@ export const candidates: readonly Candidate[] = [
   buildService('service', 'this service', 'memory', false),
   buildService('service-key-memory', 'this service, key, memory', 'memory', true),
   buildService('service-key-sqlite', 'this service, key, SQLite file', 'sqlite', true),
+  {
+    ...buildService('service-key-sqlite-normal', 'this service, key, SQLite not synced', 'sqlite', true),
+    env: { BENCH_SQLITE_SYNCHRONOUS: 'NORMAL' },
+    isVariant: true,
+  },
   buildService('service-key-redis', 'this service, key, Redis', 'redis', true),
+  { ...buildService('service-key-postgres', 'this service, key, PostgreSQL', 'postgres', true), isVariant: true },
+  {
+    ...buildService('service-api-key', 'this service, AUTH=api-key', 'memory', false),
+    auth: 'api-key',
+    isVariant: true,
+  },
+  { ...buildService('service-jwt', 'this service, AUTH=jwt', 'memory', false), auth: 'jwt', isVariant: true },
   {
     name: 'express',
     title: 'Express 5 + axios + ajv',
@@ -79,22 +99,37 @@ export interface StartedCandidate extends MeasuredProcess {
   readonly opsUrl: string | undefined
   /** Where its ledger lies on the disk, if it does. */
   readonly ledgerFile: string | undefined
+  /** What its callers must show. */
+  readonly authorization: string | undefined
+}
+
+export interface StartOptions {
+  readonly preloaded?: boolean
+  /** One that others use as well, and that is not removed here; one of its own by default. */
+  readonly sharedLedger?: PreparedLedger
 }
 
 /** Why this candidate cannot run here; undefined when it can. */
 export function whySkipped(candidate: Candidate): string | undefined {
-  return candidate.ledger === 'redis' && findRedisServer() === undefined ? 'no redis-server on the PATH' : undefined
+  return whyNoLedger(candidate.ledger)
 }
 
 export async function startCandidate(
   candidate: Candidate,
   partnerUrl: string,
-  { preloaded = true }: { readonly preloaded?: boolean } = {},
+  { preloaded = true, sharedLedger }: StartOptions = {},
 ): Promise<StartedCandidate> {
   const [port, opsPort] = await findFreePorts()
   const url = `http://127.0.0.1:${port}`
   const opsUrl = candidate.ledger === undefined ? undefined : `http://127.0.0.1:${opsPort}`
-  const ledger = candidate.ledger === undefined ? undefined : await prepareLedger(candidate.ledger)
+  const own = candidate.ledger === undefined || sharedLedger ? undefined : await prepareLedger(candidate.ledger)
+  const ledger = sharedLedger ?? own
+  const auth = await prepareAuth(candidate.auth ?? 'none')
+
+  async function remove(): Promise<void> {
+    await auth.remove()
+    await own?.remove()
+  }
 
   try {
     const measured = await startProcess({
@@ -105,13 +140,14 @@ export async function startCandidate(
         PORT: String(port),
         OPS_PORT: String(opsPort),
         LOG_LEVEL: 'info',
-        AUTH: 'none',
         FREEDOMPAY_BASE_URL: partnerUrl,
         FREEDOMPAY_AUTH_ID: credentials.authId,
         FREEDOMPAY_SECRET_KEY: credentials.secretKey,
         FREEDOMPAY_PRODUCT_ID: String(productId),
         PARTNER_MAX_IN_FLIGHT: '512',
+        ...auth.env,
         ...ledger?.env,
+        ...candidate.env,
       },
       readyUrl: opsUrl === undefined ? url : `${opsUrl}/readyz`,
       anyAnswer: opsUrl === undefined,
@@ -122,13 +158,14 @@ export async function startCandidate(
       url,
       opsUrl,
       ledgerFile: ledger?.file,
+      authorization: auth.authorization,
       stop: async () => {
         await measured.stop()
-        await ledger?.remove()
+        await remove()
       },
     }
   } catch (error) {
-    await ledger?.remove()
+    await remove()
     throw error
   }
 }

@@ -11,6 +11,7 @@ export interface DriveOptions {
   readonly seconds: number
   /** A fresh Idempotency-Key for each request. */
   readonly keyed: boolean
+  readonly authorization?: string | undefined
   /** No more requests than this, in all and per second. */
   readonly maxRequests?: number
   readonly requestsPerSecond?: number
@@ -32,7 +33,7 @@ const defaultMaxRequests = 200_000
 const requestTimeoutSeconds = 30
 
 export async function drive(options: DriveOptions): Promise<Driven> {
-  const { urls, body, connections, seconds, keyed, maxRequests = defaultMaxRequests } = options
+  const { urls, body, connections, seconds, keyed, authorization, maxRequests = defaultMaxRequests } = options
   const clients: Client[] = []
   const latenciesMs: number[] = []
   let stopped = false
@@ -41,7 +42,7 @@ export async function drive(options: DriveOptions): Promise<Driven> {
   const run = autocannon({
     url: urls.map((url) => `${url}/clients`),
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', ...(authorization && { authorization }) },
     body,
     connections,
     // Ended from here, see stopGently; this is the last resort.

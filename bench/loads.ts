@@ -129,6 +129,7 @@ function describeDrive(candidate: Candidate, started: readonly StartedCandidate[
     body: serialiseBody(load.body),
     connections: load.connections,
     keyed: candidate.keyed,
+    authorization: started[0]?.authorization,
   }
 }
 

@@ -17,6 +17,18 @@ export interface MemoryAnswer {
 /** A stall is seen as what exceeds this interval, between two firings of a timer. */
 const watchIntervalMs = 1
 
+/** For one variant alone, as the service itself has no setting for it. */
+const synchronous = process.env.BENCH_SQLITE_SYNCHRONOUS
+if (synchronous !== undefined) await replaceSynchronous(synchronous)
+
+async function replaceSynchronous(mode: string): Promise<void> {
+  const { DatabaseSync } = await import('node:sqlite')
+  const { exec } = DatabaseSync.prototype
+  DatabaseSync.prototype.exec = function (sql) {
+    return exec.call(this, sql.replace('synchronous = FULL', `synchronous = ${mode}`))
+  }
+}
+
 let stalls: ReturnType<typeof monitorEventLoopDelay> | undefined
 let collectGarbage: (() => void) | undefined
 

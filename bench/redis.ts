@@ -23,8 +23,15 @@ function isExecutable(path: string): boolean {
   }
 }
 
+/** A database of the bench's own, one for each measurement. */
+export interface StartedDatabase {
+  readonly url: string
+  readonly pid: number
+  stop(): Promise<void>
+}
+
 /** With an append-only file, synced once a second: a ledger that forgets is none. */
-export async function startRedis(port: number): Promise<{ readonly url: string; stop(): Promise<void> }> {
+export async function startRedis(port: number): Promise<StartedDatabase> {
   const program = findRedisServer()
   if (program === undefined) throw new Error('no redis-server on the PATH')
   mkdirSync(workFolder, { recursive: true })
@@ -47,7 +54,7 @@ export async function startRedis(port: number): Promise<{ readonly url: string; 
     }
     await wait(10)
   }
-  return { url: `redis://127.0.0.1:${port}`, stop }
+  return { url: `redis://127.0.0.1:${port}`, pid: child.pid ?? 0, stop }
 }
 
 function isListening(port: number): Promise<boolean> {

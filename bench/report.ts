@@ -5,8 +5,8 @@ import type { IdleMeasures, PeakMeasures } from './memory.ts'
 import type { MixedMeasures } from './mixed.ts'
 import { compareRounds, type Outcomes } from './rounds.ts'
 
-type Column<T> = readonly [title: string, show: (measures: T, toFloor: CompareToFloor<T>) => string]
-type CompareToFloor<T> = (read: (measures: T) => number) => number | undefined
+type Column<T> = readonly [title: string, show: (measures: T, toFloor: Compare<T>, overService: Compare<T>) => string]
+type Compare<T> = (read: (measures: T) => number) => number | undefined
 
 const loadColumns: readonly Column<LoadMeasures>[] = [
   ['req/s', ({ requestsPerSecond }) => requestsPerSecond.toFixed(requestsPerSecond < 1000 ? 1 : 0)],
@@ -14,6 +14,7 @@ const loadColumns: readonly Column<LoadMeasures>[] = [
   ['p99 ms', ({ p99Ms }) => p99Ms.toFixed(2)],
   ['CPU µs/req', ({ cpuMicroseconds }) => cpuMicroseconds.toFixed(0)],
   ['× floor', (_, toFloor) => formatRatio(toFloor(({ cpuMicroseconds }) => cpuMicroseconds))],
+  ['µs over service', (_, _toFloor, overService) => formatMore(overService(({ cpuMicroseconds }) => cpuMicroseconds))],
   ['peak MB', ({ peakMegabytes }) => peakMegabytes.toFixed(0)],
 ]
 
@@ -48,8 +49,10 @@ function printTable<T>(title: string, outcomes: Outcomes<T>, columns: readonly C
   const rows = candidates.flatMap((candidate) => {
     const outcome = outcomes[candidate.name]
     if (outcome === undefined) return []
-    const toFloor: CompareToFloor<T> = (read) => compareRounds(outcome, outcomes.floor, read)
-    return [[candidate.title, ...columns.map(([, show]) => show(outcome.median, toFloor))]]
+    const toFloor: Compare<T> = (read) => compareRounds(outcome, outcomes.floor, read)
+    const overService: Compare<T> = (read) =>
+      candidate.ledger && compareRounds(outcome, outcomes.service, read, (over, under) => over - under)
+    return [[candidate.title, ...columns.map(([, show]) => show(outcome.median, toFloor, overService))]]
   })
   console.log(`\n${title}`)
   printRows([['', ...columns.map(([name]) => name)], ...rows])
@@ -67,4 +70,8 @@ export function printRows(rows: readonly (readonly string[])[]): void {
 
 function formatRatio(ratio: number | undefined): string {
   return ratio?.toFixed(2) ?? ''
+}
+
+function formatMore(more: number | undefined): string {
+  return more === undefined || more === 0 ? '' : `${more > 0 ? '+' : ''}${more.toFixed(0)}`
 }

@@ -47,18 +47,19 @@ export async function measureSeveralInRounds<T extends Measures<T>>(
 }
 
 /**
- * How much more the one costs: the median of the rounds' ratios. The two of a round were measured within a minute of each other, so
+ * How much more the one costs: the median of the rounds' ratios (or differences). The two of a round were measured within a minute of each other, so
  * what else the machine did then touched both.
  */
 export function compareRounds<T>(
   over: Outcome<T> | undefined,
   under: Outcome<T> | undefined,
   read: (measures: T) => number,
+  compare = (over: number, under: number) => over / under,
 ): number | undefined {
   if (over === undefined || under === undefined) return undefined
   const ratios = over.rounds.flatMap((measures, round) => {
     const other = under.rounds[round]
-    return other === undefined ? [] : [read(measures) / read(other)]
+    return other === undefined ? [] : [compare(read(measures), read(other))]
   })
   return median(ratios)
 }

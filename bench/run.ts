@@ -8,6 +8,8 @@ import { idleTitle, measureIdle, measurePeak, peakTitle } from './memory.ts'
 import { measureMixed, mixedTitle } from './mixed.ts'
 import { type Options, parseOptions, usage } from './options.ts'
 import { leaveNothingBehind } from './process.ts'
+import { measureReconciler } from './reconciler.ts'
+import { measureReplicas } from './replicas.ts'
 import { printIdle, printLoad, printMixed, printPeak } from './report.ts'
 import { describeEnvironment, type Results, readLatest, toJson, writeResult } from './results.ts'
 import { measureInRounds, measureSeveralInRounds } from './rounds.ts'
@@ -39,14 +41,17 @@ function isForAll({ name, forAll }: Load, { mode }: Options): boolean {
 
 async function measureAll(chosen: readonly Candidate[], options: Options, bench: Bench): Promise<Results> {
   const { rounds, fewRounds } = bench.timing
-  const few = chosen.filter(({ name }) => compared.includes(name) || options.only !== undefined)
+  const few = chosen.filter(
+    ({ name, isVariant }) => compared.includes(name) || (options.only !== undefined && !isVariant),
+  )
   // The rest of them take too long for a quick look.
   const forMixed = options.mode === 'quick' ? few.filter(({ name }) => quickMixed.includes(name)) : few
   const results: Results = { environment: describeEnvironment(), timing: bench.timing, skipped: {}, loads: {} }
 
   for (const group of groupLoads(loads.filter(({ name }) => isChosen(options, name)))) {
     const roundsOf = (load: Load) => (mainLoads.includes(load.name) ? rounds : fewRounds)
-    const isFor = (load: Load, candidate: Candidate) => few.includes(candidate) || isForAll(load, options)
+    const isFor = (load: Load, candidate: Candidate) =>
+      candidate.isVariant ? load.name === 'typical' : few.includes(candidate) || isForAll(load, options)
     const measured = await measureSeveralInRounds(
       chosen.filter((candidate) => group.some((load) => isFor(load, candidate))),
       Math.max(...group.map(roundsOf)),
@@ -87,6 +92,11 @@ async function run(args: string[]): Promise<string[]> {
   const standIn = await startStandIn()
   const bench: Bench = { standIn, timing: options.timing, faults: [] }
   try {
+    if (options.mode === 'reconciler' || options.mode === 'replicas') {
+      const measure = options.mode === 'reconciler' ? measureReconciler : measureReplicas
+      writeResult(`${options.mode}.json`, toJson(await measure(bench)))
+      return bench.faults
+    }
     const skipped = Object.fromEntries(
       chooseCandidates(options).flatMap((candidate) => {
         const why = whySkipped(candidate)

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 import { createSigner, isSignedBy } from '../src/partner/signature.ts'
 import { buildBody } from './bodies.ts'
 import { toPartnerRequest } from './candidates/to-partner-request.ts'
-import { type Candidate, credentials, productId, startCandidate } from './candidates.ts'
+import { type Candidate, credentials, productId, type StartedCandidate, startCandidate } from './candidates.ts'
 import type { CapturedCall } from './stand-in.ts'
 import type { StandIn } from './stand-in-process.ts'
 
@@ -18,12 +18,12 @@ const refusedBodies = [
 export async function verifySameJob(candidate: Candidate, standIn: StandIn): Promise<void> {
   const started = await startCandidate(candidate, standIn.url)
   try {
-    for (const name of ['typical', 'document-2m'] as const) await verifyCreate(candidate, started.url, standIn, name)
+    for (const name of ['typical', 'document-2m'] as const) await verifyCreate(candidate, started, standIn, name)
     const { ledgerFile } = started
     if (ledgerFile !== undefined) assert.ok(existsSync(ledgerFile), `${candidate.name} keeps no ledger file`)
     if (candidate.validates) {
       for (const body of refusedBodies) {
-        const response = await post(started.url, body, undefined)
+        const response = await post(started, body, undefined)
         assert.equal(response.status, 400, `${candidate.name} took what breaks the contract: ${JSON.stringify(body)}`)
       }
     }
@@ -34,13 +34,13 @@ export async function verifySameJob(candidate: Candidate, standIn: StandIn): Pro
 
 async function verifyCreate(
   candidate: Candidate,
-  url: string,
+  started: StartedCandidate,
   standIn: StandIn,
   name: 'typical' | 'document-2m',
 ): Promise<void> {
   const body = buildBody(name)
   const calls = await standIn.capture(async () => {
-    const response = await post(url, body, candidate.keyed ? `verify-${name}` : undefined)
+    const response = await post(started, body, candidate.keyed ? `verify-${name}` : undefined)
     const answer = (await response.json()) as Record<string, unknown>
     assert.ok(response.ok, `${candidate.name} answered ${response.status} ${JSON.stringify(answer)}`)
     if (candidate.doesTheJob) {
@@ -72,10 +72,14 @@ function verifyCalls(candidate: Candidate, calls: CapturedCall[], body: ReturnTy
   assert.deepEqual(asked, { request_id: requestId }, candidate.name)
 }
 
-function post(url: string, body: unknown, key: string | undefined): Promise<Response> {
+function post({ url, authorization }: StartedCandidate, body: unknown, key: string | undefined): Promise<Response> {
   return fetch(`${url}/clients`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...(key === undefined ? {} : { 'idempotency-key': key }) },
+    headers: {
+      'content-type': 'application/json',
+      ...(key && { 'idempotency-key': key }),
+      ...(authorization && { authorization }),
+    },
     body: JSON.stringify(body),
   })
 }
