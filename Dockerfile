@@ -28,7 +28,7 @@ ENV NODE_COMPILE_CACHE=/app/.compile-cache
 RUN install -d -o 1000 -g 1000 $NODE_COMPILE_CACHE
 USER 1000:1000
 RUN node src/main.ts 2>/dev/null || [ $? = 78 ]
-RUN node -e "for (const file of require('fs').readdirSync('/app/src/ledger')) if (file !== 'cli.ts') import('/app/src/ledger/' + file)"
+RUN node -e "for (const file of require('fs').readdirSync('/app/src/ledger')) import('/app/src/ledger/' + file)"
 USER root
 RUN chown -R root:root $NODE_COMPILE_CACHE && chmod -R a+rX $NODE_COMPILE_CACHE
 
