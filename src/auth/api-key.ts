@@ -1,9 +1,8 @@
 /** AUTH=api-key: a file that holds the SHA-256 of each key, and which caller the key belongs to. */
-import { hash, randomBytes, timingSafeEqual } from 'node:crypto'
+import { createHmac, createSecretKey, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import type { Logger } from 'pino'
-import { prepareHmac } from '../hmac.ts'
 import { unauthenticated } from './bearer-token.ts'
 import { type Authenticator, type Caller, isCallerName } from './caller.ts'
 import { lookAgainMs, type ObserveSecret, SecretFault, watchSecret } from './watch-secret.ts'
@@ -62,10 +61,10 @@ export function createKeyTable(keys: readonly ApiKey[]): FindCaller {
 
 /** Undefined where a bucket has too few slots. */
 function drawKeyTable(keys: readonly ApiKey[]): FindCaller | undefined {
-  const computeHmac = prepareHmac('sha256', randomBytes(digestBytes).toString('hex'))
+  const key = createSecretKey(randomBytes(digestBytes))
   const bucketCount = 2 ** Math.ceil(Math.log2(keys.length + 1))
   const toFirstSlot = (digest: string) =>
-    (Buffer.from(computeHmac(digest), 'base64url').readUInt32LE() % bucketCount) * slots
+    (createHmac('sha256', key).update(digest).digest().readUInt32LE() % bucketCount) * slots
   const all = randomBytes(bucketCount * slots * digestBytes)
   const digests = Array.from({ length: bucketCount * slots }, (_, slot) =>
     all.subarray(slot * digestBytes, (slot + 1) * digestBytes),

@@ -1,10 +1,9 @@
 /**
- * The two signatures of FreedomPay's introductions. The secret key is seen by this file alone, and by hmac.ts for it; in both
- * it lives in closures.
+ * The two signatures of FreedomPay's introductions. The secret key is seen by this file alone, where it
+ * lives in closures.
  * `jws`: docs.freedompay.kz/doc-760202. `sign`: docs.freedompay.kg/doc-833009.
  */
 import { createHash, createHmac, createSecretKey, hash, hkdfSync, randomUUID, timingSafeEqual } from 'node:crypto'
-import { prepareHmac } from '../hmac.ts'
 import type { Turn } from '../large-bodies/event-loop-slices.ts'
 
 export type SignatureScheme = 'jws' | 'sign'
@@ -36,8 +35,6 @@ export interface ReloadObserver {
 
 /** How a scheme signs. */
 interface Scheme {
-  /** A cheaper way for a short body, where there is one. */
-  signShort?(path: string, body: Buffer): SignatureHeaders
   begin(path: string): Signing
 }
 
@@ -69,7 +66,6 @@ export function createSigner(
   let refusedAt = -Infinity
 
   function sign(path: string, body: Buffer): SignatureHeaders {
-    if (scheme.signShort !== undefined && body.length <= pieceBytes) return scheme.signShort(path, body)
     const signing = scheme.begin(path)
     for (const piece of cut(body, pieceBytes)) signing.update(piece)
     return signing.headers()
@@ -135,31 +131,22 @@ export function deriveKey(readCredentials: () => Credentials, purpose: string): 
 function prepareJws({ authId, secretKey }: Credentials): Scheme {
   const key = createSecretKey(secretKey, 'utf8')
 
-  function prepare(path: string) {
+  /** By path; there are two. */
+  const headers = new Map<string, string>()
+
+  function headerFor(path: string): string {
+    const known = headers.get(path)
+    if (known !== undefined) return known
     // The documented order of members; JSON.stringify keeps it.
     const members = { uri: path, auth_id: authId, method: 'POST', params: '', alg: 'HS512' }
     const header = Buffer.from(JSON.stringify(members)).toString('base64url')
-    return { header, computeHmac: prepareHmac('sha512', secretKey, `${header}.`) }
-  }
-
-  const prepared = new Map<string, ReturnType<typeof prepare>>()
-
-  function preparedFor(path: string) {
-    let found = prepared.get(path)
-    if (found === undefined) {
-      found = prepare(path)
-      prepared.set(path, found)
-    }
-    return found
+    headers.set(path, header)
+    return header
   }
 
   return {
-    signShort(path, body) {
-      const { header, computeHmac } = preparedFor(path)
-      return { 'x-jws-signature': `${header}..${computeHmac(body.toString('base64url'))}` }
-    },
     begin(path) {
-      const { header } = preparedFor(path)
+      const header = headerFor(path)
       const hmac = createHmac('sha512', key).update(`${header}.`)
       return {
         update: (piece) => hmac.update(piece.toString('base64url'), 'latin1'),

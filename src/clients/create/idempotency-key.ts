@@ -1,6 +1,5 @@
 /** What makes two requests one intent: the caller, its Idempotency-Key, and the body. */
-import { createHash, hash } from 'node:crypto'
-import { prepareHmac } from '../../hmac.ts'
+import { createHash, createHmac, createSecretKey, hash } from 'node:crypto'
 import { largeBodyBytes, type Turn } from '../../large-bodies/event-loop-slices.ts'
 import { Problem } from '../../problems/problem.ts'
 import { type CreateClient, members } from '../body/schema.ts'
@@ -49,8 +48,9 @@ function toUuidV5(name: string): string {
 export type Fingerprint = (body: CreateClient, documentDigest?: string) => string
 
 export function createFingerprint(ledgerKey: string): Fingerprint {
-  const computeHmac = prepareHmac('sha256', ledgerKey)
-  return (body, documentDigest = digestAtOnce(body)) => computeHmac(canonicalise(body, documentDigest))
+  const key = createSecretKey(ledgerKey, 'utf8')
+  return (body, documentDigest = digestAtOnce(body)) =>
+    createHmac('sha256', key).update(canonicalise(body, documentDigest)).digest('base64url')
 }
 
 function digestAtOnce({ document }: CreateClient): string | undefined {
