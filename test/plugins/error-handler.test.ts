@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
-import { Registry } from 'prom-client'
+import { Histogram, Registry } from 'prom-client'
 import t, { type Test } from 'tap'
 import requestId, { generateRequestId } from '../../src/plugins/common-headers.ts'
 import errorHandler, { sendProblem } from '../../src/plugins/error-handler.ts'
@@ -11,7 +11,6 @@ import notFound from '../../src/plugins/not-found.ts'
 import unreadableHttp, { answerClientError } from '../../src/plugins/unreadable-http.ts'
 import { Problem } from '../../src/problems/problem.ts'
 import { toProblem } from '../../src/problems/translate.ts'
-import { createBatchedHistogram } from '../../src/telemetry/batched-metrics.ts'
 import { createLogger, createRequestLogs } from '../../src/telemetry/logger.ts'
 import { rawRequest, readProblem, sendRaw, sendRawOnce } from '../fixtures/raw-http.ts'
 import { until } from '../fixtures/sandbox-caller.ts'
@@ -24,7 +23,7 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
   const logs: Record<string, unknown>[] = []
   const log = createLogger('info', { write: (line: string) => void logs.push(JSON.parse(line)) })
   const labelNames = ['method', 'route', 'status_code'] as const
-  const { histogram, observe } = createBatchedHistogram({
+  const histogram = new Histogram({
     name: 'seconds',
     help: 'x',
     labelNames,
@@ -43,7 +42,9 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
   }) as unknown as FastifyInstance
   t.teardown(() => app.close())
   await app.register(requestId, { isSandbox: false })
-  await app.register(httpMetrics, { metrics: { observeHttpRequest: observe, countCaller() {} } })
+  await app.register(httpMetrics, {
+    metrics: { observeHttpRequest: (labels, seconds) => histogram.observe(labels, seconds), countCaller() {} },
+  })
   await app.register(errorHandler)
   await app.register(linger)
   await app.register(unreadableHttp)

@@ -1,0 +1,65 @@
+/** What is sent to FreedomPay. */
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
+import type { PartnerObserver } from '../partner/card-api.ts'
+import { results } from '../partner/outcome.ts'
+import { type CircuitStateName, circuitStates } from '../partner/resilience.ts'
+import { type Operation, paths } from '../partner/schema.ts'
+
+export interface PartnerMetrics {
+  readonly partnerRetries: Counter<'reason'>
+  readonly setCircuitState: (state: CircuitStateName) => void
+  readonly partnerObserver: PartnerObserver
+}
+
+export function createPartnerMetrics(registry: Registry, durationBuckets: number[]): PartnerMetrics {
+  const registers = [registry]
+  const duration = new Histogram({
+    name: 'partner_request_duration_seconds',
+    help: 'Time of one call to FreedomPay, from start to last byte, by what came of it',
+    labelNames: ['operation', 'result'],
+    buckets: durationBuckets,
+    registers,
+  })
+  for (const operation of Object.keys(paths)) {
+    for (const result of results) duration.zero({ operation, result })
+  }
+
+  const inFlight = new Gauge({
+    name: 'partner_requests_in_flight',
+    help: 'Calls to FreedomPay that have not ended yet',
+    registers,
+  })
+
+  const partnerRetries = new Counter({
+    name: 'partner_retries_total',
+    help: 'Creates sent again, by why that was safe',
+    labelNames: ['reason'],
+    registers,
+  })
+  for (const reason of ['dns', 'refused', 'tls', 'timeout', 'throttled', 'misconfigured', 'no_such_request']) {
+    partnerRetries.inc({ reason }, 0)
+  }
+
+  const partnerCircuitState = new Gauge({
+    name: 'partner_circuit_state',
+    help: 'Whether creates are let through to FreedomPay: 1 for the state that holds, 0 for the others',
+    labelNames: ['state'],
+    registers,
+  })
+  const setCircuitState = (current: CircuitStateName) => {
+    for (const state of circuitStates) partnerCircuitState.set({ state }, state === current ? 1 : 0)
+  }
+  setCircuitState('closed')
+
+  return {
+    partnerRetries,
+    setCircuitState,
+    partnerObserver: {
+      started: () => inFlight.inc(),
+      ended(operation: Operation, result, seconds) {
+        inFlight.dec()
+        duration.observe({ operation, result }, seconds)
+      },
+    },
+  }
+}
