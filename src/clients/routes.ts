@@ -4,7 +4,6 @@ import { bodyLimitBytes, type Reading, readBody } from '../large-bodies/read-bod
 import { compileValidator } from '../plugins/schema-compilers.ts'
 import { Problem, retryAfter } from '../problems/problem.ts'
 import { toProblem } from '../problems/translate.ts'
-import { requestLogOf } from '../telemetry/logger.ts'
 import { type CreateOutcome, type Metrics, outcomeOfProblem } from '../telemetry/metrics.ts'
 import { type IdempotencyStatus, lookAgainSeconds } from './answer.ts'
 import type { CreateClient } from './body/schema.ts'
@@ -70,7 +69,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       const [fingerprint, ...earlier] = fingerprints()
       const print = key === undefined ? '' : fingerprint(body, digest)
       const requestId = key === undefined ? randomUUID() : toRequestId(caller, key, print)
-      const log = requestLogOf(request)
+      const { log } = request
       log.requestId = requestId
 
       const { representation, idempotencyStatus } = await createClient({

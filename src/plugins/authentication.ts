@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { readBearerToken } from '../auth/bearer-token.ts'
 import { type Authenticator, anonymousCaller, type Caller } from '../auth/caller.ts'
-import { requestLogOf } from '../telemetry/logger.ts'
 
 export type Access = 'public' | 'private'
 
@@ -30,7 +29,7 @@ export default fp(
 
     const setCaller = (request: FastifyRequest, caller: Caller) => {
       request.caller = caller
-      requestLogOf(request).caller = caller
+      request.log.caller = caller
     }
 
     app.addHook('onRequest', (request, _reply, done) => {

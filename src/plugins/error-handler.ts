@@ -3,7 +3,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Problem, toBody } from '../problems/problem.ts'
 import { toProblem } from '../problems/translate.ts'
-import { requestLogOf } from '../telemetry/logger.ts'
 
 export const problemMediaType = 'application/problem+json'
 
@@ -35,7 +34,7 @@ export function sendProblem(
 }
 
 function answerWith(problem: Problem, request: FastifyRequest, reply: FastifyReply, basePath: string): FastifyReply {
-  requestLogOf(request).code = problem.code
+  request.log.code = problem.code
   if (problem.status >= 500) {
     const level = problem.code === 'internal' ? 'error' : 'warn'
     request.log[level]({ code: problem.code, err: problem }, problem.message)

@@ -2,7 +2,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { anonymousCaller } from '../auth/caller.ts'
-import { requestLogOf } from '../telemetry/logger.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
 import { statusByHand } from './unreadable-http.ts'
 
@@ -32,7 +31,7 @@ export default fp(
       const ms = reply.elapsedTime
       metrics.observeHttpRequest({ method, route, status_code: statusCode }, ms / 1000)
       if (request.caller && request.caller !== anonymousCaller) metrics.countCaller(request.caller, statusCode)
-      requestLogOf(request).summarise(
+      request.log.summarise?.(
         {
           method,
           route,

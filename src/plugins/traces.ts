@@ -1,7 +1,6 @@
 /** One span for each request, and its context for what the request leads to. Registered only where there is tracing. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { requestLogOf } from '../telemetry/logger.ts'
 import { outcomeOfProblem } from '../telemetry/metrics.ts'
 import type { RequestTrace, Tracing } from '../telemetry/tracing.ts'
 import { toRoute, toStatusCode } from './http-metrics.ts'
@@ -17,7 +16,7 @@ export default fp(
     app.addHook('onRequest', (request, reply, done) => {
       const trace = tracing.startRequest(request.headers)
       ofRequest.set(request, trace)
-      const log = requestLogOf(request)
+      const { log } = request
       log.traceparent = trace.traceparent
       reply.raw.on('close', () => {
         const { outcome, code } = log

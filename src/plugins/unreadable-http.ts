@@ -6,7 +6,6 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyReply, FastifyRequest }
 import fp from 'fastify-plugin'
 import { type Problem, type ProblemBody, toBody } from '../problems/problem.ts'
 import { invalidRequest } from '../problems/translate.ts'
-import { requestLogOf } from '../telemetry/logger.ts'
 import { problemMediaType } from './error-handler.ts'
 import { discardInput, endLingering } from './linger.ts'
 
@@ -171,7 +170,7 @@ function writeByHand(
     log.info({ reqId, route: 'unmatched', statusCode: status, code: body.code, err: error }, 'request')
   } else {
     statusesByHand.set(unfinished.reply.raw, status)
-    requestLogOf(unfinished.request).code = body.code
+    unfinished.request.log.code = body.code
   }
   endLingering(socket, renderRawAnswer(body, reqId), lingerMs)
 }

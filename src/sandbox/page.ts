@@ -1,7 +1,6 @@
 /** `GET /sandbox`: one plain page that shows live what FreedomPay was asked, what the caller was told, and what the ledger says. */
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
-import { requestLogOf } from '../telemetry/logger.ts'
 import type { SandboxEvents } from './events.ts'
 import { chooseScenario } from './scenarios.ts'
 
@@ -23,7 +22,7 @@ export async function registerSandboxPage(app: FastifyInstance, options: Sandbox
   const streams = new Set<() => void>()
 
   app.addHook('onResponse', (request, reply, done) => {
-    const { requestId } = requestLogOf(request)
+    const { requestId } = request.log
     if (requestId !== undefined) events.add(requestId, 'caller', `${request.method} is told ${reply.statusCode}`)
     done()
   })

@@ -1,7 +1,7 @@
 /** Standard output, written in the background, where nobody may be reading. */
 import { fstatSync } from 'node:fs'
 import { isatty } from 'node:tty'
-import { type DestinationStream, type Logger, pino, symbols } from 'pino'
+import { type DestinationStream, type Logger, pino } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 
 /** A line is written within this, or with others as soon as they are this many bytes: a system call for each costs more than it. */
@@ -57,8 +57,10 @@ export async function openTerminal(): Promise<DestinationStream | undefined> {
 export function settleWrites(log: Logger): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(() => {
-      const destination = destinationOf(log) as Partial<{ destroy(): void }>
-      destination.destroy?.()
+      const destination = destinations.get(log)
+      if (destination !== undefined && 'destroy' in destination && typeof destination.destroy === 'function') {
+        destination.destroy()
+      }
       resolve()
     }, settleMs)
     log.flush(() => {
@@ -83,9 +85,12 @@ export function registerDroppedLines(registry: Registry, log: Logger): void {
 }
 
 export function countDroppedLines(log: Logger): number {
-  return dropped.get(destinationOf(log)) ?? 0
+  const destination = destinations.get(log)
+  return (destination && dropped.get(destination)) ?? 0
 }
 
-export function destinationOf(log: Logger): DestinationStream {
-  return (log as unknown as Record<symbol, DestinationStream>)[symbols.streamSym] as DestinationStream
+const destinations = new WeakMap<Logger, DestinationStream>()
+
+export function rememberDestination(log: Logger, destination: DestinationStream): void {
+  destinations.set(log, destination)
 }

@@ -3,8 +3,7 @@ import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import { type Bindings, type DestinationStream, type Logger, pino } from 'pino'
 import packageJson from '../../package.json' with { type: 'json' }
-import { destinationOf, openStdout } from './log-destination.ts'
-import { toTimestamp } from './timestamps.ts'
+import { openStdout, rememberDestination } from './log-destination.ts'
 import { parseTraceId } from './trace-id.ts'
 
 const { name: service, version } = packageJson
@@ -31,17 +30,19 @@ const neverLogged = [
 ]
 
 export function createLogger(level: LogLevel, destination: DestinationStream = openStdout()): Logger {
-  return pino(
+  const log = pino(
     {
       level,
       base: { service, version },
-      timestamp: () => `,"time":"${toTimestamp(Date.now())}"`,
+      timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
       redact: { paths: neverLogged, censor: '[redacted]' },
     },
     destination,
   )
+  rememberDestination(log, destination)
+  return log
 }
 
 /** What the last line of a request tells. None of it is the caller's text, but for what has been checked. */
@@ -53,14 +54,12 @@ export interface RequestSummary {
 }
 
 type Fields = Readonly<Record<string, unknown>>
-/** As pino and Fastify call a logger: fields and a message, a message alone, or an error alone. */
-type Told = Fields | string | Error
 
 /**
  * The lines of one HTTP request, with what they have in common: a request has one line as a rule, so a pino child, which writes
  * that into a text beforehand, costs more than it spares.
  */
-export class RequestLog {
+export class RequestLog implements FastifyBaseLogger {
   private readonly log: Logger
   private readonly reqId: string
   /** Once it is known. */
@@ -79,56 +78,39 @@ export class RequestLog {
     this.traceparent = traceparent
   }
 
-  /**
-   * The only line of most requests, so it takes the shortest way. It is neither serialised nor redacted, which is why each of its
-   * fields is named here.
-   */
-  summarise({ method, route, statusCode, durationMs }: RequestSummary, msg: string): void {
-    if (!this.log.isLevelEnabled('info')) return
-    const { reqId, traceId, caller, requestId, outcome, code } = this
-    const time = toTimestamp(Date.now())
-    const line = {
-      level: 'info',
-      time,
-      service,
-      version,
-      reqId,
-      caller,
-      traceId,
-      requestId,
-      outcome,
-      code,
-      method,
-      route,
-      statusCode,
-      durationMs,
-      msg,
-    }
-    destinationOf(this.log).write(`${JSON.stringify(line)}\n`)
+  /** The only line of most requests. */
+  summarise(summary: RequestSummary, msg: string): void {
+    this.log.info({ ...this.own, code: this.code, ...summary }, msg)
   }
 
-  fatal(told: Told, message?: string): void {
+  fatal(told: unknown, message?: string): void {
     this.write('fatal', told, message)
   }
 
-  error(told: Told, message?: string): void {
+  error(told: unknown, message?: string): void {
     this.write('error', told, message)
   }
 
-  warn(told: Told, message?: string): void {
+  warn(told: unknown, message?: string): void {
     this.write('warn', told, message)
   }
 
-  info(told: Told, message?: string): void {
+  info(told: unknown, message?: string): void {
     this.write('info', told, message)
   }
 
-  debug(told: Told, message?: string): void {
+  debug(told: unknown, message?: string): void {
     this.write('debug', told, message)
   }
 
-  trace(told: Told, message?: string): void {
+  trace(told: unknown, message?: string): void {
     this.write('trace', told, message)
+  }
+
+  silent(): void {}
+
+  get level(): string {
+    return this.log.level
   }
 
   child(fields: Fields): Logger {
@@ -144,24 +126,31 @@ export class RequestLog {
     return this.traceparent === undefined ? undefined : parseTraceId(this.traceparent)
   }
 
-  private write(level: Exclude<LogLevel, 'silent'>, told: Told, message?: string): void {
+  private write(level: Exclude<LogLevel, 'silent'>, told: unknown, message?: string): void {
     if (typeof told === 'string') this.log[level](this.own, told)
     // Without any message pino takes the error's, which may quote anything.
     else if (told instanceof Error) this.log[level]({ ...this.own, err: told }, '')
-    else this.log[level]({ ...this.own, ...told }, message ?? '')
+    else this.log[level](Object.assign({ ...this.own }, told), message ?? '')
   }
 }
 
-/** For Fastify, whose type of a logger wants more of pino than Fastify uses. */
+declare module 'fastify' {
+  /** What a request's lines have in common, see RequestLog; the lines of other loggers have none of it. */
+  interface FastifyBaseLogger {
+    caller?: string | undefined
+    traceparent?: unknown
+    requestId?: string | undefined
+    outcome?: string | undefined
+    code?: string | undefined
+    summarise?(summary: RequestSummary, msg: string): void
+  }
+}
+
 export function createRequestLogs(
   log: Logger,
 ): (parent: unknown, bindings: Bindings, options: unknown, rawRequest?: IncomingMessage) => FastifyBaseLogger {
   return (_parent, { reqId }, _options, rawRequest) =>
-    new RequestLog(log, reqId as string, rawRequest?.headers.traceparent) as unknown as FastifyBaseLogger
-}
-
-export function requestLogOf({ log }: { readonly log: FastifyBaseLogger }): RequestLog {
-  return log as unknown as RequestLog
+    new RequestLog(log, String(reqId), rawRequest?.headers.traceparent)
 }
 
 /** More than any error of this service has below it; causes may go round in a circle. */
@@ -181,7 +170,7 @@ function describe(error: unknown, causesLeft: number): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error }
   const fields: Record<string, unknown> = { type: error.name }
   for (const name of ownFields) {
-    const value = (error as unknown as Record<string, unknown>)[name]
+    const value: unknown = Reflect.get(error, name)
     if (typeof value === 'string' || typeof value === 'number') fields[name] = value
   }
   const frames = findFrames(error)
