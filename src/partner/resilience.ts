@@ -28,13 +28,10 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
     else onState(state === CircuitState.HalfOpen ? 'half_open' : 'open')
   })
 
-  /** Whether a run of failures may have begun. While none has, a success is no news to the breaker. */
-  let hasFailed = false
-
   async function admit(call: () => Promise<Outcome>): Promise<Outcome> {
     if (breaker.state === CircuitState.Closed) {
       const outcome = await call()
-      if (!outcome.isOurDoing && (hasFailed || isTransportFailure(outcome))) await learn(outcome)
+      if (!outcome.isOurDoing) await learn(outcome)
       return outcome
     }
     // Another call's probe is under way. To wait for its end could take longer than this call has time.
@@ -49,7 +46,6 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
 
   /** What ends after the circuit has opened says nothing new, and must not be taken for a probe. */
   async function learn(outcome: Outcome): Promise<void> {
-    hasFailed = isTransportFailure(outcome)
     if (breaker.state === CircuitState.Closed) await breaker.execute(() => outcome)
   }
 
