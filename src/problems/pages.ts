@@ -93,7 +93,10 @@ function answer(request: FastifyRequest, reply: FastifyReply, json: object, rend
   return reply.type('text/html; charset=utf-8').serializer(String).send(renderHtml())
 }
 
-/** The weight of a media type in an `Accept` header (RFC 9110, section 12.5.1): its most specific range counts. */
+/**
+ * The weight of a media type in an `Accept` header (RFC 9110, section 12.5.1): its most specific range counts. Fastify's
+ * accept-negotiator is made for encodings: it knows no `text/*`, no `*\/*` and no capitals.
+ */
 function qualityOf(mediaType: string, accept = '*/*'): number {
   const weights = new Map<string, number>()
   for (const range of accept.toLowerCase().split(',')) {
