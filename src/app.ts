@@ -1,5 +1,5 @@
 /** The public listener, assembled. Nothing here reads a setting or listens. */
-import { type FastifyInstance, fastify, LogController } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Authenticator } from './auth/caller.ts'
 import type { ClientRoutesOptions } from './clients/routes.ts'
@@ -59,8 +59,9 @@ const maxRequestsPerSocket = 10_000
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const { log, metrics, lifecycle, version, isSandbox, docs, basePath, trustProxy, authenticator } = parts
-  const app = fastify({
-    loggerInstance: log,
+  const loggerInstance: FastifyBaseLogger = log
+  const app: FastifyInstance = fastify({
+    loggerInstance,
     schemaController: { compilersFactory: noDefaultCompilers },
     // One line a request of our own, from http-metrics.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'reqId' }),
@@ -83,7 +84,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
       return sendProblem(toProblem(error), request, reply, basePath)
     },
     routerOptions: { maxParamLength: 300 },
-  }) as unknown as FastifyInstance
+  })
 
   await app.register(schemaCompilers)
   await app.register(requestId, { isSandbox })

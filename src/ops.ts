@@ -1,6 +1,6 @@
 /** The operations listener: metrics and probes. Never routed through the gateway. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type FastifyInstance, fastify, LogController } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Lifecycle } from './plugins/drain.ts'
 import errorHandler from './plugins/error-handler.ts'
@@ -22,13 +22,14 @@ export interface OpsParts {
 const checkTimeoutMs = 800
 
 export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsParts): Promise<FastifyInstance> {
-  const ops = fastify({
-    loggerInstance: log,
+  const loggerInstance: FastifyBaseLogger = log
+  const ops: FastifyInstance = fastify({
+    loggerInstance,
     schemaController: { compilersFactory: noDefaultCompilers },
     logController: new LogController({ disableRequestLogging: true }),
     // It closes last, and a probe that stands still must not hold the process.
     forceCloseConnections: true,
-  }) as unknown as FastifyInstance
+  })
   await ops.register(schemaCompilers)
   await ops.register(errorHandler)
   await ops.register(linger)

@@ -12,8 +12,10 @@ const longestLockMs = 2000
 const lockPauseMs = 20
 
 interface Waiting {
-  readonly write: () => unknown
-  readonly resolve: (result: never) => void
+  /** Keeps the result. */
+  readonly write: () => void
+  /** With the result of the last write. */
+  readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
@@ -30,11 +32,9 @@ export function groupCommits(database: DatabaseSync, assertUsable: () => void): 
     // Left over from a commit that failed together with its rollback.
     if (database.isTransaction) rollback.run()
     begin.run()
-    const results = group.map(({ write }) => write())
+    for (const { write } of group) write()
     commit.run()
-    group.forEach(({ resolve }, i) => {
-      resolve(results[i] as never)
-    })
+    for (const { resolve } of group) resolve()
   }
 
   function fail(group: readonly Waiting[], error: unknown): void {
@@ -76,9 +76,13 @@ export function groupCommits(database: DatabaseSync, assertUsable: () => void): 
     setImmediate(startCommitting)
   }
 
-  return (write) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ write, resolve, reject })
+  return <T>(write: () => T) =>
+    new Promise<T>((resolve, reject) => {
+      let result: T
+      const writeAndKeep = () => {
+        result = write()
+      }
+      waiting.push({ write: writeAndKeep, resolve: () => resolve(result), reject })
       schedule()
     })
 }

@@ -23,11 +23,14 @@ const description = `Creates card clients at FreedomPay and never lies about an 
 unless it says \`safeToRetry: same-key-only\`: then that is not certain. Each problem's \`type\` leads to a page that explains it.`
 
 /** The examples are made where nobody knows of a base path. */
-function moveExamples(document: object, basePath: string): unknown {
+function moveExamples<T extends object>(document: T, basePath: string): T {
   const move = (name: string, value: unknown) =>
     name === 'type' && typeof value === 'string' && value.startsWith('/problems/') ? `${basePath}${value}` : value
   return basePath === '' ? document : JSON.parse(JSON.stringify(document, move))
 }
+
+/** `identifier` is a word of OpenAPI 3.1. */
+const license = { name: 'MIT', identifier: 'MIT' }
 
 export default fp(
   async function openapi(app: FastifyInstance, { version, docs, isSandbox, scheme }: OpenApiOptions) {
@@ -38,7 +41,7 @@ export default fp(
           title: 'freedompay-clients',
           description,
           version,
-          license: { name: 'MIT', identifier: 'MIT' } as never,
+          license,
         },
         servers: [{ url: app.prefix || '/', description: 'This service' }],
         tags: [
@@ -54,11 +57,10 @@ export default fp(
         const isPrivate = scheme !== undefined && route.config?.access !== 'public'
         return { schema: isPrivate ? { ...schema, security: [{ caller: [] }] } : schema, url }
       },
-      transformObject: (result) =>
-        moveExamples(
-          finishDocument(('openapiObject' in result ? result.openapiObject : {}) as OpenApiDocument),
-          app.prefix,
-        ) as never,
+      transformObject: (result) => {
+        const document = 'openapiObject' in result ? result.openapiObject : {}
+        return moveExamples(finishDocument(document as OpenApiDocument), app.prefix) as typeof document
+      },
     })
 
     app.get('/openapi.json', {

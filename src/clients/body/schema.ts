@@ -5,12 +5,12 @@ import { isCountry, isEmail, isInstant, isLanguage, isLatinName, isPastDate, isP
 import { findDocumentFault } from './pdf-document.ts'
 
 /** A rule that JSON Schema cannot say, with the sentence that the caller reads when it is broken. */
-function refine<T extends TSchema>(schema: T, isValid: (value: Static<T>) => boolean, message: string): T {
+function refine<T extends TSchema>(schema: T, isValid: (value: Static<T>) => boolean, message: string) {
   return Type.Refine(
     schema,
     (value) => isValid(value as Static<T>),
     () => message,
-  ) as unknown as T
+  )
 }
 
 /** Half a surrogate pair is no text: it cannot be written in UTF-8. */
@@ -87,7 +87,7 @@ const Document = Type.Refine(
   Type.String({ description: documentDescription, contentEncoding: 'base64', contentMediaType: 'application/pdf' }),
   (value) => findDocumentFault(value as string) === undefined,
   (value) => String(findDocumentFault(value as string)),
-) as unknown as ReturnType<typeof Type.String>
+)
 
 const Identification = Type.Object(
   {
