@@ -1,0 +1,31 @@
+/** The ledger's settings: what contradicts itself is a fault. */
+import { existsSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { minLedgerKeyBytes } from '../clients/create/ledger-keys.ts'
+import { splitHosts } from '../ledger/postgres-url.ts'
+import { type Environment, readText } from './read-environment.ts'
+import type { Settings } from './settings.ts'
+
+/** A ledger that outlives the process needs a key that does, too. */
+export function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string | undefined {
+  const { LEDGER_KEY: key, LEDGER_PREVIOUS_KEY: previousKey, LEDGER_URL: url } = settings
+  if (url === 'memory:' && env.NODE_ENV === 'production' && !readText(env, 'LEDGER_URL')) {
+    faults.push('LEDGER_URL is required in production')
+  }
+  if (!isReadableLedgerUrl(url)) faults.push('LEDGER_URL is no URL that can be read')
+  if (url.startsWith('sqlite:/') && !existsSync(dirname(url.slice('sqlite:'.length)))) {
+    faults.push('LEDGER_URL names a file in a folder that does not exist')
+  }
+  if (key === undefined && url !== 'memory:') faults.push('LEDGER_KEY is required with this LEDGER_URL')
+  for (const [name, text] of Object.entries({ LEDGER_KEY: key, LEDGER_PREVIOUS_KEY: previousKey })) {
+    if (text !== undefined && Buffer.byteLength(text) < minLedgerKeyBytes) {
+      faults.push(`${name} must have at least ${minLedgerKeyBytes} bytes`)
+    }
+  }
+  return () => readText(env, 'LEDGER_KEY')
+}
+
+function isReadableLedgerUrl(url: string): boolean {
+  if (url.startsWith('sqlite:')) return true
+  return /^postgres(ql)?:/.test(url) ? splitHosts(url) !== undefined : URL.parse(url) !== null
+}
