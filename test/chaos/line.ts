@@ -85,9 +85,7 @@ export async function openLine({ seed, target, slowRequestIds, nextArrival }: Li
     const random = createRandom(seed, what, count)
     const carried = { req, res, body, requestId, random }
     if (req.url === paths.add) await carryCreate(carried)
-    else if (random.chance(hangingShare)) await once(res, 'close')
-    else if (count % 2 === 1 && random.chance(doubtShare)) res.writeHead(200, jsonType).end(doubt)
-    else await carryQuestion(carried)
+    else await carryQuestion(carried, count)
   }
 
   async function carryCreate({ req, res, body, requestId, random }: Carried): Promise<void> {
@@ -116,13 +114,15 @@ export async function openLine({ seed, target, slowRequestIds, nextArrival }: Li
     held.delete(requestId)
   }
 
-  async function carryQuestion({ req, res, body, requestId, random }: Carried): Promise<void> {
+  async function carryQuestion({ req, res, body, requestId, random }: Carried, count: number): Promise<void> {
     const answer = await forward(req, res, body, Promise.resolve())
     const bytes = await answer.body.bytes()
     // The question has overtaken the create: its answer is true when it is given and no more when it is read.
     await release(requestId)
     if (random.chance(lostAnswerShare)) throw new Error('the answer is lost')
-    res.writeHead(answer.statusCode, toHeaders(answer)).end(bytes)
+    if (random.chance(hangingShare)) await once(res, 'close')
+    else if (count % 2 === 1 && random.chance(doubtShare)) res.writeHead(200, jsonType).end(doubt)
+    else res.writeHead(answer.statusCode, toHeaders(answer)).end(bytes)
   }
 
   async function release(requestId: string): Promise<void> {

@@ -64,6 +64,7 @@ const lengths = {
       REQUEST_DEADLINE_MS: '6000',
       PARTNER_CONNECT_TIMEOUT_MS: '2000',
       PARTNER_TIMEOUT_MS: '2000',
+      PARTNER_ABSENT_MS: '3000',
     },
     timings: { ...timings, unknownWordMs: 7000 },
     settleWithinMs: 600_000,
