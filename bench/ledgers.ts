@@ -1,7 +1,7 @@
 /** Where the service keeps its ledger while it is measured; removed with the process. */
 import { mkdirSync, rmSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { findFreePort } from './ports.ts'
+import { findFreePort } from '../test/fixtures/free-port.ts'
 import { startPostgres, whyNoPostgres } from './postgres.ts'
 import { workFolder } from './process.ts'
 import { findRedisServer, startRedis } from './redis.ts'

@@ -8,12 +8,6 @@ export async function findFreePorts(): Promise<[number, number]> {
   return [first.port, second.port]
 }
 
-export async function findFreePort(): Promise<number> {
-  const listener = await listenAnywhere()
-  await listener.close()
-  return listener.port
-}
-
 function listenAnywhere(): Promise<{ port: number; close: () => Promise<void> }> {
   const { promise, resolve, reject } = Promise.withResolvers<{ port: number; close: () => Promise<void> }>()
   const server = createServer().once('error', reject)

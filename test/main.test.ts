@@ -3,8 +3,9 @@ import type { AddressInfo } from 'node:net'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t from 'tap'
-import { startPartner, startProgram, startReady, until } from './fixtures/program.ts'
+import { startPartner, startProgram, startReady } from './fixtures/program.ts'
 import { call, phoneFor } from './fixtures/service.ts'
+import { until } from './fixtures/until.ts'
 
 const createAt = (url: string) =>
   call(`${url}/clients`, 'POST', { 'content-type': 'application/json' }, JSON.stringify({ phone: phoneFor('567') }))

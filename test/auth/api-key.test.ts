@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createApiKeyAuthenticator, createKeyTable, parseApiKeys } from '../../src/auth/api-key.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
+import { until } from '../fixtures/until.ts'
 
 const digestOf = (key: string) => hash('sha256', key)
 const lineOf = (caller: string, key: string) => `${caller}:${digestOf(key)}`

@@ -11,8 +11,8 @@ import {
   startIssuer,
 } from '../fixtures/issuer.ts'
 import { rawRequest, readProblem, sendRawOnce } from '../fixtures/raw-http.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { type Answer, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 const body = { phone: phoneFor('567') }
 const nowSeconds = () => Math.floor(Date.now() / 1000)

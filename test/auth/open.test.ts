@@ -4,7 +4,7 @@ import t from 'tap'
 import { openAuthenticator } from '../../src/auth/open.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { audience, startIssuer } from '../fixtures/issuer.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
+import { until } from '../fixtures/until.ts'
 
 const log = createLogger('silent', { write() {} })
 

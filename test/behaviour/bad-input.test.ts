@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t from 'tap'
 import { rawRequest, readProblem, sendRaw, sendRawOnce } from '../fixtures/raw-http.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 const json = ['Content-Type: application/json']
 const good = JSON.stringify({ phone: phoneFor('567') })

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { readProblem } from '../fixtures/raw-http.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 const lines = (callers: Record<string, string>) =>
   Object.entries(callers)

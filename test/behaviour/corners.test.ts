@@ -2,9 +2,9 @@
 import t, { type Test } from 'tap'
 import type { CreateClient } from '../../src/clients/body/schema.ts'
 import { makeLedgerFile } from '../fixtures/ledgers.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { phoneFor, startTestService } from '../fixtures/service.ts'
 import { createGate, type PartnerCall, replies, type StandIn, startStandIn } from '../fixtures/stand-in-partner.ts'
+import { until } from '../fixtures/until.ts'
 
 // They mostly wait, so they may do it together.
 t.jobs = 8

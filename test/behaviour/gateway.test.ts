@@ -1,12 +1,12 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
+import { findFreePort } from '../fixtures/free-port.ts'
 import { skipRedis, startRedis } from '../fixtures/redis.ts'
 import { call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
 
@@ -51,14 +51,6 @@ async function isUp(url: string): Promise<boolean> {
   } catch {
     return false
   }
-}
-
-async function findFreePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
 
 t.test('three replicas behind one address create one client for one key, whoever is asked', { skip }, async (t) => {

@@ -11,11 +11,13 @@ import type { Change, Ledger } from '../../src/ledger/ledger.ts'
 import { buildSandbox } from '../../src/sandbox/app.ts'
 import { sandboxCredentials } from '../../src/sandbox/credentials.ts'
 import { arrivals } from '../fixtures/arrivals.ts'
+import { findFreePort } from '../fixtures/free-port.ts'
 import { makeLedgerFile, openTestLedger } from '../fixtures/ledgers.ts'
-import { findFreePort, skipRedis, startRedis } from '../fixtures/redis.ts'
-import { addBody, fast, startSandbox, until } from '../fixtures/sandbox-caller.ts'
+import { skipRedis, startRedis } from '../fixtures/redis.ts'
+import { addBody, fast, startSandbox } from '../fixtures/sandbox-caller.ts'
 import { type Answer, call, phoneFor, startTestService } from '../fixtures/service.ts'
 import { createGate, replies, startStandIn } from '../fixtures/stand-in-partner.ts'
+import { until } from '../fixtures/until.ts'
 
 // They mostly wait, so they may do it together.
 t.jobs = 25

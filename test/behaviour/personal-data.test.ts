@@ -5,8 +5,8 @@ import t, { type Test } from 'tap'
 import { paths } from '../../src/partner/schema.ts'
 import { listen } from '../fixtures/peer.ts'
 import { rawRequest, sendRaw } from '../fixtures/raw-http.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { call, startTestService, type TestService } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 /**
  * A body with something unique in every member, to be looked for wherever it must not be. Partners may spell things

@@ -8,9 +8,9 @@ import t, { type Test } from 'tap'
 import { paths } from '../../src/partner/schema.ts'
 import { type Credentials, createSigner, isSignedBy } from '../../src/partner/signature.ts'
 import { listen } from '../fixtures/peer.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { phoneFor, startTestService } from '../fixtures/service.ts'
 import { replies } from '../fixtures/stand-in-partner.ts'
+import { until } from '../fixtures/until.ts'
 
 /** FreedomPay with one good pair of credentials at a time. */
 async function startPartner(t: Test, first: Credentials) {

@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import t, { type Test } from 'tap'
 import { Pool } from 'undici'
-import { type PartnerOfProgram, startPartner, startReady, until } from '../fixtures/program.ts'
+import { type PartnerOfProgram, startPartner, startReady } from '../fixtures/program.ts'
 import { call, phoneFor } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 const json = { 'content-type': 'application/json' }
 const bodyFor = (scenario: string) => JSON.stringify({ phone: phoneFor(scenario) })

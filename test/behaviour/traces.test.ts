@@ -4,8 +4,8 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
 import { startCollector } from '../fixtures/collector.ts'
+import { findFreePort } from '../fixtures/free-port.ts'
 import { startPartner, startReady } from '../fixtures/program.ts'
-import { findFreePort } from '../fixtures/redis.ts'
 import { call, phoneFor } from '../fixtures/service.ts'
 
 t.setTimeout(150_000)

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { cp, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { findFreePort } from '../fixtures/redis.ts'
+import { findFreePort } from '../fixtures/free-port.ts'
 import { type Child, type ChildReport, startChild } from './child.ts'
 
 export interface RedisServer {

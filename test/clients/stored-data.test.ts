@@ -5,9 +5,9 @@ import t, { type Test } from 'tap'
 import type { CreateClient } from '../../src/clients/body/schema.ts'
 import { makeLedgerFile } from '../fixtures/ledgers.ts'
 import { skipRedis, startRedis } from '../fixtures/redis.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { call, startTestService } from '../fixtures/service.ts'
 import { replies, startStandIn } from '../fixtures/stand-in-partner.ts'
+import { until } from '../fixtures/until.ts'
 
 const pdf = Buffer.from('%PDF-1.7\nfor the ledger test\n').toString('base64')
 const address = { country: 'UZB', postalCode: '100031', city: 'Chilonzor', street: 'Bunyodkor', building: 'Uy-7531' }

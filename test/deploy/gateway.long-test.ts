@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer } from 'node:net'
 import t from 'tap'
+import { findFreePort } from '../fixtures/free-port.ts'
 import { startGateway } from '../fixtures/nginx.ts'
-import { findFreePort } from '../fixtures/redis.ts'
 import { call, phoneFor, startTestService } from '../fixtures/service.ts'
 import { skipWithout } from '../fixtures/tools.ts'
 

@@ -4,8 +4,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { limitMemory, skipCgroup } from '../fixtures/cgroup.ts'
-import { startPartner, until } from '../fixtures/program.ts'
+import { startPartner } from '../fixtures/program.ts'
 import { call } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url))
 const limitBytes = 512 * 2 ** 20

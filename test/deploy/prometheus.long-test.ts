@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { readRules } from '../../deploy/monitoring/documents.ts'
-import { until } from '../fixtures/program.ts'
-import { findFreePort } from '../fixtures/redis.ts'
+import { findFreePort } from '../fixtures/free-port.ts'
 import { call, phoneFor, startTestService } from '../fixtures/service.ts'
 import { skipWithout } from '../fixtures/tools.ts'
+import { until } from '../fixtures/until.ts'
 
 const monitoring = fileURLToPath(new URL('../../deploy/monitoring/', import.meta.url))
 

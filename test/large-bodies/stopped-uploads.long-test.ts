@@ -2,8 +2,9 @@ import { readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { startPartner, startReady, until } from '../fixtures/program.ts'
+import { startPartner, startReady } from '../fixtures/program.ts'
 import { call, phoneFor } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 const uploads = 500
 const body = Buffer.alloc(3 * 1024 * 1024, 0x20)

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import type { Ledger } from '../../src/ledger/ledger.ts'
+import { findFreePort } from '../fixtures/free-port.ts'
 import { postponement, renewal } from '../fixtures/ledger-rows.ts'
 import {
   type LogLine,
@@ -14,8 +15,8 @@ import {
   openTestLedger,
   untilReachable,
 } from '../fixtures/ledgers.ts'
-import { findFreePort, skipRedis, startRedis } from '../fixtures/redis.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
+import { skipRedis, startRedis } from '../fixtures/redis.ts'
+import { until } from '../fixtures/until.ts'
 
 // They mostly wait, so they may do it together.
 t.jobs = 10

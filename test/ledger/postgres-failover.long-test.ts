@@ -4,7 +4,7 @@ import type { Claim } from '../../src/ledger/ledger.ts'
 import { changeTo } from '../fixtures/ledger-rows.ts'
 import { type LogLine, newKeyedClaim, openTestLedger, untilReachable } from '../fixtures/ledgers.ts'
 import { connectToPostgres, skipPostgres, startPostgres } from '../fixtures/postgres.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
+import { until } from '../fixtures/until.ts'
 
 const options = { buffered: true, skip: skipPostgres }
 t.jobs = 2

@@ -3,9 +3,9 @@ import { chownSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { connectToPostgres, skipPostgres, startPostgres } from '../fixtures/postgres.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
 import { mountSmallVolume, skipVolume } from '../fixtures/small-volume.ts'
+import { until } from '../fixtures/until.ts'
 
 const options = { buffered: true, skip: skipPostgres || skipVolume }
 const ledgerKey = 'a ledger key of thirty-two bytes.'

@@ -1,8 +1,8 @@
 /** A service on PostgreSQL: what its callers see of an outage and of a failover. */
 import t from 'tap'
 import { connectToPostgres, skipPostgres, startPostgres } from '../fixtures/postgres.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 const options = { buffered: true, skip: skipPostgres }
 const ledgerKey = 'a ledger key of thirty-two bytes.'

@@ -4,12 +4,12 @@ import { Client } from 'pg'
 import t, { type Test } from 'tap'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { isMigrated, migrate, steps } from '../../src/ledger/postgres-schema.ts'
+import { findFreePort } from '../fixtures/free-port.ts'
 import { bringTo, changeTo, makeDue, postponement, renewal } from '../fixtures/ledger-rows.ts'
 import { type LogLine, newClaim, newKeyedClaim, openTestLedger, untilReachable } from '../fixtures/ledgers.ts'
 import { connectToPostgres, skipPostgres, startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
-import { findFreePort } from '../fixtures/redis.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { createSelfSigned } from '../fixtures/self-signed.ts'
+import { until } from '../fixtures/until.ts'
 
 const options = { buffered: true, skip: skipPostgres }
 // They mostly wait.

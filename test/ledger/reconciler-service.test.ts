@@ -6,9 +6,10 @@ import { makeDue } from '../fixtures/ledger-rows.ts'
 import { makeLedgerFile, newClaim, openRedisLedger, openTestLedger, untilReachable } from '../fixtures/ledgers.ts'
 import { skipPostgres, startPostgres } from '../fixtures/postgres.ts'
 import { skipRedis, startRedis } from '../fixtures/redis.ts'
-import { addBody, fast, startSandbox, until } from '../fixtures/sandbox-caller.ts'
+import { addBody, fast, startSandbox } from '../fixtures/sandbox-caller.ts'
 import { startTestService, type TestService } from '../fixtures/service.ts'
 import { replies, startStandIn } from '../fixtures/stand-in-partner.ts'
+import { until } from '../fixtures/until.ts'
 
 // They mostly wait, and may do so together.
 t.jobs = 20

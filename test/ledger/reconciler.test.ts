@@ -12,8 +12,8 @@ import {
 import * as rows from '../fixtures/ledger-rows.ts'
 import { newClaim, openTestLedger } from '../fixtures/ledgers.ts'
 import { checkProperty } from '../fixtures/property.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { createGate } from '../fixtures/stand-in-partner.ts'
+import { until } from '../fixtures/until.ts'
 
 const minuteMs = 60_000
 

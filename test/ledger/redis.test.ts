@@ -11,7 +11,7 @@ import {
   untilReachable,
 } from '../fixtures/ledgers.ts'
 import { skipRedis, startRedis } from '../fixtures/redis.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
+import { until } from '../fixtures/until.ts'
 
 const options = { buffered: true, skip: skipRedis }
 // They mostly wait.

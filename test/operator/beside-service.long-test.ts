@@ -2,8 +2,9 @@
 import t from 'tap'
 import { makeLedgerFile } from '../fixtures/ledgers.ts'
 import { decide, ledgerKey, operatorOf, partnerSettings } from '../fixtures/operator.ts'
-import { startReady, until } from '../fixtures/program.ts'
+import { startReady } from '../fixtures/program.ts'
 import { replies, startStandIn } from '../fixtures/stand-in-partner.ts'
+import { until } from '../fixtures/until.ts'
 
 t.setTimeout(120_000)
 

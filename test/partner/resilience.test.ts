@@ -6,12 +6,12 @@ import { withCircuitBreaker } from '../../src/partner/resilience.ts'
 import { buildSandbox } from '../../src/sandbox/app.ts'
 import { sandboxCredentials } from '../../src/sandbox/credentials.ts'
 import { arrivals } from '../fixtures/arrivals.ts'
+import { findFreePort } from '../fixtures/free-port.ts'
 import { makeLedgerFile, newClaim, openTestLedger } from '../fixtures/ledgers.ts'
-import { findFreePort } from '../fixtures/redis.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { outcomes, scriptCardApi } from '../fixtures/scripted-card-api.ts'
 import { phoneFor, startTestService } from '../fixtures/service.ts'
 import { createGate, replies, startStandIn } from '../fixtures/stand-in-partner.ts'
+import { until } from '../fixtures/until.ts'
 
 const context = { deadlineAt: Infinity, log: { warn: () => undefined } }
 const request: EncodedRequest = { requestId: 'a', body: Buffer.from('{}') }

@@ -3,8 +3,8 @@ import t from 'tap'
 import requestId, { generateRequestId } from '../../src/plugins/common-headers.ts'
 import { parseTraceId } from '../../src/telemetry/trace-id.ts'
 import { rawRequest, sendRawOnce } from '../fixtures/raw-http.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { startTestService } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
 

@@ -13,8 +13,8 @@ import { Problem } from '../../src/problems/problem.ts'
 import { toProblem } from '../../src/problems/translate.ts'
 import { createLogger, createRequestLogs } from '../../src/telemetry/logger.ts'
 import { rawRequest, readProblem, sendRaw, sendRawOnce } from '../fixtures/raw-http.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { call } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 const canary = 'canary-998935551122'
 

@@ -1,8 +1,8 @@
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { rawRequest, sendRawOnce } from '../fixtures/raw-http.ts'
-import { until } from '../fixtures/sandbox-caller.ts'
 import { call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 /** How often a request was observed with these labels, once it is at least once. */
 function observations(service: TestService, method: string, route: string, statusCode: number): Promise<number> {

@@ -6,7 +6,8 @@ import { type Operation, paths } from '../../src/partner/schema.ts'
 import { createSigner, type SignatureHeaders } from '../../src/partner/signature.ts'
 import { buildSandbox } from '../../src/sandbox/app.ts'
 import { sandboxCredentials } from '../../src/sandbox/credentials.ts'
-import { addBody, fast, startSandbox, sumUp, until } from '../fixtures/sandbox-caller.ts'
+import { addBody, fast, startSandbox, sumUp } from '../fixtures/sandbox-caller.ts'
+import { until } from '../fixtures/until.ts'
 
 for (const digits of ['567', '002', '010']) {
   t.test(`a request_id that came before is refused with 1002, whatever became of it (${digits})`, async (t) => {

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { loadPartnerContract } from '../fixtures/partner-contract.ts'
-import { addBody, fast, startSandbox, sumUp, until } from '../fixtures/sandbox-caller.ts'
+import { addBody, fast, startSandbox, sumUp } from '../fixtures/sandbox-caller.ts'
+import { until } from '../fixtures/until.ts'
 
 const contract = loadPartnerContract()
 

@@ -2,8 +2,8 @@ import t, { type Test } from 'tap'
 import { createFingerprint } from '../../../src/clients/create/idempotency-key.ts'
 import { type LedgerKeyTexts, watchLedgerKeys } from '../../../src/clients/create/ledger-keys.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
-import { until } from '../../fixtures/sandbox-caller.ts'
 import { phoneFor } from '../../fixtures/service.ts'
+import { until } from '../../fixtures/until.ts'
 
 const body = { phone: phoneFor('567') }
 const keyOf = (name: string) => `${name}-canary`.padEnd(32, '-')
