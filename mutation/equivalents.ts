@@ -85,4 +85,17 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
   'src/problems/translate.ts': {
     'ConditionalExpression: statusCode !== undefined → true': 'undefined is not at least 400, either',
   },
+  'src/partner/signature.ts': {
+    'EqualityOperator: start < body.length → start <= body.length': 'an empty piece more adds nothing to a signature',
+    'ConditionalExpression: scheme.signShort !== undefined && body.length <= pieceBytes → false':
+      'both ways give the same signature; one is quicker for short bodies',
+    'ConditionalExpression: body.length <= pieceBytes → true': 'the same',
+    'EqualityOperator: body.length <= pieceBytes → body.length < pieceBytes': 'the same',
+    'EqualityOperator: body.length <= pieceBytes → body.length > pieceBytes': 'the same',
+    "StringLiteral: 'utf8' → \"\" in const key = createSecretKey(secretKey, 'utf8')":
+      'UTF-8 is what Node takes by itself',
+    'ConditionalExpression: found === undefined → true': 'what is prepared is only kept to save time',
+    'CallExpression: prepared.set(path, found) → ;': 'the same',
+    'StringLiteral: \'latin1\' → ""': 'Base64 is ASCII: the same bytes in UTF-8',
+  },
 }
