@@ -22,22 +22,18 @@ export const PartnerReason = Type.Object(
 )
 export type PartnerReason = Static<typeof PartnerReason>
 
-export const ProblemBody = Type.Object(
-  {
-    type: Type.String({ description: 'Address of the page that explains this problem', format: 'uri-reference' }),
-    title: Type.String({ description: 'The problem in one line; the same for every problem of this code' }),
-    status: Type.Integer({ description: 'The HTTP status', minimum: 400, maximum: 599 }),
-    detail: Type.String({ description: 'What happened' }),
-    code: Type.Enum(problemCodes, { type: 'string', description: 'The problem, for programs' }),
-    safeToRetry: SafeToRetry,
-    requestId: Type.Optional(
-      Type.String({ format: 'uuid', description: 'The create that this is about, where one exists' }),
-    ),
-    errors: Type.Optional(Type.Array(InputError, { description: 'Every place that breaks the contract' })),
-    partner: Type.Optional(PartnerReason),
-  },
-  { title: 'Problem', description: 'Problem details (RFC 9457)' },
-)
+/** Problem details (RFC 9457). OpenAPI has a schema for each code instead, with these members: answers.ts. */
+export const ProblemBody = Type.Object({
+  type: Type.String({ description: 'Address of the page that explains this problem', format: 'uri-reference' }),
+  title: Type.String({ description: 'The problem in one line; the same for every problem of this code' }),
+  status: Type.Integer({ description: 'The HTTP status', minimum: 400, maximum: 599 }),
+  detail: Type.String({ description: 'What happened' }),
+  code: Type.Enum(problemCodes, { type: 'string', description: 'The problem, for programs' }),
+  safeToRetry: SafeToRetry,
+  requestId: Type.Optional(Type.String()),
+  errors: Type.Optional(Type.Array(InputError)),
+  partner: Type.Optional(PartnerReason),
+})
 export type ProblemBody = Static<typeof ProblemBody>
 
 export interface ProblemOptions {
@@ -84,7 +80,7 @@ export class Problem extends Error {
 
 /** What a caller gets of a problem: its page stands under the same path as every other route. */
 export function toBody(problem: Problem, basePath: string): ProblemBody {
-  return basePath === '' ? problem.body : { ...problem.body, type: `${basePath}${problem.body.type}` }
+  return { ...problem.body, type: `${basePath}${problem.body.type}` }
 }
 
 /** Up to half as long again, so that callers who were refused together do not come back together. */

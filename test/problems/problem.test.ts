@@ -45,6 +45,7 @@ t.test('a problem says what its code says, and what is given besides', (t) => {
       'safeToRetry',
       ...(code === 'invalid-request' ? ['errors'] : []),
     ])
+    t.strictSame(body.errors, code === 'invalid-request' ? [] : undefined)
   }
   const cause = new Error('why')
   const problem = new Problem('invalid-request', {
