@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
-import { readProblem } from '../fixtures/raw-http.ts'
+import { readProblem, sendRaw } from '../fixtures/raw-http.ts'
 import { call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -230,9 +230,16 @@ t.test('every answer forbids sniffing, and no route but one takes more than a li
   }
   const ops = await call(`${service.opsUrl}/readyz`, 'GET', {})
   t.equal(ops.headers['x-content-type-options'], 'nosniff')
+  for (const bytes of ['no HTTP\r\n\r\n', `GET / HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`]) {
+    const [unreadable] = await sendRaw(service.url, Buffer.from(bytes))
+    t.equal(unreadable?.headers['x-content-type-options'], 'nosniff', `raw: ${unreadable?.statusCode}`)
+  }
   const kept = await request(`${service.url}/problems`)
   t.match(kept.headers['keep-alive'], /max=\d+/, 'a connection is not kept for ever')
   await kept.body.dump()
+  const padded = { ...as('shop'), 'content-type': 'application/json' }
+  const elsewhere = await call(`${service.url}/problems`, 'POST', padded, JSON.stringify('x'.repeat(2000)))
+  t.ok([405, 413].includes(elsewhere.statusCode))
   const large = { ...body, document: Buffer.concat([Buffer.from('%PDF-'), Buffer.alloc(2_000_000)]).toString('base64') }
   t.equal((await service.create(large, as('billing'))).statusCode, 201)
 })
