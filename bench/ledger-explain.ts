@@ -5,10 +5,12 @@
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { Client, escapeLiteral } from 'pg'
-import { attentionAfterMs, type Change, correctionsOfInferredRejection, predecessors } from '../src/ledger/ledger.ts'
+import type { Change } from '../src/ledger/ledger.ts'
 import { inspectionStatements } from '../src/ledger/postgres-inspection.ts'
 import { migrate } from '../src/ledger/postgres-schema.ts'
 import { type Statement, statements as serviceStatements } from '../src/ledger/postgres-statements.ts'
+import { attentionAfterMs } from '../src/ledger/rules.ts'
+import { correctionsOfInferredRejection, predecessors } from '../src/ledger/states.ts'
 import { skipPostgres, startPostgres } from '../test/fixtures/postgres.ts'
 
 /** The probe is a block of several statements, which has no plan. */

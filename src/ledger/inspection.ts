@@ -1,5 +1,7 @@
 /** What a person needs of the ledger beyond what the service needs: to look at rows, and to settle one that no machine can. */
-import { isOverdue, predecessors, type Row, type State } from './ledger.ts'
+import type { Row } from './ledger.ts'
+import { isOverdue } from './rules.ts'
+import { predecessors, type State } from './states.ts'
 
 /** The states that a person may decide for. */
 export const resolvable = ['created', 'rejected', 'not-created'] as const satisfies readonly State[]

@@ -3,35 +3,7 @@
  * personal data; the body is known by a keyed fingerprint alone, the idempotency key by a hash.
  */
 import type { InspectableLedger } from './inspection.ts'
-
-/**
- * sent: claimed, and since then perhaps sent. unknown, processing: not final. created, rejected, not-created: final.
- * A state only moves forward; `predecessors` is the only place that says what forward is.
- */
-export const states = ['sent', 'unknown', 'not-created', 'processing', 'rejected', 'created'] as const
-export type State = (typeof states)[number]
-
-/** A state that can be recorded; `sent` comes from a claim alone. */
-export type Recordable = Exclude<State, 'sent'>
-
-/**
- * From which states each may be reached: the ones before it. FreedomPay's word outweighs a conclusion from its silence, so it
- * corrects `not-created`; and that a client exists outweighs everything.
- */
-export const predecessors = {
-  unknown: ['sent'],
-  'not-created': ['sent', 'unknown'],
-  processing: ['sent', 'unknown', 'not-created'],
-  rejected: ['sent', 'unknown', 'not-created', 'processing'],
-  created: ['sent', 'unknown', 'not-created', 'processing', 'rejected'],
-} as const satisfies Record<Recordable, readonly State[]>
-
-/** What FreedomPay itself says of a request that had been called rejected because of a doubtful error. */
-export const correctionsOfInferredRejection = ['processing', 'rejected'] as const satisfies readonly Recordable[]
-
-export function isFinal(state: State): boolean {
-  return state === 'created' || state === 'rejected' || state === 'not-created'
-}
+import type { Recordable, State } from './states.ts'
 
 export interface Row {
   readonly requestId: string
@@ -65,11 +37,6 @@ export interface Row {
   readonly sinceUpdateMs: number
   /** Since the last moment at which the claim's holder may have sent; negative while it still may. */
   readonly sinceLastSendMs: number
-}
-
-/** The claim's time is over; its holder may have crashed. */
-export function isOverdue({ sinceLastSendMs }: Pick<Row, 'sinceLastSendMs'>): boolean {
-  return sinceLastSendMs >= 0
 }
 
 export interface Claim {
@@ -106,11 +73,6 @@ export interface Change {
   /** Concluded from silence or from a doubtful error. */
   readonly isInferred?: boolean
   readonly isAcknowledged?: boolean
-}
-
-/** A conclusion of this service's own holds only for the claim that it was drawn under; the rest is FreedomPay's word. */
-export function isOwnConclusion({ state, isInferred }: Change): boolean {
-  return state === 'unknown' || state === 'not-created' || isInferred === true
 }
 
 /** What a row says after a change. */
@@ -187,40 +149,4 @@ export class ForeignLedgerError extends Error {
     )
     this.name = 'ForeignLedgerError'
   }
-}
-
-/** After the end of a claim's time, until the first question: the holder may just be writing down the outcome. */
-export const graceMs = 2000
-/** After an outcome that is not final, until it is asked about for the first time. */
-export const firstAskMs = 1000
-/** What is not final after so long needs a person. */
-export const attentionAfterMs = 24 * 3_600_000
-
-/** After which times an inferred state is asked about again, since it was concluded. */
-export const inferredAsksAtMs = [60_000, 600_000, 3_600_000, 86_400_000] as const
-
-/** From a change to its first question; undefined: nothing is left to ask. Of a created client the id is still wanted. */
-export function firstAskAfterMs({ state, clientId, isInferred }: Change): number | undefined {
-  if (isInferred) return inferredAsksAtMs[0]
-  if (state === 'created') return clientId === undefined ? firstAskMs : undefined
-  return isFinal(state) ? undefined : firstAskMs
-}
-
-/** Whether a change may be made to a row: the one rule that every engine follows, in its own language. */
-export function isForward(
-  row: Pick<Row, 'state' | 'clientId' | 'claimToken' | 'isInferred'>,
-  token: string,
-  change: Change,
-) {
-  if (isOwnConclusion(change) && token !== row.claimToken) return false
-  if ((predecessors[change.state] as readonly State[]).includes(row.state)) return true
-  const { state, clientId, isInferred } = change
-  const isIdTold = state === 'created' && clientId !== undefined
-  if (row.state === 'created') {
-    // Inferred: a person has said so, and FreedomPay itself has the last word.
-    const isCorrected = row.isInferred && !isInferred && state === 'rejected'
-    return isCorrected || (isIdTold && (row.isInferred || row.clientId === undefined))
-  }
-  const corrections: readonly Recordable[] = correctionsOfInferredRejection
-  return row.state === 'rejected' && row.isInferred && !isInferred && corrections.includes(state)
 }

@@ -1,6 +1,6 @@
 /** The rows that are not final, sorted by how long they wait. A count looks at no more rows than have changed place since the last. */
 import { DueQueue } from './due-queue.ts'
-import { attentionAfterMs } from './ledger.ts'
+import { attentionAfterMs } from './rules.ts'
 
 export class OpenRows {
   /** Places in the order of age; a row moves on when a count finds that its time has come. */

@@ -1,9 +1,9 @@
 /** A PostgreSQL ledger as a person looks at it. Listing reads in pages, each a look at one moment, and holds no lock. */
 import { randomUUID } from 'node:crypto'
 import { type InspectableLedger, type InspectedRow, isOfUnresolved, isResolvable, matches } from './inspection.ts'
-import { isFinal, states } from './ledger.ts'
 import { escapeText, type StoredRow, toRow, unescapeText } from './postgres-rows.ts'
 import { rowColumns, type Statement, toMs } from './postgres-statements.ts'
+import { isFinal, states } from './states.ts'
 
 const rowsAtOnce = 500
 /** Between the look at a row and the decision about it another process may change it; it is then looked at again. */

@@ -1,5 +1,6 @@
 /** A row as PostgreSQL holds it. */
-import type { Row, State } from './ledger.ts'
+import type { Row } from './ledger.ts'
+import type { State } from './states.ts'
 
 export interface StoredRow {
   request_id: string

@@ -4,27 +4,21 @@
  */
 import type { Logger } from 'pino'
 import {
-  attentionAfterMs,
   type Change,
   type Claim,
   type ClaimResult,
-  correctionsOfInferredRejection,
   ForeignLedgerError,
-  firstAskAfterMs,
-  graceMs,
-  isOwnConclusion,
   type Ledger,
-  predecessors,
-  type Recordable,
   type RecordResult,
   type Row,
-  type State,
 } from './ledger.ts'
 import { newRow } from './new-row.ts'
 import { openPostgresConnection } from './postgres-connection.ts'
 import { inspectPostgres } from './postgres-inspection.ts'
 import { escapeText, type StoredRow, toRow } from './postgres-rows.ts'
 import { forgottenAtOnce, statements } from './postgres-statements.ts'
+import { attentionAfterMs, firstAskAfterMs, graceMs, isOwnConclusion } from './rules.ts'
+import { correctionsOfInferredRejection, predecessors, type Recordable, type State } from './states.ts'
 
 export interface PostgresLedgerSettings {
   /** With one host, or with several that are tried: `postgres://user:password@host-1:5432,host-2:5432/database`. */

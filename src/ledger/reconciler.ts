@@ -3,15 +3,9 @@
  * behind. The ledger hands each row to one replica at a time. The reconciler only asks.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import {
-  attentionAfterMs,
-  type Change,
-  inferredAsksAtMs,
-  isFinal,
-  type Ledger,
-  type Row,
-  type State,
-} from './ledger.ts'
+import type { Change, Ledger, Row } from './ledger.ts'
+import { attentionAfterMs, inferredAsksAtMs } from './rules.ts'
+import { isFinal, type State } from './states.ts'
 
 export interface ReconcilerLog {
   info(fields: Record<string, unknown>, message: string): void

@@ -1,9 +1,10 @@
 /** A Redis ledger as a person looks at it. */
 import { randomUUID } from 'node:crypto'
 import { type InspectableLedger, type InspectedRow, isOfUnresolved, matches, resolvable } from './inspection.ts'
-import { predecessors, type Row, type State } from './ledger.ts'
+import type { Row } from './ledger.ts'
 import type { ScriptReply } from './redis.ts'
 import { clock, expire, returnRow, schedule } from './redis-scripts.ts'
+import { predecessors, type State } from './states.ts'
 
 /** The row, and when it is asked about next; empty: never. */
 const returnInspected = `${returnRow}

@@ -5,14 +5,8 @@
  * holder of their claim stops or stopped sending · KEYS[4] ids never asked about, by when to ask · KEYS[5] the request_id of a key.
  * All share a hash tag, so that they live on one node of a cluster.
  */
-import {
-  attentionAfterMs,
-  correctionsOfInferredRejection,
-  graceMs,
-  isFinal,
-  predecessors,
-  type Recordable,
-} from './ledger.ts'
+import { attentionAfterMs, graceMs } from './rules.ts'
+import { correctionsOfInferredRejection, isFinal, predecessors, type Recordable } from './states.ts'
 
 export const clock = `
 local time = redis.call('TIME')

@@ -4,15 +4,7 @@
  */
 import type { Logger } from 'pino'
 import { defineScript } from 'redis'
-import {
-  type Claim,
-  ForeignLedgerError,
-  firstAskAfterMs,
-  isOwnConclusion,
-  type Ledger,
-  type Row,
-  type State,
-} from './ledger.ts'
+import { type Claim, ForeignLedgerError, type Ledger, type Row } from './ledger.ts'
 import { openRedisConnection } from './redis-connection.ts'
 import { inspectRedis, inspectScript, resolveScript } from './redis-inspection.ts'
 import {
@@ -25,6 +17,8 @@ import {
   statsScript,
   takeDueScript,
 } from './redis-scripts.ts'
+import { firstAskAfterMs, isOwnConclusion } from './rules.ts'
+import type { State } from './states.ts'
 
 export interface RedisLedgerSettings {
   readonly url: string

@@ -1,6 +1,6 @@
 /** `compare`: compares FreedomPay's own list with the ledger. Only this check can find a wrong outcome that was told as final. */
 import { readFileSync } from 'node:fs'
-import { states } from '../ledger/ledger.ts'
+import { states } from '../ledger/states.ts'
 import { type Command, readArguments } from './command.ts'
 import { compareWith, type Differences, type Export } from './differences.ts'
 import { exitCodes, OperatorError, usageError } from './exit.ts'

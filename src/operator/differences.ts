@@ -1,6 +1,6 @@
 /** The differences between the ledger and FreedomPay's own list. */
 import type { InspectedRow } from '../ledger/inspection.ts'
-import { isFinal } from '../ledger/ledger.ts'
+import { isFinal } from '../ledger/states.ts'
 import { isInHand } from './texts.ts'
 
 /** The client ids of each request id. */

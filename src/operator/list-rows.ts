@@ -1,6 +1,6 @@
 /** `list`: the rows that are not final, or the rows in the given states; the oldest first. */
 import type { InspectedRow } from '../ledger/inspection.ts'
-import { isFinal, type State, states } from '../ledger/ledger.ts'
+import { isFinal, type State, states } from '../ledger/states.ts'
 import { type Command, readArguments, toDurationMs } from './command.ts'
 import { exitCodes, usageError } from './exit.ts'
 import { formatDuration, formatNextQuestion, isInHand, needsAttention, toJson } from './texts.ts'

@@ -1,6 +1,7 @@
 /** Times, ages and rows as an operator reads them. */
 import type { InspectedRow } from '../ledger/inspection.ts'
-import { attentionAfterMs, isFinal } from '../ledger/ledger.ts'
+import { attentionAfterMs } from '../ledger/rules.ts'
+import { isFinal } from '../ledger/states.ts'
 
 const unitsMs = [
   ['d', 86_400_000],

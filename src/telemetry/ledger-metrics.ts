@@ -1,6 +1,7 @@
 /** What the ledger and the reconciler do. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { isFinal, type LedgerStats, type State, states } from '../ledger/ledger.ts'
+import { type LedgerStats } from '../ledger/ledger.ts'
+import { isFinal, type State, states } from '../ledger/states.ts'
 import { type LedgerOperation, type LedgerResult, ledgerOperations, ledgerResults } from '../ledger/observe.ts'
 import type { ReconcilerObserver } from '../ledger/reconciler.ts'
 

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import type { Change, Ledger, Row, State } from '../../src/ledger/ledger.ts'
+import type { Change, Ledger, Row } from '../../src/ledger/ledger.ts'
 import {
   type Lesson,
   pauseAfter,
@@ -9,6 +9,7 @@ import {
   type ReconcilerParts,
   startReconciler,
 } from '../../src/ledger/reconciler.ts'
+import type { State } from '../../src/ledger/states.ts'
 import * as rows from '../fixtures/ledger-rows.ts'
 import { newClaim, openTestLedger } from '../fixtures/ledgers.ts'
 import { checkProperty } from '../fixtures/property.ts'

@@ -1,5 +1,5 @@
 /** What a run must have visited: coverage of the world, not of lines. */
-import { predecessors } from '../../src/ledger/ledger.ts'
+import { predecessors } from '../../src/ledger/states.ts'
 import type { History, Send, Statement } from './history.ts'
 
 type Seen = (history: History) => boolean

@@ -11,7 +11,7 @@ export interface DeliberateFault {
 const create = 'src/clients/create/create-client.ts'
 const deliver = 'src/clients/create/deliver.ts'
 const poll = 'src/clients/create/poll-status.ts'
-const ledger = 'src/ledger/ledger.ts'
+const rules = 'src/ledger/rules.ts'
 
 export const deliberateFaults: readonly DeliberateFault[] = [
   {
@@ -85,13 +85,13 @@ export const deliberateFaults: readonly DeliberateFault[] = [
   },
   {
     name: 'the fencing token ignored',
-    file: ledger,
+    file: rules,
     find: 'if (isOwnConclusion(change) && token !== row.claimToken) return false',
     replace: '',
   },
   {
     name: 'conclusions that are not asked about again',
-    file: ledger,
+    file: rules,
     find: 'if (isInferred) return inferredAsksAtMs[0]',
     replace: 'if (isInferred) return undefined',
   },

@@ -1,5 +1,6 @@
 /** One ledger for all replicas of a world: the real memory engine, behind everything that a database can do to its callers. */
-import { type Change, firstAskAfterMs, graceMs, type Ledger, type RecordResult } from '../../src/ledger/ledger.ts'
+import type { Change, Ledger, RecordResult } from '../../src/ledger/ledger.ts'
+import { firstAskAfterMs, graceMs } from '../../src/ledger/rules.ts'
 import { createProcess, type Process } from './clock.ts'
 import type { History } from './history.ts'
 import type { LedgerMode, Plan } from './plan.ts'

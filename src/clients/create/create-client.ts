@@ -2,7 +2,9 @@
  * The whole story of one create: claim it in the ledger, send it, find out what came of it, write that down, tell it. One
  * intent is sent under one request_id, by the holder of the claim alone; every other request with its key joins, waits or reads.
  */
-import { graceMs, isFinal, isOverdue, type Ledger, type Row } from '../../ledger/ledger.ts'
+import type { Ledger, Row } from '../../ledger/ledger.ts'
+import { graceMs, isOverdue } from '../../ledger/rules.ts'
+import { isFinal } from '../../ledger/states.ts'
 import type { Bulkhead, Seat } from '../../partner/bulkhead.ts'
 import { type Drifts, logDrifts } from '../../partner/card-api.ts'
 import { encodeRequest } from '../../partner/encode.ts'

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
 import type { Ledger, Row } from '../../../src/ledger/ledger.ts'
-import { isOverdue } from '../../../src/ledger/ledger.ts'
+import { isOverdue } from '../../../src/ledger/rules.ts'
 import {
   bringTo,
   changeTo,

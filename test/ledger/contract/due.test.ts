@@ -1,13 +1,7 @@
 /** Which rows are asked about, when, and by whom. */
 import t from 'tap'
-import {
-  type Change,
-  firstAskAfterMs,
-  firstAskMs,
-  graceMs,
-  inferredAsksAtMs,
-  type Ledger,
-} from '../../../src/ledger/ledger.ts'
+import type { Change, Ledger } from '../../../src/ledger/ledger.ts'
+import { firstAskAfterMs, firstAskMs, graceMs, inferredAsksAtMs } from '../../../src/ledger/rules.ts'
 import { bringTo, changeTo, makeDue, postponement, recordable, renewal } from '../../fixtures/ledger-rows.ts'
 import { forEachEngine, newClaim } from '../../fixtures/ledgers.ts'
 

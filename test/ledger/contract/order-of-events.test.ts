@@ -1,8 +1,9 @@
 /** Whatever happens to a row in whatever order: the engine does what the rule says, and holds what it promised. */
 import fc from 'fast-check'
 import t from 'tap'
-import { type Change, type Claim, type Ledger, predecessors, type Row, type State } from '../../../src/ledger/ledger.ts'
+import type { Change, Claim, Ledger, Row } from '../../../src/ledger/ledger.ts'
 import { openMemoryLedger } from '../../../src/ledger/memory.ts'
+import { predecessors, type State } from '../../../src/ledger/states.ts'
 import { postponement, recordable, renewal, standing } from '../../fixtures/ledger-rows.ts'
 import { forEachEngine, newKeyedClaim } from '../../fixtures/ledgers.ts'
 import { checkAsyncProperty } from '../../fixtures/property.ts'

@@ -1,13 +1,8 @@
 /** What may be recorded: a row only moves forward. */
 import t from 'tap'
-import {
-  isOverdue,
-  predecessors,
-  type Recordable,
-  type Recorded,
-  type Row,
-  type State,
-} from '../../../src/ledger/ledger.ts'
+import type { Recorded, Row } from '../../../src/ledger/ledger.ts'
+import { isOverdue } from '../../../src/ledger/rules.ts'
+import { predecessors, type Recordable, type State } from '../../../src/ledger/states.ts'
 import { bringTo, changeTo, everyState, postponement, recordable, standing } from '../../fixtures/ledger-rows.ts'
 import { forEachEngine, newClaim, newKeyedClaim } from '../../fixtures/ledgers.ts'
 

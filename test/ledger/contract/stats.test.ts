@@ -1,6 +1,6 @@
 /** What is counted, and what is forgotten. */
 import t from 'tap'
-import { attentionAfterMs } from '../../../src/ledger/ledger.ts'
+import { attentionAfterMs } from '../../../src/ledger/rules.ts'
 import { bringTo, changeTo, everyState, makeDue, postponement, renewal } from '../../fixtures/ledger-rows.ts'
 import { forEachEngine, newClaim, newKeyedClaim } from '../../fixtures/ledgers.ts'
 

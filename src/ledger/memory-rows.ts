@@ -1,0 +1,116 @@
+/** The rows of the ledger in memory, with what finds them: by key, by when they are due, by age. */
+import { DueQueue } from './due-queue.ts'
+import type { Resolution } from './inspection.ts'
+import type { Row } from './ledger.ts'
+import { OpenRows } from './open-rows.ts'
+import { isFinal } from './states.ts'
+
+/** Replaced, never changed, so that it can be handed out as it is. Times are milliseconds of `now`. */
+export interface StoredRow extends Omit<Row, 'doubtedForMs' | 'sinceLastSendMs' | 'sinceUpdateMs'> {
+  readonly lastSendAt: number
+  readonly doubtedAt: number
+  /** Infinity where there is nothing to ask. */
+  readonly nextAskAt: number
+  readonly resolution: Resolution | undefined
+}
+
+/** Milliseconds since the epoch, by the clock that nobody can set while the process runs. */
+export function now(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+export function toRow(row: StoredRow): Row {
+  const at = now()
+  return {
+    ...row,
+    sinceLastSendMs: at - row.lastSendAt,
+    sinceUpdateMs: at - row.updatedAtMs,
+    doubtedForMs: row.doubts > 0 ? at - row.doubtedAt : 0,
+  }
+}
+
+export class MemoryRows {
+  private readonly rows = new Map<string, StoredRow>()
+  private readonly requestIds = new Map<string, string>()
+  /** Ids that are settled, in the order in which they settled. */
+  private readonly settled = new Set<string>()
+  private readonly open = new OpenRows((id, lastSendAt) => {
+    const row = this.rows.get(id)
+    return row !== undefined && !isFinal(row.state) && row.lastSendAt === lastSendAt
+  })
+  private readonly neverAsked = new DueQueue((id, at) => this.isDue(id, at))
+  private readonly askedBefore = new DueQueue((id, at) => this.isDue(id, at))
+
+  get(requestId: string): StoredRow | undefined {
+    return this.rows.get(requestId)
+  }
+
+  getByKey(keyId: string): StoredRow | undefined {
+    const requestId = this.requestIds.get(keyId)
+    return requestId === undefined ? undefined : this.rows.get(requestId)
+  }
+
+  values(): Iterable<StoredRow> {
+    return this.rows.values()
+  }
+
+  store(row: StoredRow): void {
+    const { requestId, keyId, state, asks, nextAskAt, lastSendAt } = row
+    const known = this.rows.get(requestId)
+    this.rows.set(requestId, row)
+    if (keyId !== undefined) this.requestIds.set(keyId, requestId)
+    this.settled.delete(requestId)
+    if (nextAskAt === Infinity) this.settled.add(requestId)
+    else if (known?.nextAskAt !== nextAskAt) {
+      const queue = asks === 0 ? this.neverAsked : this.askedBefore
+      queue.add(requestId, nextAskAt)
+    }
+
+    if (isFinal(state)) this.open.delete(requestId)
+    else if (known === undefined || isFinal(known.state) || known.lastSendAt !== lastSendAt) {
+      this.open.add(requestId, lastSendAt)
+    }
+  }
+
+  /** The next row that is due, with one question more and due again after `leaseMs`. Those never asked about come first. */
+  takeDue(leaseMs: number): StoredRow | undefined {
+    const at = now()
+    const next = this.neverAsked.take(at) ?? this.askedBefore.take(at)
+    if (next === undefined) return undefined
+    const row = this.rows.get(next.id) as StoredRow
+    const taken = { ...row, asks: row.asks + 1, nextAskAt: at + leaseMs }
+    this.store(taken)
+    return taken
+  }
+
+  forgetBefore(before: number): void {
+    // Where nothing is counted for long, what is left over from rows that are final now goes here.
+    this.open.count(now())
+    for (const requestId of this.settled) {
+      const row = this.rows.get(requestId) as StoredRow
+      if (row.updatedAtMs >= before) break
+      this.forget(row)
+    }
+    // A created client whose id was never learnt is asked about for ever, unless it is forgotten, too.
+    for (const row of this.rows.values()) {
+      if (row.updatedAtMs < before && row.state === 'created') this.forget(row)
+    }
+  }
+
+  count() {
+    const at = now()
+    const dueAt = Math.min(this.neverAsked.peek()?.at ?? at, this.askedBefore.peek()?.at ?? at, at)
+    return { ...this.open.count(at), oldestDueSeconds: (at - dueAt) / 1000 }
+  }
+
+  private isDue(id: string, at: number): boolean {
+    return this.rows.get(id)?.nextAskAt === at
+  }
+
+  private forget({ requestId, keyId }: StoredRow): void {
+    this.rows.delete(requestId)
+    if (keyId !== undefined) this.requestIds.delete(keyId)
+    this.settled.delete(requestId)
+    this.open.delete(requestId)
+  }
+}
