@@ -23,7 +23,8 @@ export interface Settlement {
   readonly partnerDescription?: string | undefined
 }
 
-export interface CreateResult {
+/** What a create is answered with where it is no problem. */
+export interface CreateAnswer {
   /** Undefined without an idempotency key. */
   readonly idempotencyStatus: IdempotencyStatus | undefined
   readonly representation: {
@@ -40,7 +41,7 @@ const unavailableSeconds = 2
 const inProgressSeconds = 2
 
 /** @throws Problem where no client was created; with a key it carries `Idempotency-Status` */
-export function toAnswer(settlement: Settlement): CreateResult {
+export function toAnswer(settlement: Settlement): CreateAnswer {
   const { row, notTaken, partnerDescription } = settlement
   const { requestId, state, clientId, partnerCode } = row
   const idempotencyStatus = row.keyId === undefined ? undefined : settlement.how

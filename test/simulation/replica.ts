@@ -4,7 +4,7 @@
  */
 import { pino } from 'pino'
 import type { Dispatcher } from 'undici'
-import type { CreateCommand } from '../../src/clients/create/create-client.ts'
+import type { CreateCommand } from '../../src/clients/create/create-command.ts'
 import type { CoreObserver, CoreSettings } from '../../src/core.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { Problem } from '../../src/problems/problem.ts'

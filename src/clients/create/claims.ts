@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ClaimResult, Ledger, Row } from '../../ledger/ledger.ts'
 import { Problem, retryAfter, safeToRetryWith } from '../../problems/problem.ts'
-import type { CreateCommand } from './create-client.ts'
+import type { CreateCommand } from './create-command.ts'
 
 const ledgerSeconds = 2
 

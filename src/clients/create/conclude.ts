@@ -1,9 +1,11 @@
-/** What came of a create becomes a row of the ledger, and the row becomes what the caller is told. */
-import type { Change, Ledger, Row } from '../../ledger/ledger.ts'
+/** What came of a create becomes a change of its row, and the row becomes what the caller is told. */
+import type { Change, Row } from '../../ledger/ledger.ts'
 import type { IdempotencyStatus, Settlement } from '../answer.ts'
-import type { CreateCommand } from './create-client.ts'
+import type { CreateClientParts } from './create-client.ts'
+import type { CreateCommand } from './create-command.ts'
 import type { Delivered } from './deliver.ts'
 import { maskReason } from './mask-reason.ts'
+import type { Conclusion } from './poll-status.ts'
 
 /** A row as this process holds its claim. */
 export interface Held {
@@ -17,23 +19,25 @@ export interface Held {
  * Writes the outcome down. The ledger's row then counts: another replica may have learnt more in the meantime.
  */
 export async function conclude(
-  ledger: Ledger,
+  { ledger, countUnknownDuplicate }: Pick<CreateClientParts, 'ledger' | 'countUnknownDuplicate'>,
   { row, isFirstClaim, how }: Held,
   delivered: Delivered,
   { log, body }: Pick<CreateCommand, 'log' | 'body'>,
 ): Promise<Settlement> {
   const { requestId, claimToken, keyId } = row
-  const isDuplicate = 'isDuplicate' in delivered && delivered.isDuplicate === true
   const notTaken = delivered.status === 'not-taken' ? delivered.outcome : undefined
   const told = delivered.status === 'rejected' ? maskReason(delivered.partner, body) : undefined
   const change = toChange(delivered, row, told?.isClean ? told.description : undefined)
   const settlement = {
-    how: isDuplicate ? ('replayed' as const) : how,
+    how: delivered.isDuplicate ? ('replayed' as const) : how,
     notTaken,
     isFirstClaim,
     partnerDescription: told?.description,
   }
-  if (isDuplicate && isFirstClaim) log.warn({}, 'FreedomPay knew this request, the ledger did not')
+  if (delivered.isDuplicate && isFirstClaim) {
+    countUnknownDuplicate()
+    log.warn({}, 'FreedomPay knew this request, the ledger did not')
+  }
   try {
     const recorded = await ledger.record(requestId, claimToken, change)
     if (recorded !== undefined) {
@@ -52,14 +56,6 @@ export async function conclude(
 
 function toChange(delivered: Delivered, row: Row, partnerDescription: string | undefined): Change {
   switch (delivered.status) {
-    case 'created':
-      return { state: 'created', clientId: delivered.clientId }
-    case 'rejected': {
-      const { partner, isInferred } = delivered
-      return { state: 'rejected', partnerCode: partner.code, partnerDescription, isInferred }
-    }
-    case 'not-created':
-      return { state: 'not-created', isInferred: true }
     case 'not-taken':
       // Certain of this send alone: one under an earlier claim may still arrive.
       return { state: row.mayHaveArrived ? 'unknown' : 'not-created' }
@@ -67,5 +63,21 @@ function toChange(delivered: Delivered, row: Row, partnerDescription: string | u
       const { known, isAcknowledged } = delivered.knowledge
       return { state: known, isAcknowledged }
     }
+    default:
+      return { ...concludedChange(delivered), partnerDescription }
+  }
+}
+
+/** What a conclusion changes, whether a request drew it or the reconciler. */
+export function concludedChange(conclusion: Conclusion): Change {
+  switch (conclusion.status) {
+    case 'created':
+      return { state: 'created', clientId: conclusion.clientId }
+    case 'rejected': {
+      const { partner, isInferred } = conclusion
+      return { state: 'rejected', partnerCode: partner.code, isInferred }
+    }
+    case 'not-created':
+      return { state: 'not-created', isInferred: true }
   }
 }

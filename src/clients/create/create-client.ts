@@ -9,10 +9,11 @@ import type { Bulkhead, Seat } from '../../partner/bulkhead.ts'
 import { type Drifts, logDrifts } from '../../partner/card-api.ts'
 import { encodeRequest } from '../../partner/encode.ts'
 import { Problem, retryAfter, safeToRetryWith } from '../../problems/problem.ts'
-import { type CreateResult, inProgress, notSentAgain, type Settlement, toAnswer } from '../answer.ts'
+import { type CreateAnswer, inProgress, notSentAgain, type Settlement, toAnswer } from '../answer.ts'
 import type { CreateClient } from '../body/schema.ts'
 import { claimIn, renewIn } from './claims.ts'
 import { conclude } from './conclude.ts'
+import type { CreateCommand } from './create-command.ts'
 import type { Delivered, Delivery, DeliveryContext } from './deliver.ts'
 import { toKnowledge } from './find-out.ts'
 import { type RequestDefaults, toAddClientRequest } from './mapping.ts'
@@ -37,38 +38,16 @@ export interface CreateClientParts {
   readonly countUnknownDuplicate: () => void
 }
 
-export interface CommandLog {
-  info(fields: Record<string, unknown>, message: string): void
-  warn(fields: Record<string, unknown>, message: string): void
-  error(fields: Record<string, unknown>, message: string): void
-}
-
-export interface CreateCommand {
-  /** Identifies this intent, here and at FreedomPay. */
-  readonly requestId: string
-  /** Of the caller and its idempotency key; undefined without a key. */
-  readonly keyId: string | undefined
-  readonly caller: string
-  /** Of the body, by the ledger's key and then by the one before it; empty without an idempotency key. */
-  readonly fingerprints: readonly string[]
-  readonly body: CreateClient
-  /** When the request arrived, on the clock of `performance.now()`. */
-  readonly arrivedAt: number
-  /** The caller's own wait for a final outcome, from the arrival of the request. */
-  readonly waitMs: number | undefined
-  readonly log: CommandLog
-}
-
 /**
  * @throws Problem partner-rejected, partner-misconfigured, partner-unavailable (only where that is certain),
  * request-in-progress, idempotency-key-reused, overloaded, ledger-unavailable (nothing was sent)
  */
-export type CreateClientAtPartner = (command: CreateCommand) => Promise<CreateResult>
+export type CreateClientAtPartner = (command: CreateCommand) => Promise<CreateAnswer>
 
 const overloadedSeconds = 1
 
 export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartner {
-  const { ledger, delivery, bulkhead, settings, countUnknownDuplicate } = parts
+  const { ledger, delivery, bulkhead, settings } = parts
   /** By the key's id. Without a key no other request can join. */
   const works = new Map<string, Work>()
 
@@ -194,8 +173,7 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
     // A pursuit that claimed the row anew has sent it, too.
     const status = how === 'send' || held !== row ? ('new' as const) : ('replayed' as const)
     const isFirstClaim = how === 'send' && row.claims === 1
-    if ('isDuplicate' in delivered && delivered.isDuplicate && isFirstClaim) countUnknownDuplicate()
-    return await conclude(ledger, { row: held, isFirstClaim, how: status }, delivered, command)
+    return await conclude(parts, { row: held, isFirstClaim, how: status }, delivered, command)
   }
 
   /**

@@ -1,12 +1,12 @@
-/** From a request to what came of it: send, find out, and send again only what provably never arrived, or is not known there. */
+/** From a request to what came of it: send, find out, and send again only what FreedomPay provably did not take, or does not know. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallContext, CardApi } from '../../partner/card-api.ts'
 import type { EncodedRequest } from '../../partner/encode.ts'
 import type { Outcome } from '../../partner/outcome.ts'
 import { isRepeatable, pauseBeforeRetry } from '../../partner/retry.ts'
 import {
-  type Conclusion,
-  judge,
+  askOnce,
+  type Finding,
   type Knowledge,
   knowNothing,
   type Polled,
@@ -44,9 +44,8 @@ export interface DeliveryContext extends CallContext {
 export type NotTaken = Extract<Outcome, { kind: 'not-sent' | 'not-admitted' | 'misconfigured' | 'throttled' }>
 
 export type Delivered =
-  | (Conclusion & { isDuplicate?: boolean })
-  | { status: 'undecided'; knowledge: Knowledge; isDuplicate?: boolean }
-  | { status: 'not-taken'; outcome: NotTaken }
+  /** isDuplicate: FreedomPay had the request before this send, from one that the row knows nothing of. */
+  (Finding & { isDuplicate?: true }) | { status: 'not-taken'; outcome: NotTaken; isDuplicate?: never }
 
 export interface Delivery {
   /** Sends a create and pursues it until its outcome is final or the time is over. */
@@ -59,9 +58,6 @@ export interface Delivery {
     context: DeliveryContext,
   ): Promise<Delivered>
 }
-
-/** Only a poll that may be followed by a resend ends with it. */
-type Absent = { status: 'absent' }
 
 /** No send may take all that is left: there must be time to ask what came of it. */
 const shareOfASend = 2 / 3
@@ -83,8 +79,9 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
   }
 
   /** Asks what came of a request that is not sent again. */
-  async function ask(requestId: string, start: Knowledge, context: DeliveryContext): Promise<Exclude<Polled, Absent>> {
-    return (await poll(requestId, start, context, undefined)) as Exclude<Polled, Absent>
+  async function ask(requestId: string, start: Knowledge, context: DeliveryContext): Promise<Finding> {
+    // Only a poll that may be followed by a resend ends as absent.
+    return (await poll(requestId, start, context, undefined)) as Finding
   }
 
   /** A resend follows a send that may still arrive, so no answer to it can say that nothing was taken. */
@@ -139,9 +136,7 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     context: DeliveryContext,
     isResend: boolean,
   ): Promise<Delivered> {
-    const askedAt = performance.now()
-    const outcome = await cardApi.requestStatus(requestId, context)
-    const { knowledge, conclusion } = judge(start, outcome, askedAt, settings)
+    const { outcome, knowledge, conclusion } = await askOnce(cardApi, requestId, start, settings, context)
     const isKnown = conclusion?.status === 'created' || knowledge.known !== 'unknown'
     if (isKnown) {
       const found = conclusion?.status === 'created' ? conclusion : await ask(requestId, knowledge, context)

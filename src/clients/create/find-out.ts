@@ -3,7 +3,8 @@ import type { Change, Row } from '../../ledger/ledger.ts'
 import type { Lesson, ReconcilerLog } from '../../ledger/reconciler.ts'
 import type { CardApi } from '../../partner/card-api.ts'
 import { parseRetryAfter } from '../../partner/retry.ts'
-import { type Conclusion, type JudgeSettings, judge, type Knowledge, type Known, knowNothing } from './poll-status.ts'
+import { concludedChange } from './conclude.ts'
+import { askOnce, type Conclusion, type JudgeSettings, type Knowledge, type Known, knowNothing } from './poll-status.ts'
 
 export interface FindOutSettings extends JudgeSettings {
   /** The longest one question may take. */
@@ -33,11 +34,9 @@ export function buildFindOut(cardApi: CardApi, settings: FindOutSettings): FindO
       concludesInMs: conclusion === undefined ? untilConclusionMs(knowledge, settings) : Infinity,
     }
 
-    async function ask(known: Knowledge) {
-      const askedAt = performance.now()
-      const question = cardApi.requestStatus(row.requestId, { deadlineAt: askedAt + settings.askMs, log })
-      const outcome = await unlessAborted(signal, question)
-      return { outcome, ...judge(known, outcome, askedAt, settings) }
+    function ask(known: Knowledge) {
+      const context = { deadlineAt: performance.now() + settings.askMs, log }
+      return unlessAborted(signal, askOnce(cardApi, row.requestId, known, settings, context))
     }
   }
 }
@@ -59,21 +58,13 @@ function toChange(
   after: Knowledge,
   conclusion: Conclusion | undefined,
 ): Change | undefined {
-  switch (conclusion?.status) {
-    case 'created':
-      return { state: 'created', clientId: conclusion.clientId }
-    case 'rejected': {
-      const { partner, isInferred } = conclusion
-      // The description may hold the client's data, and the body to compare it with is gone.
-      return row.isInferred && isInferred ? undefined : { state: 'rejected', partnerCode: partner.code, isInferred }
-    }
-    case 'not-created':
-      return row.isInferred ? undefined : { state: 'not-created', isInferred: true }
-    case undefined: {
-      const { known } = after
-      return known === before.known || known === 'unknown' ? undefined : { state: known }
-    }
+  if (conclusion === undefined) {
+    const { known } = after
+    return known === before.known || known === 'unknown' ? undefined : { state: known }
   }
+  // The description may hold the client's data, and the body to compare it with is gone.
+  const change = concludedChange(conclusion)
+  return row.isInferred && change.isInferred ? undefined : change
 }
 
 /** When the answers so far, if they stand, lead to a conclusion. */

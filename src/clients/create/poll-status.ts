@@ -115,6 +115,19 @@ export function isSettledAbsent(
   return known === 'unknown' && !isAcknowledged && absentSince !== undefined && at - absentSince >= settleMs
 }
 
+/** One question and its answer judged: the only way in which a create is asked about. */
+export async function askOnce(
+  cardApi: CardApi,
+  requestId: string,
+  before: Knowledge,
+  settings: JudgeSettings,
+  context: CallContext,
+) {
+  const askedAt = performance.now()
+  const outcome = await cardApi.requestStatus(requestId, context)
+  return { askedAt, outcome, ...judge(before, outcome, askedAt, settings) }
+}
+
 export interface PollLimits {
   /** How long to go on asking, by what is known. */
   readonly until: (known: Known) => number
@@ -124,12 +137,13 @@ export interface PollLimits {
   readonly startWaiting: (known: Exclude<Known, 'unknown'>) => boolean
 }
 
-export type Polled =
+export type Finding =
   | Conclusion
-  /** "No such request" has stood for the settling time. */
-  | { status: 'absent' }
   /** The time was over; this is what was known then. */
   | { status: 'undecided'; knowledge: Knowledge }
+
+/** absent: "no such request" has stood for the settling time, where that allows another send. */
+export type Polled = Finding | { status: 'absent' }
 
 const firstPauseMs = 100
 const pauseGrowth = 1.5
@@ -171,13 +185,12 @@ export async function pollStatus(
     }
     isFirst = false
 
-    const askedAt = performance.now()
     const deadlineAt = Math.min(context.deadlineAt, limits.until(knowledge.known))
-    const outcome = await cardApi.requestStatus(requestId, { ...context, deadlineAt })
+    const heard = await askOnce(cardApi, requestId, knowledge, settings, { ...context, deadlineAt })
+    const { askedAt, outcome, conclusion } = heard
     leastPauseMs = outcome.kind === 'throttled' ? (parseRetryAfter(outcome.retryAfter) ?? 0) : 0
-    const judged = judge(knowledge, outcome, askedAt, settings)
-    if (judged.conclusion !== undefined) return judged.conclusion
-    knowledge = judged.knowledge
+    if (conclusion !== undefined) return conclusion
+    knowledge = heard.knowledge
     const isAbsentNow = outcome.kind === 'no-such-request'
     if (isAbsentNow && limits.settleMs !== undefined && isSettledAbsent(knowledge, askedAt, limits.settleMs)) {
       return { status: 'absent' }

@@ -1,7 +1,7 @@
 /** What this process is working on, and how long each caller waits for it. */
 import type { Ledger, Row } from '../../ledger/ledger.ts'
 import type { Settlement } from '../answer.ts'
-import type { CreateCommand } from './create-client.ts'
+import type { CreateCommand } from './create-command.ts'
 
 export interface Work {
   /** Of the request that began it. */
