@@ -1,9 +1,9 @@
 /** What the ledger and the reconciler do. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
-import { type LedgerStats } from '../ledger/ledger.ts'
-import { isFinal, type State, states } from '../ledger/states.ts'
+import type { LedgerStats } from '../ledger/ledger.ts'
 import { type LedgerOperation, type LedgerResult, ledgerOperations, ledgerResults } from '../ledger/observe.ts'
 import type { ReconcilerObserver } from '../ledger/reconciler.ts'
+import { isFinal, type State, states } from '../ledger/states.ts'
 
 /** From a map in memory to a ledger that is given up. */
 const ledgerBuckets = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
