@@ -4,7 +4,7 @@
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -34,7 +34,10 @@ function run(command: string, args: string[], cwd: string): void {
 /** tap looks for itself from the root of a project, `npx tap` for the same one, and the runner of the mutation tests for its parts. */
 function linkTap(): void {
   link('../test/node_modules/tap', `${root}node_modules/tap`)
-  link('../test/node_modules/tap/node_modules/@tapjs', `${root}node_modules/@tapjs`)
+  // One link for each part: where the whole folder is a link, npm install deletes what is in it.
+  for (const part of readdirSync(`${root}test/node_modules/tap/node_modules/@tapjs`)) {
+    link(`../../test/node_modules/tap/node_modules/@tapjs/${part}`, `${root}node_modules/@tapjs/${part}`)
+  }
   link('../../test/node_modules/.bin/tap', `${root}node_modules/.bin/tap`)
 }
 
