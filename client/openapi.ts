@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every problem this API can answer with */
+        /** Every problem that this API can answer with */
         get: operations["listProblems"];
         put?: never;
         post?: never;
@@ -125,7 +125,7 @@ export interface components {
             /** @constant */
             code: "body-too-large";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "no";
@@ -227,7 +227,7 @@ export interface components {
              */
             updatedAt: string;
         };
-        /** @description Not allowed */
+        /** @description The caller may not do this */
         ForbiddenProblem: {
             /**
              * Format: uri-reference
@@ -243,12 +243,12 @@ export interface components {
             /** @constant */
             code: "forbidden";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "no";
         };
-        /** @description The key came before with another body */
+        /** @description The key was used with another body */
         IdempotencyKeyReusedProblem: {
             /**
              * Format: uri-reference
@@ -267,13 +267,13 @@ export interface components {
              */
             code: "idempotency-key-reused";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "no";
             /**
              * Format: uuid
-             * @description The create that this is about: quote it when you ask for support
+             * @description The create that the problem is about: quote this identifier when you ask for support
              */
             requestId: string;
         };
@@ -294,7 +294,7 @@ export interface components {
         InputError: {
             /** @description JSON Pointer (RFC 6901) into the body, or the name of a header or parameter */
             pointer: string;
-            /** @description What is expected there; never the value that came */
+            /** @description The rule that is broken; never the value of the request */
             message: string;
         };
         /** @description A fault in this service */
@@ -313,7 +313,7 @@ export interface components {
             /** @constant */
             code: "internal";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "same-key-only";
@@ -337,7 +337,7 @@ export interface components {
              */
             code: "invalid-idempotency-key";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "no";
@@ -361,7 +361,7 @@ export interface components {
              */
             code: "invalid-request";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "no";
@@ -393,7 +393,7 @@ export interface components {
              */
             code: "ledger-unavailable";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "yes" | "same-key-only";
@@ -414,7 +414,7 @@ export interface components {
             /** @constant */
             code: "method-not-allowed";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "no";
@@ -453,12 +453,12 @@ export interface components {
             /** @constant */
             code: "not-found";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "no";
         };
-        /** @description This service takes no more work at the moment */
+        /** @description This service accepts no more requests at the moment */
         OverloadedProblem: {
             /**
              * Format: uri-reference
@@ -477,7 +477,7 @@ export interface components {
              */
             code: "overloaded";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "yes" | "same-key-only";
@@ -498,24 +498,24 @@ export interface components {
             /** @constant */
             code: "partner-misconfigured";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "yes" | "same-key-only";
             /**
              * Format: uuid
-             * @description The create that this is about: quote it when you ask for support
+             * @description The create that the problem is about: quote this identifier when you ask for support
              */
             requestId: string;
         };
-        /** @description Why FreedomPay decided so, in its own words but without personal data */
+        /** @description Why FreedomPay rejected the client: its own words, without personal data */
         PartnerReason: {
             /** @description FreedomPay’s error code */
             code?: string;
-            /** @description FreedomPay’s description of it */
+            /** @description FreedomPay’s description of the error */
             description?: string;
         };
-        /** @description FreedomPay decided against it */
+        /** @description FreedomPay rejected the client */
         PartnerRejectedProblem: {
             /**
              * Format: uri-reference
@@ -534,13 +534,13 @@ export interface components {
              */
             code: "partner-rejected";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "no";
             /**
              * Format: uuid
-             * @description The create that this is about: quote it when you ask for support
+             * @description The create that the problem is about: quote this identifier when you ask for support
              */
             requestId: string;
             partner: components["schemas"]["PartnerReason"];
@@ -564,13 +564,13 @@ export interface components {
              */
             code: "partner-unavailable";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "yes" | "same-key-only";
             /**
              * Format: uuid
-             * @description The create that this is about: quote it when you ask for support
+             * @description The create that the problem is about: quote this identifier when you ask for support
              */
             requestId: string;
         };
@@ -604,7 +604,7 @@ export interface components {
              */
             type: string;
             /**
-             * @description The problem, for programs
+             * @description The name of the problem, for programs
              * @enum {string}
              */
             code: "invalid-request" | "invalid-idempotency-key" | "unauthenticated" | "forbidden" | "not-found" | "method-not-allowed" | "request-in-progress" | "body-too-large" | "unsupported-media-type" | "idempotency-key-reused" | "partner-rejected" | "rate-limited" | "internal" | "partner-misconfigured" | "partner-unavailable" | "overloaded" | "ledger-unavailable";
@@ -613,7 +613,7 @@ export interface components {
             /** @description The HTTP status */
             status: number;
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "yes" | "same-key-only" | "no";
@@ -622,7 +622,7 @@ export interface components {
             /** @description Whether and how to try again */
             retry: string;
         };
-        /** @description This caller sends too much */
+        /** @description This caller sends too many requests */
         RateLimitedProblem: {
             /**
              * Format: uri-reference
@@ -638,7 +638,7 @@ export interface components {
             /** @constant */
             code: "rate-limited";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "yes" | "same-key-only";
@@ -662,7 +662,7 @@ export interface components {
              */
             updatedAt: string;
         };
-        /** @description This key is being worked on elsewhere */
+        /** @description Another replica is working on this key */
         RequestInProgressProblem: {
             /**
              * Format: uri-reference
@@ -678,13 +678,13 @@ export interface components {
             /** @constant */
             code: "request-in-progress";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "same-key-only";
             /**
              * Format: uuid
-             * @description The create that this is about: quote it when you ask for support
+             * @description The create that the problem is about: quote this identifier when you ask for support
              */
             requestId: string;
         };
@@ -704,7 +704,7 @@ export interface components {
             /** @constant */
             code: "unauthenticated";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "no";
@@ -725,7 +725,7 @@ export interface components {
             /** @constant */
             code: "unsupported-media-type";
             /**
-             * @description yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm
+             * @description yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm
              * @enum {string}
              */
             safeToRetry: "no";
@@ -748,12 +748,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The catalogue: HTML, or JSON where `Accept` prefers it */
+            /** @description The catalogue: HTML, or JSON if `Accept` prefers JSON */
             200: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -765,9 +765,9 @@ export interface operations {
             /** @description No such route or request */
             404: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -778,11 +778,11 @@ export interface operations {
             /** @description The route does not know this method */
             405: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description The methods that the address knows */
+                    /** @description The methods that the route knows */
                     Allow?: string;
                     [name: string]: unknown;
                 };
@@ -793,9 +793,9 @@ export interface operations {
             /** @description A fault in this service */
             500: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -803,12 +803,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description This service takes no more work at the moment */
+            /** @description This service accepts no more requests at the moment */
             503: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     /** @description Wait this many seconds before the next request */
                     "Retry-After"?: number;
@@ -818,12 +818,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["OverloadedProblem"];
                 };
             };
-            /** @description HTTP itself cannot be read: 408 too slow, 414 address too long, 417 expectation, 431 headers too long */
+            /** @description The request is unreadable as HTTP: 408 too slow, 414 address too long, 417 unknown expectation, 431 headers too long */
             "4XX": {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -848,12 +848,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The explanation: HTML, or JSON where `Accept` prefers it */
+            /** @description The explanation: HTML, or JSON if `Accept` prefers JSON */
             200: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -865,9 +865,9 @@ export interface operations {
             /** @description No such route or request */
             404: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -878,11 +878,11 @@ export interface operations {
             /** @description The route does not know this method */
             405: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description The methods that the address knows */
+                    /** @description The methods that the route knows */
                     Allow?: string;
                     [name: string]: unknown;
                 };
@@ -893,9 +893,9 @@ export interface operations {
             /** @description A fault in this service */
             500: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -903,12 +903,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description This service takes no more work at the moment */
+            /** @description This service accepts no more requests at the moment */
             503: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     /** @description Wait this many seconds before the next request */
                     "Retry-After"?: number;
@@ -918,12 +918,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["OverloadedProblem"];
                 };
             };
-            /** @description HTTP itself cannot be read: 408 too slow, 414 address too long, 417 expectation, 431 headers too long */
+            /** @description The request is unreadable as HTTP: 408 too slow, 414 address too long, 417 unknown expectation, 431 headers too long */
             "4XX": {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -959,11 +959,11 @@ export interface operations {
             /** @description Created */
             201: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description With an Idempotency-Key only. new: this request did it. joined: it waited for an earlier one that was in flight. replayed: it is the answer to an earlier one */
+                    /** @description Only with an Idempotency-Key. new: this request started the create. joined: this request waited for an earlier one in flight. replayed: the answer comes from an earlier request */
                     "Idempotency-Status"?: "new" | "joined" | "replayed";
                     /** @description Where to read what became of this create */
                     Location?: string;
@@ -978,11 +978,11 @@ export interface operations {
             /** @description Accepted; the outcome is not final yet. Look again at `Location` after `Retry-After` */
             202: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description With an Idempotency-Key only. new: this request did it. joined: it waited for an earlier one that was in flight. replayed: it is the answer to an earlier one */
+                    /** @description Only with an Idempotency-Key. new: this request started the create. joined: this request waited for an earlier one in flight. replayed: the answer comes from an earlier request */
                     "Idempotency-Status"?: "new" | "joined" | "replayed";
                     /** @description Where to read what became of this create */
                     Location?: string;
@@ -999,9 +999,9 @@ export interface operations {
             /** @description The request breaks the contract; or: The Idempotency-Key is malformed or was sent twice */
             400: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -1012,11 +1012,11 @@ export interface operations {
             /** @description No valid credential */
             401: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description Which credential is wanted, and what is wrong with the one that came */
+                    /** @description Which credential is required, and the fault of the credential in the request */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1024,14 +1024,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["UnauthenticatedProblem"];
                 };
             };
-            /** @description Not allowed */
+            /** @description The caller may not do this */
             403: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description Which credential is wanted, and what is wrong with the one that came */
+                    /** @description Which credential is required, and the fault of the credential in the request */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1042,9 +1042,9 @@ export interface operations {
             /** @description No such route or request */
             404: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -1055,11 +1055,11 @@ export interface operations {
             /** @description The route does not know this method */
             405: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description The methods that the address knows */
+                    /** @description The methods that the route knows */
                     Allow?: string;
                     [name: string]: unknown;
                 };
@@ -1067,12 +1067,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["MethodNotAllowedProblem"];
                 };
             };
-            /** @description This key is being worked on elsewhere */
+            /** @description Another replica is working on this key */
             409: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     /** @description Wait this many seconds before the next request */
                     "Retry-After"?: number;
@@ -1085,9 +1085,9 @@ export interface operations {
             /** @description The body is too large */
             413: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -1098,9 +1098,9 @@ export interface operations {
             /** @description The body is not plain application/json */
             415: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -1108,14 +1108,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["UnsupportedMediaTypeProblem"];
                 };
             };
-            /** @description FreedomPay decided against it; or: The key came before with another body */
+            /** @description FreedomPay rejected the client; or: The key was used with another body */
             422: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description With an Idempotency-Key only. new: this request did it. joined: it waited for an earlier one that was in flight. replayed: it is the answer to an earlier one */
+                    /** @description Only with an Idempotency-Key. new: this request started the create. joined: this request waited for an earlier one in flight. replayed: the answer comes from an earlier request */
                     "Idempotency-Status"?: "new" | "joined" | "replayed";
                     [name: string]: unknown;
                 };
@@ -1123,12 +1123,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["PartnerRejectedProblem"] | components["schemas"]["IdempotencyKeyReusedProblem"];
                 };
             };
-            /** @description This caller sends too much */
+            /** @description This caller sends too many requests */
             429: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     /** @description Wait this many seconds before the next request */
                     "Retry-After"?: number;
@@ -1141,9 +1141,9 @@ export interface operations {
             /** @description A fault in this service */
             500: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -1154,11 +1154,11 @@ export interface operations {
             /** @description FreedomPay refuses this service’s credential */
             502: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description With an Idempotency-Key only. new: this request did it. joined: it waited for an earlier one that was in flight. replayed: it is the answer to an earlier one */
+                    /** @description Only with an Idempotency-Key. new: this request started the create. joined: this request waited for an earlier one in flight. replayed: the answer comes from an earlier request */
                     "Idempotency-Status"?: "new" | "joined" | "replayed";
                     [name: string]: unknown;
                 };
@@ -1166,16 +1166,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["PartnerMisconfiguredProblem"];
                 };
             };
-            /** @description FreedomPay cannot be reached; or: This service takes no more work at the moment; or: The ledger is not available */
+            /** @description FreedomPay cannot be reached; or: This service accepts no more requests at the moment; or: The ledger is not available */
             503: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     /** @description Wait this many seconds before the next request */
                     "Retry-After"?: number;
-                    /** @description With an Idempotency-Key only. new: this request did it. joined: it waited for an earlier one that was in flight. replayed: it is the answer to an earlier one */
+                    /** @description Only with an Idempotency-Key. new: this request started the create. joined: this request waited for an earlier one in flight. replayed: the answer comes from an earlier request */
                     "Idempotency-Status"?: "new" | "joined" | "replayed";
                     [name: string]: unknown;
                 };
@@ -1183,12 +1183,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["PartnerUnavailableProblem"] | components["schemas"]["OverloadedProblem"] | components["schemas"]["LedgerUnavailableProblem"];
                 };
             };
-            /** @description HTTP itself cannot be read: 408 too slow, 414 address too long, 417 expectation, 431 headers too long */
+            /** @description The request is unreadable as HTTP: 408 too slow, 414 address too long, 417 unknown expectation, 431 headers too long */
             "4XX": {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -1216,9 +1216,9 @@ export interface operations {
             /** @description What is known */
             200: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     /** @description Wait this many seconds before the next request */
                     "Retry-After"?: number;
@@ -1231,9 +1231,9 @@ export interface operations {
             /** @description The request breaks the contract */
             400: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -1244,11 +1244,11 @@ export interface operations {
             /** @description No valid credential */
             401: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description Which credential is wanted, and what is wrong with the one that came */
+                    /** @description Which credential is required, and the fault of the credential in the request */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1256,14 +1256,14 @@ export interface operations {
                     "application/problem+json": components["schemas"]["UnauthenticatedProblem"];
                 };
             };
-            /** @description Not allowed */
+            /** @description The caller may not do this */
             403: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description Which credential is wanted, and what is wrong with the one that came */
+                    /** @description Which credential is required, and the fault of the credential in the request */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1274,9 +1274,9 @@ export interface operations {
             /** @description No such route or request */
             404: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -1287,11 +1287,11 @@ export interface operations {
             /** @description The route does not know this method */
             405: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
-                    /** @description The methods that the address knows */
+                    /** @description The methods that the route knows */
                     Allow?: string;
                     [name: string]: unknown;
                 };
@@ -1299,12 +1299,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["MethodNotAllowedProblem"];
                 };
             };
-            /** @description This caller sends too much */
+            /** @description This caller sends too many requests */
             429: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     /** @description Wait this many seconds before the next request */
                     "Retry-After"?: number;
@@ -1317,9 +1317,9 @@ export interface operations {
             /** @description A fault in this service */
             500: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };
@@ -1327,12 +1327,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["InternalProblem"];
                 };
             };
-            /** @description This service takes no more work at the moment; or: The ledger is not available */
+            /** @description This service accepts no more requests at the moment; or: The ledger is not available */
             503: {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     /** @description Wait this many seconds before the next request */
                     "Retry-After"?: number;
@@ -1342,12 +1342,12 @@ export interface operations {
                     "application/problem+json": components["schemas"]["OverloadedProblem"] | components["schemas"]["LedgerUnavailableProblem"];
                 };
             };
-            /** @description HTTP itself cannot be read: 408 too slow, 414 address too long, 417 expectation, 431 headers too long */
+            /** @description The request is unreadable as HTTP: 408 too slow, 414 address too long, 417 unknown expectation, 431 headers too long */
             "4XX": {
                 headers: {
-                    /** @description Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create */
+                    /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */
                     "X-Request-Id"?: string;
-                    /** @description `sandbox` while the service talks to its sandbox, otherwise absent */
+                    /** @description `sandbox` if the service talks to its sandbox, otherwise absent */
                     "X-Partner"?: "sandbox";
                     [name: string]: unknown;
                 };

@@ -1,4 +1,4 @@
-/** AUTH and what belongs to it: what contradicts itself is a fault, as no service is better than one with an open door. */
+/** AUTH and its settings. A contradiction stops the start: a service with an open door would be worse than no service. */
 import { readFileSync } from 'node:fs'
 import { parseApiKeys } from '../auth/api-key.ts'
 import type { AuthSettings } from '../auth/open.ts'
@@ -15,10 +15,10 @@ const ownSettings: Record<AuthSettings['kind'], readonly Name[]> = {
 const required: readonly Name[] = ['API_KEYS_FILE', 'JWT_JWKS_URL', 'JWT_ISSUER', 'JWT_AUDIENCE']
 
 export interface AuthSources {
-  /** What was really given, without defaults. */
+  /** The texts of the environment, without defaults. */
   readonly given: Partial<Record<Name, string>>
   readonly isProduction: boolean
-  /** Reads a setting from where it stands, as it is now. */
+  /** Reads the present value of a setting, from the environment or its file. */
   readonly read: (name: Name) => string | undefined
 }
 
@@ -28,14 +28,14 @@ export function toAuthSettings(
   faults: string[],
 ): AuthSettings {
   if (given.AUTH === undefined && isProduction) {
-    faults.push('AUTH must be said in production: none, api-key or jwt')
+    faults.push('AUTH must be set in production: none, api-key or jwt')
     return { kind: 'none' }
   }
   const kind = settings.AUTH ?? 'none'
   for (const [owner, names] of Object.entries(ownSettings)) {
     for (const name of names) {
       const isGiven = given[name] !== undefined
-      if (owner !== kind && isGiven) faults.push(`${name} is for AUTH=${owner}, and AUTH is ${kind}`)
+      if (owner !== kind && isGiven) faults.push(`${name} belongs to AUTH=${owner}, but AUTH is ${kind}`)
       if (owner === kind && !isGiven && required.includes(name)) faults.push(`${name} is required with AUTH=${kind}`)
     }
   }
@@ -77,21 +77,21 @@ function checkKeysFile(path: string | undefined, faults: string[]): string {
   return path
 }
 
-/** RFC 6749, section 3.3, without the space: one scope. It goes into WWW-Authenticate as it is. */
+/** One scope (RFC 6749, section 3.3), without a space. The scope goes into WWW-Authenticate unescaped. */
 function checkScope(scope: string | undefined, faults: string[]): void {
   if (scope !== undefined && !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(scope)) faults.push('JWT_SCOPE must be one scope')
 }
 
 const loopback = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 
-/** Whoever can change the keys on their way can be any caller. */
+/** HTTPS, as an attacker who can change the keys on their way can pretend to be any caller. */
 function checkJwksUrl(text: string | undefined, isProduction: boolean, faults: string[]): string {
   if (text === undefined) return ''
   const url = URL.parse(text)
   const isHttp = url?.protocol === 'http:' && (!isProduction || loopback.test(url.hostname))
   if (url === null || !(url.protocol === 'https:' || isHttp) || url.username !== '' || url.password !== '') {
     faults.push(
-      'JWT_JWKS_URL must be an https address without a password; http will do outside production and on the loopback',
+      'JWT_JWKS_URL must be an https address without a password; http is allowed outside production and on the loopback',
     )
   }
   return url?.href ?? ''

@@ -1,4 +1,4 @@
-/** From the text of one setting to its meaning; each adds to `faults` where the text has none. */
+/** From the text of one setting to its value. A text without a valid value adds to `faults`. */
 import { isIP } from 'node:net'
 import { type Member, members } from '../clients/body/schema.ts'
 

@@ -1,4 +1,4 @@
-/** The ledger's settings: what contradicts itself is a fault. */
+/** The settings of the ledger. A contradiction between them stops the start. */
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { minLedgerKeyBytes } from '../clients/create/ledger-keys.ts'
@@ -6,13 +6,13 @@ import { splitHosts } from '../ledger/postgres-url.ts'
 import { type Environment, readText } from './read-environment.ts'
 import type { Settings } from './settings.ts'
 
-/** A ledger that outlives the process needs a key that does, too. */
+/** A ledger that outlives the process needs a key that outlives the process, too. */
 export function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string | undefined {
   const { LEDGER_KEY: key, LEDGER_PREVIOUS_KEY: previousKey, LEDGER_URL: url } = settings
   if (url === 'memory:' && env.NODE_ENV === 'production' && !readText(env, 'LEDGER_URL')) {
     faults.push('LEDGER_URL is required in production')
   }
-  if (!isReadableLedgerUrl(url)) faults.push('LEDGER_URL is no URL that can be read')
+  if (!isReadableLedgerUrl(url)) faults.push('LEDGER_URL is not a readable URL')
   if (url.startsWith('sqlite:/') && !existsSync(dirname(url.slice('sqlite:'.length)))) {
     faults.push('LEDGER_URL names a file in a folder that does not exist')
   }

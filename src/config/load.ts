@@ -1,4 +1,4 @@
-/** The environment, read once: one schema, every fault named at once, a frozen result that holds no secret. */
+/** From the environment to the configuration. All faults are named at once; the frozen result holds no secret. */
 import { regions } from '../partner/regions.ts'
 import { toAuthSettings } from './auth-settings.ts'
 import { toCollector, toIntegers, toList, toMembers, toOrigin, toTrustProxy } from './convert.ts'
@@ -19,7 +19,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** The sandbox takes any; 1000 is the product whose requirements are documented. */
+/** The sandbox takes any product; 1000 is the one whose requirements are documented. */
 const sandboxProductId = 1000
 
 /** @throws ConfigError */
@@ -41,7 +41,7 @@ export function loadConfig(env: Environment) {
   return Object.freeze(config)
 }
 
-/** Each member once: its type is what its expression makes. No secret stands in it, only functions that read one. */
+/** The type of each member is inferred from its expression. The result holds no secret, only functions that read secrets. */
 function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faults: string[]) {
   const region = regions[settings.FREEDOMPAY_REGION]
   const productId = settings.FREEDOMPAY_PRODUCT_ID ?? sandboxProductId
@@ -53,10 +53,10 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     opsPort: settings.OPS_PORT,
     logLevel: settings.LOG_LEVEL,
     region: settings.FREEDOMPAY_REGION,
-    /** Undefined: the sandbox, started in this process. */
+    /** Undefined: the sandbox, in this process. */
     partnerOrigin: isSandbox ? undefined : origin,
     signature: settings.FREEDOMPAY_SIGNATURE ?? region.signature,
-    /** Reads the credentials from where they stand; undefined for the sandbox, which has its own. */
+    /** Reads the present credentials; undefined for the sandbox, which has its own. */
     readCredentials: isSandbox
       ? undefined
       : () => ({
@@ -88,13 +88,13 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     readLedger: () => ({ url: settings.LEDGER_URL, retentionMs: settings.LEDGER_RETENTION_HOURS * 3_600_000 }),
     /** Undefined: derived from the host and the auth id. */
     ledgerAccount: settings.LEDGER_ACCOUNT,
-    /** Reads the key of the body fingerprints from where it stands; undefined: derived from the secret key. */
+    /** Reads the present key of the body fingerprints; undefined: derived from the secret key. */
     readLedgerKey: toLedgerKeyReader(settings, env, faults),
     readPreviousLedgerKey: () => readText(env, 'LEDGER_PREVIOUS_KEY'),
-    /** 0: any number. */
+    /** 0: no limit. */
     callerRatePerMinute: settings.CALLER_RATE_PER_MINUTE,
     needsIdempotencyKey: settings.IDEMPOTENCY_KEY === 'required',
-    /** Empty, or with a slash in front and none at its end. */
+    /** Empty, or with a slash at the start and none at the end. */
     basePath: settings.BASE_PATH,
     trustProxy: toTrustProxy(settings.TRUST_PROXY, faults),
     docs: settings.DOCS ?? (env.NODE_ENV === 'production' ? 'read' : 'try'),

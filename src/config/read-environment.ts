@@ -1,11 +1,11 @@
-/** From the environment, or the files that it names, to values of the right types. */
+/** From the texts of the environment, or of the files that it names, to values of the right types. */
 import { readFileSync } from 'node:fs'
 import { Compile } from '../schemas/compile.ts'
 import { Settings } from './settings.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
 
-/** Each setting's text, from the environment itself or from the file that its `_FILE` names. Empty counts as absent. */
+/** The text of each setting, from the environment or from the file that its `_FILE` names. Empty counts as absent. */
 export function readTexts(env: Environment, faults: string[]): Partial<Record<keyof Settings, string>> {
   const texts: Partial<Record<keyof Settings, string>> = {}
   for (const name of Object.keys(Settings.properties) as (keyof Settings)[]) {
@@ -37,7 +37,7 @@ const defaults = Object.fromEntries(Object.entries(schemas).map(([name, { defaul
 
 const contract = Compile(Settings)
 
-/** What is faulty is named, and takes its default so that the rest can be checked further. */
+/** A faulty setting takes its default, so that the other settings can be checked as well. */
 export function parseSettings(texts: Partial<Record<string, string>>, faults: string[]): Settings {
   const values: Record<string, unknown> = { ...defaults }
   for (const [name, text] of Object.entries(texts)) {
@@ -52,7 +52,7 @@ export function parseSettings(texts: Partial<Record<string, string>>, faults: st
   return values as Settings
 }
 
-/** A text that is not written as its type is stays what it is, for the contract to refuse. */
+/** A text that does not fit its type stays a text, so that the contract refuses it. */
 function toValue(text: string, type: string | undefined): string | number | boolean {
   if (type === 'integer' && /^-?\d{1,15}$/.test(text)) return Number(text)
   if (type === 'boolean' && (text === 'true' || text === 'false')) return text === 'true'

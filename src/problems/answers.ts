@@ -1,4 +1,4 @@
-/** What OpenAPI says of the problems that a route answers with: one named schema for each code, so that generated code tells them apart. */
+/** The problems of a route in OpenAPI. Each code is a named schema of its own, so that generated code tells the codes apart. */
 import Type, { type TSchema } from 'typebox'
 import { type ProblemCode, problems, type SafeToRetry, safeToRetryDescription } from './catalogue.ts'
 import { InputError, PartnerReason, ProblemBody } from './problem.ts'
@@ -7,11 +7,11 @@ import { InputError, PartnerReason, ProblemBody } from './problem.ts'
 export const everyAnswer = {
   'X-Request-Id': Type.String({
     description:
-      'Names this HTTP request in the logs: your own value where it is well-formed. It is not `requestId`, which names the create',
+      'Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create',
   }),
   'X-Partner': Type.Enum(['sandbox'], {
     type: 'string',
-    description: '`sandbox` while the service talks to its sandbox, otherwise absent',
+    description: '`sandbox` if the service talks to its sandbox, otherwise absent',
   }),
 }
 export const retryAfter = {
@@ -21,20 +21,20 @@ export const idempotencyStatus = {
   'Idempotency-Status': Type.Enum(['new', 'joined', 'replayed'], {
     type: 'string',
     description:
-      'With an Idempotency-Key only. new: this request did it. joined: it waited for an earlier one that was in flight. replayed: it is the answer to an earlier one',
+      'Only with an Idempotency-Key. new: this request started the create. joined: this request waited for an earlier one in flight. replayed: the answer comes from an earlier request',
   }),
 }
 const wwwAuthenticate = {
   'WWW-Authenticate': Type.String({
-    description: 'Which credential is wanted, and what is wrong with the one that came',
+    description: 'Which credential is required, and the fault of the credential in the request',
   }),
 }
-const allow = { Allow: Type.String({ description: 'The methods that the address knows' }) }
+const allow = { Allow: Type.String({ description: 'The methods that the route knows' }) }
 
-/** What a route answers that wants to know its caller. */
+/** The problems of every route that authenticates its caller. */
 export const callerCodes = ['unauthenticated', 'forbidden', 'rate-limited'] as const satisfies ProblemCode[]
 
-/** What HTTP itself demands of every route. */
+/** The problems that every route can answer with. */
 export const everyRouteCodes = [
   'not-found',
   'method-not-allowed',
@@ -44,11 +44,11 @@ export const everyRouteCodes = [
 
 const requestId = Type.String({
   format: 'uuid',
-  description: 'The create that this is about: quote it when you ask for support',
+  description: 'The create that the problem is about: quote this identifier when you ask for support',
 })
 const errors = Type.Array(InputError, { description: 'Every place that breaks the contract' })
 
-/** The members that a code has besides those of every problem. */
+/** Members that only some codes have. */
 const extraMembers: Partial<Record<ProblemCode, { required: Record<string, TSchema> }>> = {
   'invalid-request': { required: { errors } },
   'request-in-progress': { required: { requestId } },
@@ -58,7 +58,7 @@ const extraMembers: Partial<Record<ProblemCode, { required: Record<string, TSche
   'partner-unavailable': { required: { requestId } },
 }
 
-/** What `safeToRetry` may say: the catalogue's word, or a more careful one where the request had a key. */
+/** The possible values of `safeToRetry`: the catalogue's value, or `same-key-only` if the request had a key. */
 function wordsOf(safeToRetry: SafeToRetry): SafeToRetry[] {
   return safeToRetry === 'yes' ? ['yes', 'same-key-only'] : [safeToRetry]
 }
@@ -68,7 +68,7 @@ function toName(code: ProblemCode): string {
   return `${words.join('')}Problem`
 }
 
-/** The schema of one code. `invalid-request` may come with a more precise status, such as 431. */
+/** The status of `invalid-request` is no constant: HTTP has more precise ones, such as 431. */
 function toSchema(code: ProblemCode): TSchema {
   const { status, safeToRetry, title } = problems[code]
   const { type, title: line, detail } = ProblemBody.properties
@@ -88,7 +88,7 @@ function toSchema(code: ProblemCode): TSchema {
   return { type: 'object', title: toName(code), description: title, required: Object.keys(own), properties: own }
 }
 
-/** One schema, or one of several by `code`. */
+/** One schema, or a `oneOf` by `code`. */
 function toSchemaOfAll(codes: readonly ProblemCode[]): TSchema {
   const [only, ...more] = codes
   if (only !== undefined && more.length === 0) return toSchema(only)
@@ -102,12 +102,12 @@ export interface ProblemExample {
 }
 export type ProblemExamples = Partial<Record<ProblemCode, Record<string, ProblemExample>>>
 
-/** One answer of a route. A schema's title is its name in OpenAPI, see plugins/openapi-document.ts. */
+/** One answer of a route. The title of a schema becomes its name in OpenAPI, see plugins/openapi-document.ts. */
 export function toAnswer(description: string, headers: object, mediaType: string, schema: TSchema, examples?: object) {
   return { description, headers, content: { [mediaType]: { schema, ...(examples && { examples }) } } }
 }
 
-/** The answers that a list of problem codes stands for, one for each status, and `4XX` for what HTTP itself cannot read. */
+/** One answer for each status of the codes, and `4XX` for requests that are unreadable as HTTP. */
 export function problemAnswers(codes: readonly ProblemCode[], examples: ProblemExamples = {}) {
   const mediaType = 'application/problem+json'
   const byStatus = Map.groupBy(codes, (code) => problems[code].status)
@@ -124,7 +124,7 @@ export function problemAnswers(codes: readonly ProblemCode[], examples: ProblemE
     return [String(status), toAnswer(description, headers, mediaType, toSchemaOfAll(group), shown)]
   })
   const unreadable =
-    'HTTP itself cannot be read: 408 too slow, 414 address too long, 417 expectation, 431 headers too long'
+    'The request is unreadable as HTTP: 408 too slow, 414 address too long, 417 unknown expectation, 431 headers too long'
   const shown = {
     'invalid-request': toProblemExample('invalid-request', {
       status: 431,

@@ -2,7 +2,7 @@
 import Type, { type Static } from 'typebox'
 
 export const safeToRetryDescription =
-  'yes: nothing happened, send it again. same-key-only: again with the same Idempotency-Key, or not at all. no: it would not help, or might do harm'
+  'yes: nothing was created, send the request again. same-key-only: send it again with the same Idempotency-Key, or not at all. no: a repetition does not help, or may do harm'
 
 export const SafeToRetry = Type.Enum(['yes', 'same-key-only', 'no'], {
   type: 'string',
@@ -14,7 +14,7 @@ interface ProblemDefinition {
   status: number
   title: string
   safeToRetry: SafeToRetry
-  /** What happened, for whoever reads the page. */
+  /** What happened, for the readers of the problem's page. */
   happened: string
   /** Whether and how to try again. */
   retry: string
@@ -26,8 +26,8 @@ export const problems = {
     title: 'The request breaks the contract',
     safeToRetry: 'no',
     happened:
-      'The body, a header or a parameter is not what the contract asks for, or the request cannot be read at all. `errors` names every place that is known. Nothing was sent to FreedomPay.',
-    retry: 'Correct the places that `errors` names, then send it again.',
+      'The body, a header or a parameter breaks the contract, or the request cannot be read at all. `errors` names every known place. Nothing was sent to FreedomPay.',
+    retry: 'Correct the places that `errors` names, then send the request again.',
   },
   'invalid-idempotency-key': {
     status: 400,
@@ -35,27 +35,27 @@ export const problems = {
     safeToRetry: 'no',
     happened:
       'An Idempotency-Key is one header line with 1 to 255 visible ASCII characters, bare or as a quoted string. Nothing was sent to FreedomPay.',
-    retry: 'Send one well-formed key, for example a UUID, or none.',
+    retry: 'Send one well-formed key, for example a UUID, or no key.',
   },
   unauthenticated: {
     status: 401,
     title: 'No valid credential',
     safeToRetry: 'no',
-    happened: 'The request carries no credential, or one that is not accepted. Nothing was sent to FreedomPay.',
+    happened: 'The request has no credential, or its credential is not accepted. Nothing was sent to FreedomPay.',
     retry: 'Send a valid credential.',
   },
   forbidden: {
     status: 403,
-    title: 'Not allowed',
+    title: 'The caller may not do this',
     safeToRetry: 'no',
     happened: 'The caller is known but may not do this. Nothing was sent to FreedomPay.',
-    retry: 'Ask whoever runs this service for the right.',
+    retry: 'Ask the operators of this service for the permission.',
   },
   'not-found': {
     status: 404,
     title: 'No such route or request',
     safeToRetry: 'no',
-    happened: 'There is no such route, or no request of yours with this identifier.',
+    happened: 'No route has this address, or no request of this caller has this identifier.',
     retry: 'Check the address. A request is visible only to the caller that made it.',
   },
   'method-not-allowed': {
@@ -67,7 +67,7 @@ export const problems = {
   },
   'request-in-progress': {
     status: 409,
-    title: 'This key is being worked on elsewhere',
+    title: 'Another replica is working on this key',
     safeToRetry: 'same-key-only',
     happened: 'Another replica is working on a request with the same Idempotency-Key.',
     retry: 'Wait as long as `Retry-After` says, then send the same body with the same key, or read the request.',
@@ -86,72 +86,74 @@ export const problems = {
     safeToRetry: 'no',
     happened:
       'The body must be `Content-Type: application/json`, in UTF-8, without any Content-Encoding. Nothing was sent to FreedomPay.',
-    retry: 'Send it as uncompressed JSON with that header.',
+    retry: 'Send the body as uncompressed JSON with that header.',
   },
   'idempotency-key-reused': {
     status: 422,
-    title: 'The key came before with another body',
+    title: 'The key was used with another body',
     safeToRetry: 'no',
-    happened: 'This Idempotency-Key was used with another body. The earlier request stands; this one was not sent.',
-    retry: 'Use a new key for a new intent, or the first body for the old one.',
+    happened:
+      'An earlier request had this Idempotency-Key and another body. The earlier request stands. This request was not sent to FreedomPay.',
+    retry: 'For a new intent, send a new key. To repeat the earlier request, send its body again.',
   },
   'partner-rejected': {
     status: 422,
-    title: 'FreedomPay decided against it',
+    title: 'FreedomPay rejected the client',
     safeToRetry: 'no',
-    happened: 'FreedomPay answered that it does not create this client. `partner` carries its code and description.',
+    happened:
+      'FreedomPay rejected the client, so the client does not exist. `partner` has FreedomPay’s code and description.',
     retry:
-      'Correct what `partner` names; the same data would be rejected again. Use a new key for the corrected request.',
+      'Correct the data that `partner` names: the same data would be rejected again. Use a new key for the corrected request.',
   },
   'rate-limited': {
     status: 429,
-    title: 'This caller sends too much',
+    title: 'This caller sends too many requests',
     safeToRetry: 'yes',
-    happened: 'The caller has sent more requests in a minute than it may. Nothing was sent to FreedomPay.',
+    happened: 'The caller has sent more requests in a minute than its limit. Nothing was sent to FreedomPay.',
     retry:
-      'Wait as long as `Retry-After` says, then send it again, with the same Idempotency-Key if it had one: an earlier try of it may have gone further.',
+      'Wait as long as `Retry-After` says, then send the request again. If it had an Idempotency-Key, use the same key: an earlier attempt may have reached FreedomPay.',
   },
   internal: {
     status: 500,
     title: 'A fault in this service',
     safeToRetry: 'same-key-only',
     happened:
-      'This service failed in a way that it should not. Its log has the fault as `reqId`, under the `X-Request-Id` of this answer; `requestId`, where there is one, names the create.',
+      'This service has a fault. Its log describes the fault in lines whose `reqId` is the `X-Request-Id` of this answer. `requestId`, if present, names the create.',
     retry: 'Send the same body with the same Idempotency-Key. Without a key, find out first whether the client exists.',
   },
   'partner-misconfigured': {
     status: 502,
     title: 'FreedomPay refuses this service’s credential',
     safeToRetry: 'yes',
-    happened: 'FreedomPay refused the credential or the signature of this service, so it created nothing.',
+    happened: 'FreedomPay refused the credential or the signature of this service, so FreedomPay created nothing.',
     retry:
-      'Whoever runs this service must correct its credential; until then every request ends like this. Then send it again, with the same Idempotency-Key if it had one.',
+      'The operators of this service must correct its credential; until then every create ends with this problem. Then send the request again, with the same Idempotency-Key if it had one.',
   },
   'partner-unavailable': {
     status: 503,
     title: 'FreedomPay cannot be reached',
     safeToRetry: 'yes',
     happened:
-      'The request provably did not reach FreedomPay (its name, the connection or TLS failed), or FreedomPay refused it for now because of too many requests.',
+      'The request did not reach FreedomPay: the name look-up, the connection or TLS failed. Or FreedomPay refused the request because of too many requests.',
     retry:
-      'Wait as long as `Retry-After` says, then send it again, with the same Idempotency-Key if it had one: an earlier try of it may have gone further.',
+      'Wait as long as `Retry-After` says, then send the request again. If it had an Idempotency-Key, use the same key: an earlier attempt may have reached FreedomPay.',
   },
   overloaded: {
     status: 503,
-    title: 'This service takes no more work at the moment',
+    title: 'This service accepts no more requests at the moment',
     safeToRetry: 'yes',
     happened: 'Too many requests are in flight, or this instance is shutting down. Nothing was sent to FreedomPay.',
     retry:
-      'Wait as long as `Retry-After` says, then send it again, with the same Idempotency-Key if it had one: an earlier try of it may have gone further.',
+      'Wait as long as `Retry-After` says, then send the request again. If it had an Idempotency-Key, use the same key: an earlier attempt may have reached FreedomPay.',
   },
   'ledger-unavailable': {
     status: 503,
     title: 'The ledger is not available',
     safeToRetry: 'yes',
     happened:
-      'What is asked of FreedomPay is written down in the ledger first, and that failed, or the ledger could not be read. Nothing was sent to FreedomPay.',
+      'The ledger could not be written or read, and nothing is sent to FreedomPay without a row in the ledger. Nothing was sent to FreedomPay.',
     retry:
-      'Wait as long as `Retry-After` says, then send it again, with the same Idempotency-Key if it had one: an earlier try of it may have gone further.',
+      'Wait as long as `Retry-After` says, then send the request again. If it had an Idempotency-Key, use the same key: an earlier attempt may have reached FreedomPay.',
   },
 } as const satisfies Record<string, ProblemDefinition>
 

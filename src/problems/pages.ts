@@ -26,16 +26,16 @@ const Catalogue = Type.Object(
 const html = { 'text/html': { schema: Type.String() } }
 
 export async function registerProblemPages(app: FastifyInstance): Promise<void> {
-  /** Holds nothing of anybody's. */
+  /** Public: the page holds no caller's data. */
   app.get('/problems', {
     config: { access: 'public' },
     schema: {
       operationId: 'listProblems',
-      summary: 'Every problem this API can answer with',
+      summary: 'Every problem that this API can answer with',
       tags: ['problems'],
       response: {
         200: {
-          description: 'The catalogue: HTML, or JSON where `Accept` prefers it',
+          description: 'The catalogue: HTML, or JSON if `Accept` prefers JSON',
           headers: everyAnswer,
           content: { 'application/json': { schema: Catalogue }, ...html },
         },
@@ -48,7 +48,7 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
       ),
   })
 
-  /** What `type` of every problem leads to. Holds nothing of anybody's. */
+  /** The page that `type` of a problem leads to. Public: the page holds no caller's data. */
   app.get<{ Params: { code: string } }>('/problems/:code', {
     config: { access: 'public' },
     schema: {
@@ -60,7 +60,7 @@ export async function registerProblemPages(app: FastifyInstance): Promise<void> 
       }),
       response: {
         200: {
-          description: 'The explanation: HTML, or JSON where `Accept` prefers it',
+          description: 'The explanation: HTML, or JSON if `Accept` prefers JSON',
           headers: everyAnswer,
           content: { 'application/json': { schema: ProblemPage }, ...html },
         },
@@ -95,7 +95,7 @@ function answer(request: FastifyRequest, reply: FastifyReply, json: object, rend
 
 /**
  * The weight of a media type in an `Accept` header (RFC 9110, section 12.5.1): its most specific range counts. Fastify's
- * accept-negotiator is made for encodings: it knows no `text/*`, no `*\/*` and no capitals.
+ * accept-negotiator is made for encodings: `text/*`, `*\/*` and capital letters are unknown to it.
  */
 function qualityOf(mediaType: string, accept = '*/*'): number {
   const weights = new Map<string, number>()
@@ -128,7 +128,7 @@ function renderPage(code: ProblemCode, basePath: string): string {
 }
 
 const support =
-  'Quote `requestId` of the body where there is one: it names the create, here and at FreedomPay, and is the same for every retry with one key. Otherwise quote `X-Request-Id` of the headers: it names this one HTTP request in the logs.'
+  'Quote `requestId` if the body has one: it names the create, here and at FreedomPay, and is the same for every retry with one key. Otherwise quote the header `X-Request-Id`: it names this one HTTP request in the logs.'
 
 function renderCode(text: string): string {
   return text.replace(/`([^`]+)`/g, '<code>$1</code>')
@@ -147,7 +147,7 @@ table { border-collapse: collapse } th, td { text-align: left; padding: .3rem .8
 }
 `
 
-/** Nothing but the page's own style; its icon is empty, so that browsers do not ask for one. */
+/** The page loads only its own style. Its icon is empty, so that browsers do not ask for `/favicon.ico`. */
 const contentSecurityPolicy = [
   "default-src 'none'",
   `style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,

@@ -2,7 +2,7 @@
 import type { FastifyError } from 'fastify'
 import { Problem, type ProblemOptions } from './problem.ts'
 
-/** Fastify's own errors, by their code; whatever is not recognised is a fault of ours, and nothing of it leaves. */
+/** Fastify's own errors are known by their code. Any other error is a fault of this service, and the caller gets no detail of it. */
 export function toProblem(error: unknown): Problem {
   if (error instanceof Problem) return error
   const { code, statusCode } = (error ?? {}) as Partial<FastifyError>
@@ -18,7 +18,7 @@ export function toProblem(error: unknown): Problem {
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return invalidRequest('', 'the address is too long', { status: statusCode, cause: error })
     default:
-      // The rest of Fastify's 4xx; a caller that hangs up in the middle of its body is one of them.
+      // The rest of Fastify's 4xx, for example of a caller that hangs up in the middle of its body.
       return statusCode !== undefined && statusCode >= 400 && statusCode < 500
         ? new Problem('invalid-request', { status: statusCode, cause: error })
         : new Problem('internal', { cause: error })

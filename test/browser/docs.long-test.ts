@@ -109,7 +109,7 @@ t.test('the pages that explain problems are readable, in the light and in the da
       await page.goto(`${service.url}/problems`)
       t.equal(await page.locator('tr').count(), 18)
       await page.getByRole('link', { name: 'partner-rejected' }).click()
-      await page.getByRole('heading', { name: 'FreedomPay decided against it' }).waitFor()
+      await page.getByRole('heading', { name: 'FreedomPay rejected the client' }).waitFor()
       // The style is applied in spite of the page's own policy, and follows the reader's choice.
       const isDark = await page.evaluate(`matchMedia('(prefers-color-scheme: dark)').matches`)
       t.equal(isDark, colorScheme === 'dark')

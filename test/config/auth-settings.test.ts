@@ -29,7 +29,7 @@ const jwt = {
 
 t.test('everybody may call outside production, and in production only where that was said', async (t) => {
   t.strictSame(loadConfig({}).auth, { kind: 'none' })
-  t.match(faultsOf(production), [/^AUTH must be said in production/])
+  t.match(faultsOf(production), [/^AUTH must be set in production/])
   t.strictSame(loadConfig({ ...production, AUTH: 'none' }).auth, { kind: 'none' })
 })
 
@@ -72,8 +72,8 @@ t.test('the token and the CA for the keys are read where they stand, and stand n
 })
 
 t.test('settings of another kind of AUTH contradict it', async (t) => {
-  t.strictSame(faultsOf({ API_KEYS_FILE: '/keys' }), ['API_KEYS_FILE is for AUTH=api-key, and AUTH is none'])
-  t.strictSame(faultsOf({ ...jwt, API_KEYS_FILE: '/keys' }), ['API_KEYS_FILE is for AUTH=api-key, and AUTH is jwt'])
+  t.strictSame(faultsOf({ API_KEYS_FILE: '/keys' }), ['API_KEYS_FILE belongs to AUTH=api-key, but AUTH is none'])
+  t.strictSame(faultsOf({ ...jwt, API_KEYS_FILE: '/keys' }), ['API_KEYS_FILE belongs to AUTH=api-key, but AUTH is jwt'])
   const { AUTH: _, ...rest } = { ...jwt, JWT_SCOPE: 's', JWT_CALLER_CLAIM: 'sub' }
   t.strictSame(
     faultsOf(rest).map((fault) => fault.split(' ')[0]),
