@@ -1,29 +1,32 @@
-/** What a caller is told: always made from the ledger's row, so that a replay says the same as the first answer. */
+/** The answers to a caller. Every answer is made from the ledger's row, so that a replay equals the first answer. */
 import type { Row } from '../ledger/ledger.ts'
 import { parseRetryAfter } from '../partner/retry.ts'
 import { Problem, retryAfter, safeToRetryWith } from '../problems/problem.ts'
 import type { ClientRequest } from './body/schema.ts'
 import type { NotTaken } from './create/deliver.ts'
 
-/** new: sent by this request. joined: it waited for one that was under way. replayed: it was answered from the ledger. */
+/**
+ * new: this request sent the create. joined: this request waited for a running create. replayed: the answer comes from the
+ * ledger.
+ */
 export type IdempotencyStatus = 'new' | 'joined' | 'replayed'
 
-/** How the work on one create ended. */
+/** The end of one create in this process. */
 export interface Settlement {
   readonly row: Pick<
     Row,
     'requestId' | 'keyId' | 'state' | 'clientId' | 'partnerCode' | 'partnerDescription' | 'updatedAtMs'
   >
   readonly how: IdempotencyStatus
-  /** Why FreedomPay certainly does not have it from this send, where that is so. */
+  /** The proof that FreedomPay did not take the request from this send; undefined without a proof. */
   readonly notTaken?: NotTaken | undefined
-  /** No earlier request with this key was sent. */
+  /** True if no earlier request with this key was sent. */
   readonly isFirstClaim?: boolean
-  /** FreedomPay's description, masked: told once, and kept only if there was nothing to mask. */
+  /** FreedomPay's description, masked. The ledger keeps the description only if no word was masked. */
   readonly partnerDescription?: string | undefined
 }
 
-/** What a create is answered with where it is no problem. */
+/** The answer to a create, unless the answer is a problem. */
 export interface CreateAnswer {
   /** Undefined without an idempotency key. */
   readonly idempotencyStatus: IdempotencyStatus | undefined
@@ -35,12 +38,12 @@ export interface CreateAnswer {
   }
 }
 
-/** How long until a caller should look again at a create that is not final, in seconds. */
+/** `Retry-After`, in seconds, of a create that is not final. */
 export const lookAgainSeconds = 5
 const unavailableSeconds = 2
 const inProgressSeconds = 2
 
-/** @throws Problem where no client was created; with a key it carries `Idempotency-Status` */
+/** @throws Problem if no client was created; with a key the problem carries `Idempotency-Status` */
 export function toAnswer(settlement: Settlement): CreateAnswer {
   const { row, notTaken, partnerDescription } = settlement
   const { requestId, state, clientId, partnerCode } = row
@@ -59,14 +62,14 @@ export function toAnswer(settlement: Settlement): CreateAnswer {
         headers,
       })
     case 'sent':
-      // Not taken from us, but another replica holds the claim by now.
+      // FreedomPay did not take our send, but another replica holds the claim now.
       if (notTaken !== undefined) throw inProgress(requestId)
       break
     case 'unknown':
     case 'not-created':
       if (notTaken !== undefined) throw toProblem(settlement, notTaken, headers)
   }
-  // Also where FreedomPay seems never to have had it: a caller that waited for a client is not told that there is none.
+  // Also if FreedomPay seems never to have had the request: silence is no proof, so the answer does not say "not created".
   return { idempotencyStatus, representation: { requestId, status: 'unknown', updatedAt } }
 }
 
@@ -79,7 +82,7 @@ function toProblem({ row, isFirstClaim }: Settlement, notTaken: NotTaken, ownHea
       return new Problem('partner-misconfigured', { requestId, safeToRetry, headers: ownHeaders })
     case 'throttled': {
       const seconds = (parseRetryAfter(notTaken.retryAfter) ?? unavailableSeconds * 1000) / 1000
-      const detail = 'FreedomPay takes no more requests at the moment, so it did not take this one.'
+      const detail = 'FreedomPay limits the number of requests and did not take this request.'
       const later = { ...ownHeaders, ...retryAfter(seconds) }
       return new Problem('partner-unavailable', { requestId, detail, safeToRetry, headers: later })
     }
@@ -88,12 +91,12 @@ function toProblem({ row, isFirstClaim }: Settlement, notTaken: NotTaken, ownHea
       return new Problem('partner-unavailable', { requestId, detail, safeToRetry, headers })
     }
     case 'not-sent':
-      // The cause is in the log already, once for each try.
+      // The log already holds the cause of each attempt.
       return new Problem('partner-unavailable', { requestId, safeToRetry, headers })
   }
 }
 
-/** The service may not send this request again, and FreedomPay does not seem to know it. */
+/** PARTNER_RESEND=false forbids another send, and FreedomPay does not seem to know the request. */
 export function notSentAgain(requestId: string): Problem {
   return new Problem('partner-unavailable', {
     requestId,
@@ -104,12 +107,12 @@ export function notSentAgain(requestId: string): Problem {
   })
 }
 
-/** Another replica works on this key at the moment. */
+/** Another request holds the claim of this key. */
 export function inProgress(requestId: string): Problem {
   return new Problem('request-in-progress', { requestId, headers: retryAfter(inProgressSeconds) })
 }
 
-/** The same representation for `GET /clients/requests/{requestId}`. */
+/** The answer of `GET /clients/requests/{requestId}`. */
 export function toClientRequest(row: Row): ClientRequest {
   const { requestId, state, clientId, partnerCode, partnerDescription } = row
   const updatedAt = new Date(row.updatedAtMs).toISOString()
@@ -123,7 +126,7 @@ export function toClientRequest(row: Row): ClientRequest {
     case 'not-created':
       return { requestId, status: state, updatedAt }
     case 'sent':
-      // To a caller, a create that is being sent just now may or may not have arrived.
+      // The send may be under way, so FreedomPay may or may not have the request.
       return { requestId, status: 'unknown', updatedAt }
   }
 }

@@ -1,4 +1,4 @@
-/** What is known of an earlier create. */
+/** Reads the state of an earlier create from the ledger. */
 import type { Ledger } from '../ledger/ledger.ts'
 import { Problem, retryAfter } from '../problems/problem.ts'
 import { toClientRequest } from './answer.ts'
@@ -9,7 +9,7 @@ export interface ReadRequestQuery {
   readonly caller: string
 }
 
-/** @throws Problem not-found, also for a request of another caller's; ledger-unavailable */
+/** @throws Problem not-found (also for a request of another caller), ledger-unavailable */
 export type ReadRequest = (query: ReadRequestQuery) => Promise<ClientRequest>
 
 const ledgerSeconds = 2
@@ -17,8 +17,8 @@ const ledgerSeconds = 2
 export function buildReadRequest(ledger: Ledger): ReadRequest {
   return async ({ requestId, caller }) => {
     const row = await ledger.find(requestId).catch((cause: unknown) => {
-      const detail = 'The ledger cannot be read, so nothing can be said of this request at the moment.'
-      // A create of this caller's may well exist.
+      const detail = 'The ledger cannot be read, so the state of this request is not known at the moment.'
+      // The create may exist, so a new key is not safe.
       const safeToRetry = 'same-key-only'
       throw new Problem('ledger-unavailable', { detail, headers: retryAfter(ledgerSeconds), safeToRetry, cause })
     })

@@ -1,4 +1,4 @@
-/** The named examples of OpenAPI: what Swagger UI fills in and shows. */
+/** The named examples of OpenAPI. Swagger UI shows the examples and fills in the first. */
 import { type ProblemExamples, toProblemExample } from '../problems/answers.ts'
 import type { ProblemCode } from '../problems/catalogue.ts'
 import type { InputError } from '../problems/problem.ts'
@@ -16,7 +16,7 @@ const clientId = '7d1f0a52-3c9e-4b8a-9f61-2e5d8c7b4a90'
 const updatedAt = '2026-01-31T04:30:00.000Z'
 const partner = { code: '1001', description: 'The client was refused (sandbox)' }
 
-/** One for each scenario of the sandbox, with the status that it ends in; the durations are those of the default settings. */
+/** One example for each scenario of the sandbox, with the final status; durations hold for the default settings. */
 const scenarios: Record<string, [phone: string, summary: string]> = {
   created: ['+998901234567', '201: created at once'],
   processing: ['+998901234001', '201: processing, created after 2 s'],
@@ -63,7 +63,7 @@ const everyMember: CreateClient = {
   identification: { identifiedAt: '2026-01-31T09:30:00+05:00', identifiedBy: 'operator-7' },
 }
 
-/** The first is what Swagger UI fills in. */
+/** Swagger UI fills in the first example. */
 export const bodyExamples: Examples<CreateClient> = {
   ...Object.fromEntries(
     Object.entries(scenarios).map(([name, [phone, summary]]) => [
@@ -101,7 +101,7 @@ function invalid(summary: string, errors: InputError[]) {
   return toProblemExample('invalid-request', { errors }, summary)
 }
 
-/** The problems whose examples need more members than the catalogue has. */
+/** Only problems whose examples need members that the catalogue does not have. */
 export const problemExamples: ProblemExamples = {
   'invalid-request': {
     missing: invalid('A required member is missing', [{ pointer: '/phone', message: 'is required' }]),

@@ -1,4 +1,4 @@
-/** What OpenAPI says of the client routes: every answer with its headers and named examples. */
+/** The OpenAPI description of the client routes: every answer with its headers and named examples. */
 import Type from 'typebox'
 import {
   callerCodes,
@@ -29,7 +29,7 @@ const acceptedAnswer = {
   'Preference-Applied': Type.String({ description: 'The preferences that were honoured, where there are any' }),
 }
 
-/** From the answer to the create to what is known of it later. */
+/** The OpenAPI link from the answer of a create to the later read. */
 const readRequestLink = {
   readRequest: {
     operationId: 'readRequest',
@@ -39,7 +39,7 @@ const readRequestLink = {
 }
 
 const { anyOf, ...clientRequest } = ClientRequest
-/** Exactly one of them, which TypeBox has no word for. */
+/** OpenAPI's `oneOf` (exactly one): TypeBox can express only `anyOf`. */
 const oneClientRequest = { ...clientRequest, oneOf: anyOf }
 
 const createDescription = `Answers 201 when FreedomPay has created the client, 202 when the outcome is not final yet, and

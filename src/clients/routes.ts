@@ -19,7 +19,7 @@ export interface ClientRoutesOptions {
   readonly createClient: CreateClientAtPartner
   readonly readRequest: ReadRequest
   readonly validateBody: ValidateBody
-  /** As they are now: keys rotate. */
+  /** A function, because ledger keys rotate. */
   readonly fingerprints: () => Fingerprints
   readonly reading: Reading
   readonly deadlineMs: number
@@ -27,8 +27,8 @@ export interface ClientRoutesOptions {
   readonly metrics: Metrics
 }
 
-/** The line of the HTTP request was written when the caller left; this one tells what nobody was there to hear. */
-const unheard = 'the create that nobody waits for has ended'
+/** The log line of the HTTP request was written at the hang-up, before the outcome was known. */
+const afterHangUp = 'The caller hung up; this line records how the create ended'
 
 export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
   const { createClient, readRequest, validateBody, fingerprints, reading, deadlineMs, needsIdempotencyKey, metrics } =
@@ -38,8 +38,8 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
   app.addContentTypeParser('application/json', (_request, payload, done) => readBody(payload, reading, done))
 
   /**
-   * Creates one client at FreedomPay. All personal data of the body goes there and nowhere else: it is neither logged nor
-   * kept; the ledger holds a keyed fingerprint of it, and only where there is an Idempotency-Key. Answers 201 (created), 202
+   * Creates one client at FreedomPay. The personal data of the body goes only to FreedomPay: the service neither logs nor
+   * stores personal data. With an Idempotency-Key the ledger holds a keyed fingerprint of the body. Answers 201 (created), 202
    * (not final yet) or a problem.
    */
   app.post<{ Body: CreateClient }>('/clients', {
@@ -47,7 +47,7 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
     schema: needsIdempotencyKey ? withRequiredKey(createClientSchema) : createClientSchema,
     links: createClientLinks,
     bodyLimit: bodyLimitBytes,
-    // The schema is what OpenAPI can say; the contract's own check says more.
+    // The schema holds only the rules that OpenAPI can express; `validateBody` checks all rules of the contract.
     validatorCompiler: (part) => (part.httpPart === 'body' ? validateBody : compileValidator(part)),
     onRequest(request, _reply, done) {
       requirePlainJson(request)
@@ -57,7 +57,8 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
     onError(request, reply, error, done) {
       const problem = toProblem(error)
       countProblem(metrics, problem)
-      if (reply.raw.destroyed && problem.body.requestId !== undefined) request.log.info({ code: problem.code }, unheard)
+      if (reply.raw.destroyed && problem.body.requestId !== undefined)
+        request.log.info({ code: problem.code }, afterHangUp)
       done()
     },
     handler: async (request, reply) => {
@@ -84,18 +85,18 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       })
       countResult(metrics, representation.status, idempotencyStatus)
       log.outcome = representation.status
-      if (reply.raw.destroyed) log.info(unheard)
+      if (reply.raw.destroyed) log.info(afterHangUp)
       if (idempotencyStatus !== undefined) reply.header('idempotency-status', idempotencyStatus)
-      // Whoever joins waits as the first request does.
+      // A joined request waits as long as the first request, so its own preference is not applied.
       if (applied !== '' && idempotencyStatus !== 'joined') reply.header('preference-applied', applied)
       if (representation.status !== 'created') reply.headers(retryAfter(lookAgainSeconds))
-      // Of an earlier body key, the ledger's own request_id.
+      // After a key rotation the row's requestId differs from the one computed here; the row's counts.
       reply.header('location', `${app.prefix}/clients/requests/${representation.requestId}`)
       return reply.code(representation.status === 'created' ? 201 : 202).send(representation)
     },
   })
 
-  /** What is known of an earlier create of the same caller's. Holds no personal data. */
+  /** The state of an earlier create of the same caller. Holds no personal data. */
   app.get<{ Params: { requestId: string } }>('/clients/requests/:requestId', {
     config: { access: 'private' },
     schema: readRequestSchema,
@@ -121,22 +122,22 @@ function countProblem(metrics: Metrics, { code, headers }: Problem): void {
   if (code === 'idempotency-key-reused') metrics.countKey('reused')
 }
 
-/** For OpenAPI alone: what holds is the function below. */
+/** Only for OpenAPI: `requireIdempotencyKey` enforces the rule. */
 function withRequiredKey(schema: typeof createClientSchema) {
   return { ...schema, headers: { ...schema.headers, required: ['Idempotency-Key'] } }
 }
 
-/** Before the body is read. */
+/** Runs before the body is read, so that a refusal costs no upload. */
 function requireIdempotencyKey({ headers }: FastifyRequest): void {
   if (headers['idempotency-key'] !== undefined) return
-  const message = 'is required by this service; send one with every create, and the same one with every retry of it'
+  const message = 'is required by this service; send one key with every create, and the same key with every retry'
   throw new Problem('invalid-request', { errors: [{ pointer: 'idempotency-key', message }] })
 }
 
 const contentType = 'content-type'
 const plainJson = /^application\/json(?:; ?charset=(?:utf-8|"utf-8"))?$/i
 
-/** Before the body is read. Stricter than RFC 9110's white space, so that no two parsers can disagree about the type. */
+/** Runs before the body is read. Stricter than RFC 9110's white space, so that no two parsers can disagree about the type. */
 function requirePlainJson({ raw }: FastifyRequest): void {
   const { rawHeaders } = raw
   let lines = 0

@@ -89,10 +89,15 @@ t.test('why it was certainly not taken is told', async (t) => {
       notTaken: throttled('60'),
       code: 'partner-unavailable',
       least: 60,
-      detail: /takes no more requests at the moment/,
+      detail: /limits the number of requests/,
     },
-    { notTaken: throttled('soon'), code: 'partner-unavailable', least: 2, detail: /takes no more requests/ },
-    { notTaken: throttled('999999999'), code: 'partner-unavailable', least: 300, detail: /takes no more requests/ },
+    { notTaken: throttled('soon'), code: 'partner-unavailable', least: 2, detail: /limits the number of requests/ },
+    {
+      notTaken: throttled('999999999'),
+      code: 'partner-unavailable',
+      least: 300,
+      detail: /limits the number of requests/,
+    },
     { notTaken: misconfigured, code: 'partner-misconfigured', least: undefined, detail: /refused the credential/ },
   ] as const
   for (const { notTaken, code, least, detail } of rows) {

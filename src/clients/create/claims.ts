@@ -1,4 +1,4 @@
-/** The claim of a create in the ledger: made before anything is sent, renewed before anything is sent again. */
+/** The claim of a create in the ledger: claimed before the first send, renewed before each further send. */
 import { randomUUID } from 'node:crypto'
 import type { ClaimResult, Ledger, Row } from '../../ledger/ledger.ts'
 import { Problem, retryAfter, safeToRetryWith } from '../../problems/problem.ts'
@@ -6,7 +6,7 @@ import type { CreateCommand } from './create-command.ts'
 
 const ledgerSeconds = 2
 
-/** Of any number of requests with one key, one is told that it is claimed. @throws Problem ledger-unavailable */
+/** Of all requests with one key, exactly one gets the claim. @throws Problem ledger-unavailable */
 export function claimIn(ledger: Ledger, command: CreateCommand, deadlineAt: number): Promise<ClaimResult> {
   const { requestId, keyId, caller, fingerprints } = command
   const [fingerprint = ''] = fingerprints
@@ -18,7 +18,7 @@ export function claimIn(ledger: Ledger, command: CreateCommand, deadlineAt: numb
     })
 }
 
-/** Undefined where the claim is another request's by now. @throws Problem ledger-unavailable */
+/** Undefined if another request holds the claim now. @throws Problem ledger-unavailable */
 export function renewIn(
   ledger: Ledger,
   { requestId, keyId, claimToken: from }: Row,
@@ -31,7 +31,7 @@ export function renewIn(
   })
 }
 
-/** Nothing is claimed for no time at all: it would be overdue at once. */
+/** At least 1 ms: a claim of no duration would expire at once. */
 function timeLeft(deadlineAt: number): number {
   return Math.max(1, Math.round(deadlineAt - performance.now()))
 }

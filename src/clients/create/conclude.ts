@@ -1,4 +1,4 @@
-/** What came of a create becomes a change of its row, and the row becomes what the caller is told. */
+/** Turns the outcome of a create into a change of its row, and the row into the answer to the caller. */
 import type { Change, Row } from '../../ledger/ledger.ts'
 import type { IdempotencyStatus, Settlement } from '../answer.ts'
 import type { CreateClientParts } from './create-client.ts'
@@ -7,16 +7,16 @@ import type { Delivered } from './deliver.ts'
 import { maskReason } from './mask-reason.ts'
 import type { Conclusion } from './poll-status.ts'
 
-/** A row as this process holds its claim. */
+/** A row whose claim this process holds. */
 export interface Held {
   readonly row: Row
-  /** No earlier request claimed the row. */
+  /** True if no earlier request has claimed the row. */
   readonly isFirstClaim: boolean
   readonly how: IdempotencyStatus
 }
 
 /**
- * Writes the outcome down. The ledger's row then counts: another replica may have learnt more in the meantime.
+ * Records the outcome. The answer is then made from the ledger's row: another replica may have recorded a later state.
  */
 export async function conclude(
   { ledger, countUnknownDuplicate }: Pick<CreateClientParts, 'ledger' | 'countUnknownDuplicate'>,
@@ -36,28 +36,28 @@ export async function conclude(
   }
   if (delivered.isDuplicate && isFirstClaim) {
     countUnknownDuplicate()
-    log.warn({}, 'FreedomPay knew this request, the ledger did not')
+    log.warn({}, 'FreedomPay already had this request, but the ledger had no record of it')
   }
   try {
     const recorded = await ledger.record(requestId, claimToken, change)
     if (recorded !== undefined) {
-      // Refused, as the claim is another request's by now, which may have sent.
+      // The ledger refused the change: another request holds the claim now, and may have sent the create.
       const isStillFirst = isFirstClaim && recorded.was !== undefined
       return { ...settlement, isFirstClaim: isStillFirst, row: { ...recorded.row, keyId } }
     }
-    log.error({}, 'the row of this create is gone from the ledger, so it cannot be looked up')
+    log.error({}, 'the ledger no longer has the row of this create, so the caller cannot read the outcome later')
   } catch (err) {
-    // The outcome is known all the same. The row stays as it is, and will be asked about.
+    // The caller still gets the outcome. The row keeps its state, so the reconciler will ask FreedomPay.
     log.error({ err }, 'the outcome could not be written to the ledger')
   }
-  // Unread, the ledger may have given the claim to another request, which has sent.
+  // The ledger did not answer. Another request may hold the claim now, and may have sent the create.
   return { ...settlement, isFirstClaim: false, row: { ...row, ...change, updatedAtMs: Date.now() } }
 }
 
 function toChange(delivered: Delivered, row: Row, partnerDescription: string | undefined): Change {
   switch (delivered.status) {
     case 'not-taken':
-      // Certain of this send alone: one under an earlier claim may still arrive.
+      // This send certainly did not arrive. A send under an earlier claim may still arrive.
       return { state: row.mayHaveArrived ? 'unknown' : 'not-created' }
     case 'undecided': {
       const { known, isAcknowledged } = delivered.knowledge
@@ -68,7 +68,7 @@ function toChange(delivered: Delivered, row: Row, partnerDescription: string | u
   }
 }
 
-/** What a conclusion changes, whether a request drew it or the reconciler. */
+/** The change of the row that a conclusion makes: the same for a request and for the reconciler. */
 export function concludedChange(conclusion: Conclusion): Change {
   switch (conclusion.status) {
     case 'created':

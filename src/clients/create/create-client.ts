@@ -1,6 +1,7 @@
 /**
- * The whole story of one create: claim it in the ledger, send it, find out what came of it, write that down, tell it. One
- * intent is sent under one request_id, by the holder of the claim alone; every other request with its key joins, waits or reads.
+ * One create from start to end: claim the row, send the request, learn the outcome, record the outcome, answer the caller.
+ * One intent has one request_id. Only the holder of the claim sends. Every other request with the same key joins the running
+ * create, or reads the row.
  */
 import type { Ledger, Row } from '../../ledger/ledger.ts'
 import { graceMs, isOverdue } from '../../ledger/rules.ts'
@@ -21,11 +22,11 @@ import { readLatest, toInterim, type Work, withinWait } from './work.ts'
 
 export interface CreateClientSettings {
   readonly defaults: RequestDefaults
-  /** Everything one create may take, from the arrival of the request. */
+  /** The deadline of one create, counted from the arrival of the request. */
   readonly deadlineMs: number
   /** How long a create waits for a final outcome while FreedomPay says `process`. */
   readonly waitMs: number
-  /** False: nothing is ever sent twice. */
+  /** False: a create that may have reached FreedomPay is not sent again. */
   readonly mayResend: boolean
 }
 
@@ -34,12 +35,12 @@ export interface CreateClientParts {
   readonly delivery: Delivery
   readonly bulkhead: Bulkhead
   readonly settings: CreateClientSettings
-  /** FreedomPay knew a request that the ledger did not. */
+  /** Counts the requests that FreedomPay already had and the ledger had no record of. */
   readonly countUnknownDuplicate: () => void
 }
 
 /**
- * @throws Problem partner-rejected, partner-misconfigured, partner-unavailable (only where that is certain),
+ * @throws Problem partner-rejected, partner-misconfigured, partner-unavailable (FreedomPay provably has no such request),
  * request-in-progress, idempotency-key-reused, overloaded, ledger-unavailable (nothing was sent)
  */
 export type CreateClientAtPartner = (command: CreateCommand) => Promise<CreateAnswer>
@@ -48,7 +49,7 @@ const overloadedSeconds = 1
 
 export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartner {
   const { ledger, delivery, bulkhead, settings } = parts
-  /** By the key's id. Without a key no other request can join. */
+  /** Keyed by keyId. A create without an idempotency key cannot be joined. */
   const works = new Map<string, Work>()
 
   return async (command) => {
@@ -56,7 +57,7 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
     const running = keyId === undefined ? undefined : works.get(keyId)
     if (running === undefined) return toAnswer(await begin(command))
     if (!fingerprints.includes(running.fingerprint)) throw keyReused(running)
-    // The first request's body is being sent; this one would only be held as long.
+    // The body of the first request is the one that is sent. A second copy would only use memory.
     forgetDocument(command.body)
     const seat = bulkhead.wait()
     try {
@@ -88,7 +89,7 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
     return withinWait(work, command, ledger)
   }
 
-  /** A key whose outcome is final is answered even when every place is taken. */
+  /** A final outcome is replayed even when the bulkhead is full: a replay calls only the ledger. */
   async function replayWithoutPlace(command: CreateCommand): Promise<Settlement> {
     const { keyId, fingerprints } = command
     const row = keyId === undefined ? undefined : await ledger.findByKey(keyId).catch(() => undefined)
@@ -106,7 +107,7 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
     if (keyId === undefined || !fingerprints.includes(row.fingerprint)) throw keyReused(row)
     switch (row.state) {
       case 'created':
-        // The id may have been learnt and not written down.
+        // The client's id may be missing from the row, so FreedomPay is asked for the id.
         return row.clientId === undefined ? await carryOn(row, 'pursue') : { row, how: 'replayed' }
       case 'rejected':
         return { row, how: 'replayed' }
@@ -152,7 +153,7 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
       log,
       drifts,
       mayHaveArrived: row.mayHaveArrived,
-      // One that is created is only asked for its id, and must not be answered without it for want of a seat.
+      // A created client lacks only its id. A full bulkhead must not make the answer leave the id out.
       startWaiting: (known) =>
         (seat.wait() || known === 'created') &&
         noteNews(held, known, known === 'processing' ? arrivedAt + waitMs : deadlineAt),
@@ -164,27 +165,27 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
     }
     const encode = () => {
       const request = encodeRequest(toAddClientRequest(body, requestId, settings.defaults))
-      // The document is in `request`.
+      // `request` holds the document now; a second copy would only use memory.
       forgetDocument(body)
       return request
     }
     const delivering = how === 'send' ? delivery.send(encode(), context) : pursue(encode, row, context, body)
     const delivered = await delivering.finally(() => logDrifts(drifts, log))
-    // A pursuit that claimed the row anew has sent it, too.
+    // If `pursue` has renewed the claim, `pursue` has sent the create.
     const status = how === 'send' || held !== row ? ('new' as const) : ('replayed' as const)
     const isFirstClaim = how === 'send' && row.claims === 1
     return await conclude(parts, { row: held, isFirstClaim, how: status }, delivered, command)
   }
 
   /**
-   * FreedomPay has accepted the create, so the row says so while the caller waits: other replicas tell the same, and a crash from now
-   * on leaves a row of which "no such request" is not believed. The reconciler asks only once the wait is over.
+   * FreedomPay has acknowledged the create. The row records the acknowledgement while the caller still waits: other replicas
+   * then give the same answer, and after a crash "no such request" is not believed. The reconciler starts after the wait.
    */
   function noteNews(row: Row, state: 'processing' | 'created', waitUntil: number): true {
     const { requestId, claimToken } = row
     const pauseMs = Math.round(Math.max(0, waitUntil - performance.now()) + graceMs)
     const postponement = { requestId, claimToken, pauseMs, takenAsks: 0, asks: 0, doubts: 0, isAcknowledged: true }
-    // What cannot be written now is written with the outcome.
+    // A failure is ignored here: the outcome writes the same facts later.
     ledger.record(requestId, claimToken, { state }).then(
       () => ledger.postpone(postponement).catch(() => undefined),
       () => undefined,
@@ -203,12 +204,12 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
   }
 }
 
-/** Names the earlier request: one with this body does not exist. */
+/** Carries the requestId of the earlier request: the new body has no request of its own. */
 function keyReused({ requestId }: Pick<Row, 'requestId'>): Problem {
   return new Problem('idempotency-key-reused', { requestId })
 }
 
-/** Up to 2.7 MiB, which would otherwise be held twice for as long as FreedomPay takes. */
+/** Frees up to 2.7 MiB that the process would otherwise hold twice until FreedomPay answers. */
 function forgetDocument(body: CreateClient): void {
   if (body.document !== undefined) body.document = undefined
 }

@@ -8,17 +8,20 @@ export interface CommandLog {
 }
 
 export interface CreateCommand {
-  /** Identifies this intent, here and at FreedomPay. */
+  /** Identifies this intent in the ledger and at FreedomPay. */
   readonly requestId: string
-  /** Of the caller and its idempotency key; undefined without a key. */
+  /** A hash of the caller and the idempotency key; undefined without a key. */
   readonly keyId: string | undefined
   readonly caller: string
-  /** Of the body, by the ledger's key and then by the one before it; empty without an idempotency key. */
+  /**
+   * The fingerprints of the body: with the current ledger key first, then with earlier ledger keys. Empty without an
+   * idempotency key.
+   */
   readonly fingerprints: readonly string[]
   readonly body: CreateClient
   /** When the request arrived, on the clock of `performance.now()`. */
   readonly arrivedAt: number
-  /** The caller's own wait for a final outcome, from the arrival of the request. */
+  /** The caller's `Prefer: wait`, counted from the arrival of the request; undefined: the service's default. */
   readonly waitMs: number | undefined
   readonly log: CommandLog
 }

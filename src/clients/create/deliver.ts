@@ -1,4 +1,7 @@
-/** From a request to what came of it: send, find out, and send again only what FreedomPay provably did not take, or does not know. */
+/**
+ * From a request to its outcome: send, then ask. A create is sent again only if FreedomPay provably did not take the request,
+ * or does not know the request after the settling time.
+ */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallContext, CardApi } from '../../partner/card-api.ts'
 import type { EncodedRequest } from '../../partner/encode.ts'
@@ -19,7 +22,7 @@ export interface DeliverySettings {
   readonly settleMs: number
   readonly absentMs: number
   readonly doubtMs: number
-  /** False: nothing is ever sent twice. */
+  /** False: a create that may have reached FreedomPay is not sent again. */
   readonly mayResend: boolean
 }
 
@@ -30,27 +33,29 @@ export interface DeliveryParts {
 }
 
 export interface DeliveryContext extends CallContext {
-  /** When a create that FreedomPay works on is answered, on the clock of `performance.now()`. */
+  /** The end of the caller's wait while FreedomPay says `process`, on the clock of `performance.now()`. */
   readonly waitUntil: number
   /** Whether a send under an earlier claim may have reached FreedomPay. */
   readonly mayHaveArrived: boolean
-  /** FreedomPay has the create, which only waits from now on; false where too many wait already. */
+  /** FreedomPay has acknowledged the create, so the request only waits from now on. False: too many requests wait already. */
   readonly startWaiting: PollLimits['startWaiting']
-  /** Claims the row anew in the ledger, before the request is sent again; false where the claim is lost. */
+  /** Renews the claim before the request is sent again. False: another request holds the claim. */
   readonly renew: (mayHaveArrived: boolean) => Promise<boolean>
 }
 
-/** An outcome by which FreedomPay certainly does not have this request from this send. */
+/** An outcome that proves: this send did not reach FreedomPay, or FreedomPay refused to take the request. */
 export type NotTaken = Extract<Outcome, { kind: 'not-sent' | 'not-admitted' | 'misconfigured' | 'throttled' }>
 
 export type Delivered =
-  /** isDuplicate: FreedomPay had the request before this send, from one that the row knows nothing of. */
+  /** isDuplicate: FreedomPay had the request before this send, and the row has no record of the earlier send. */
   (Finding & { isDuplicate?: true }) | { status: 'not-taken'; outcome: NotTaken; isDuplicate?: never }
 
 export interface Delivery {
-  /** Sends a create and pursues it until its outcome is final or the time is over. */
+  /** Sends a create, then asks until the outcome is final or the deadline has passed. */
   send(request: EncodedRequest, context: DeliveryContext): Promise<Delivered>
-  /** Pursues a create that was claimed before; sends it where FreedomPay does not know it and a resend is allowed. */
+  /**
+   * Asks about a create of an earlier claim. Sends the create if FreedomPay does not know the request and a resend is allowed.
+   */
   pursue(
     encode: () => EncodedRequest,
     requestId: string,
@@ -59,7 +64,7 @@ export interface Delivery {
   ): Promise<Delivered>
 }
 
-/** No send may take all that is left: there must be time to ask what came of it. */
+/** A send may not use all of the time left: a question about the outcome must still fit in. */
 const shareOfASend = 2 / 3
 
 export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts): Delivery {
@@ -78,13 +83,13 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     return pollStatus(cardApi, requestId, start, limits, settings, context)
   }
 
-  /** Asks what came of a request that is not sent again. */
+  /** Asks for the outcome of a request that is not sent again. */
   async function ask(requestId: string, start: Knowledge, context: DeliveryContext): Promise<Finding> {
-    // Only a poll that may be followed by a resend ends as absent.
+    // The cast is safe: without `settleMs` a poll never ends as absent.
     return (await poll(requestId, start, context, undefined)) as Finding
   }
 
-  /** A resend follows a send that may still arrive, so no answer to it can say that nothing was taken. */
+  /** An earlier send may still arrive, so the answer to a resend cannot prove that FreedomPay took no request. */
   async function send(request: EncodedRequest, context: DeliveryContext, isResend: boolean): Promise<Delivered> {
     const { requestId } = request
     const outcome = await sendUntilTaken(request, context)
@@ -97,7 +102,7 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
         return await ask(requestId, { ...start, known: outcome.kind, isAcknowledged: true }, context)
       case 'duplicate': {
         const found = await ask(requestId, { ...start, isAcknowledged: true }, context)
-        // Otherwise an earlier send of the same request, which this row knows nothing of, or which seemed not to have arrived.
+        // A first send was refused as a duplicate: the row has no record of the earlier send, or took that send for lost.
         return isResend ? found : { ...found, isDuplicate: true }
       }
       case 'not-sent':
@@ -114,7 +119,7 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     }
   }
 
-  /** Asks; where FreedomPay still does not know the request after the settling time, it is sent once more. */
+  /** Asks. If FreedomPay still does not know the request after the settling time, the request is sent once more. */
   async function pursue(
     encode: () => EncodedRequest,
     requestId: string,
@@ -128,7 +133,7 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     return await send(encode(), { ...context, mayHaveArrived: true }, true)
   }
 
-  /** A refusal may be of a repetition alone, in words that we do not know, of a request that arrived earlier. */
+  /** FreedomPay may reject a repeated request_id with an undocumented code. Then an earlier attempt has reached FreedomPay. */
   async function doubtRefusal(
     requestId: string,
     { partner }: Extract<Outcome, { kind: 'rejected' }>,
@@ -142,13 +147,13 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
       const found = conclusion?.status === 'created' ? conclusion : await ask(requestId, knowledge, context)
       return isResend ? found : { ...found, isDuplicate: true }
     }
-    // An error that may be about the question says no more than none, unless it gives the same reason.
+    // An error that may concern the question itself confirms a rejection only if the error has the same code.
     const isConfirmed =
       outcome.kind === 'no-such-request' ||
       (outcome.kind === 'rejected' &&
         (!outcome.mayConcernQuestion || (!context.mayHaveArrived && outcome.partner.code === partner.code)))
     if (context.mayHaveArrived && !isConfirmed) return { status: 'undecided', knowledge }
-    // A refusal that no answer confirms is asked about again.
+    // A rejection that no answer confirms is inferred: the reconciler asks again.
     return { status: 'rejected', partner, isInferred: !isConfirmed }
   }
 
@@ -157,7 +162,7 @@ export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts):
     return cardApi.addClient(request, { ...context, deadlineAt: now + (context.deadlineAt - now) * shareOfASend })
   }
 
-  /** Sends, and sends again while FreedomPay provably did not take it, the deadline allows and the claim still stands. */
+  /** Repeats the send while FreedomPay provably did not take the request, time is left and the claim is still ours. */
   async function sendUntilTaken(request: EncodedRequest, context: DeliveryContext): Promise<Outcome> {
     let outcome = await sendOnce(request, context)
     for (let tries = 1; isRepeatable(outcome); tries++) {

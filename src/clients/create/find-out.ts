@@ -1,4 +1,4 @@
-/** One question about a create that no request works on any more, for the reconciler. It never sends a create. */
+/** The reconciler's question about a create that no request works on any more. The reconciler never sends a create. */
 import type { Change, Row } from '../../ledger/ledger.ts'
 import type { Lesson, ReconcilerLog } from '../../ledger/reconciler.ts'
 import type { CardApi } from '../../partner/card-api.ts'
@@ -11,16 +11,16 @@ export interface FindOutSettings extends JudgeSettings {
   readonly askMs: number
 }
 
-/** What is learnt about a row. Rejects when `signal` says to stop. */
+/** Asks FreedomPay about a row. Rejects when `signal` is aborted. */
 export type FindOut = (row: Row, log: Pick<ReconcilerLog, 'warn'>, signal: AbortSignal) => Promise<Lesson>
 
 export function buildFindOut(cardApi: CardApi, settings: FindOutSettings): FindOut {
   return async (row, log, signal) => {
-    // Told to stop before it began: the signal will say so no second time.
+    // An abort before the listener exists fires no event, so the abort is checked here.
     signal.throwIfAborted()
     const before = toKnowledge(row, performance.now())
     let { outcome, knowledge, conclusion } = await ask(before)
-    // The question may have overtaken the create, so a "no such request" that would decide is heard twice.
+    // The question may have overtaken the create, so "no such request" must be heard twice before a conclusion.
     if (outcome.kind === 'no-such-request' && untilConclusionMs(knowledge, settings) === 0) {
       ;({ outcome, knowledge, conclusion } = await ask(knowledge))
     }
@@ -62,12 +62,12 @@ function toChange(
     const { known } = after
     return known === before.known || known === 'unknown' ? undefined : { state: known }
   }
-  // The description may hold the client's data, and the body to compare it with is gone.
+  // The description is dropped: it may hold the client's data, and the body to mask the data with is gone.
   const change = concludedChange(conclusion)
   return row.isInferred && change.isInferred ? undefined : change
 }
 
-/** When the answers so far, if they stand, lead to a conclusion. */
+/** Milliseconds until the same answer again leads to a conclusion. */
 function untilConclusionMs(knowledge: Knowledge, { absentMs, doubtMs }: JudgeSettings): number {
   const now = performance.now()
   const { doubtedSince, absentSince, lastSendAt } = knowledge
@@ -76,7 +76,7 @@ function untilConclusionMs(knowledge: Knowledge, { absentMs, doubtMs }: JudgeSet
   return Infinity
 }
 
-/** An answer that is not waited for any more must not hold up a process that stops. */
+/** A process that stops must not wait for FreedomPay's answer. */
 async function unlessAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const abort = () => reject(signal.reason)

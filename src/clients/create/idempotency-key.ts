@@ -1,21 +1,21 @@
-/** What makes two requests one intent: the caller, its Idempotency-Key, and the body. */
+/** Two requests are one intent if the caller, the idempotency key and the body are the same. */
 import { createHash, createHmac, createSecretKey, hash } from 'node:crypto'
 import { largeBodyBytes, type Turn } from '../../large-bodies/event-loop-slices.ts'
 import { Problem } from '../../problems/problem.ts'
 import { type CreateClient, members } from '../body/schema.ts'
 
-/** A name space of our own (RFC 9562, section 6.6): changing it would forget which request_id each key stands for. */
+/** Our own UUID name space (RFC 9562, section 6.6). Never change this value: every key would get another request_id. */
 const namespace = Buffer.from('6f1f3a525a0e4f0b9f432f4c7f0f7c1e', 'hex')
 
 const visibleAscii = /^[\x21-\x7e]{1,255}$/
 /** A String of RFC 9651, section 3.3.3: quoted, with `\"` and `\\` as its only escapes. */
 const quotedString = /^"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"$/
 
-/** Both forms in one, for OpenAPI. A bare key does not begin with a quotation mark. */
+/** Both forms in one pattern, for OpenAPI. A bare key does not begin with a quotation mark. */
 export const idempotencyKeyPattern = '^(?:[!#-~][!-~]{0,254}|"(?:[!#-\\[\\]-~]|\\\\["\\\\]){1,255}")$'
 
 /**
- * The key that a header line holds, unquoted. Of several lines Node makes one, with spaces between that no key can have.
+ * The key in a header line, unquoted. Node joins several lines with ", ". A key has no space, so joined lines are refused.
  * @throws Problem invalid-idempotency-key
  */
 export function readIdempotencyKey(line: string): string {
@@ -24,12 +24,15 @@ export function readIdempotencyKey(line: string): string {
   return key
 }
 
-/** What one key of one caller is known by: no ledger holds the key itself. A key holds no line break, so no two pairs are the same. */
+/**
+ * The ledger's name for one key of one caller: the ledger does not hold the key itself. A key has no line break, so no two
+ * pairs collide.
+ */
 export function toKeyId(caller: string, key: string): string {
   return toUuidV5(`${key}\n${caller}`)
 }
 
-/** The same for every replica and after every restart, and another one for another body. */
+/** Every replica computes the same request_id, also after a restart. Another body gets another request_id. */
 export function toRequestId(caller: string, key: string, fingerprint: string): string {
   return toUuidV5(`${key}\n${caller}\n${fingerprint}`)
 }
@@ -42,8 +45,8 @@ function toUuidV5(name: string): string {
 }
 
 /**
- * HMAC-SHA-256 of the canonical body: keyed, so that no reader of the ledger can find the person by trying phone numbers. The digest
- * of a large document is made before, by `digestDocument`.
+ * HMAC-SHA-256 of the canonical body. The HMAC has a key, so that a reader of the ledger cannot find the person by trying phone
+ * numbers. `digestDocument` computes the digest of a large document beforehand.
  */
 export type Fingerprint = (body: CreateClient, documentDigest?: string) => string
 
@@ -57,12 +60,15 @@ function digestAtOnce({ document }: CreateClient): string | undefined {
   return document === undefined ? undefined : hash('sha256', document, 'base64url')
 }
 
-/** Small enough for the processor's cache. */
+/** A piece fits into the processor's cache. */
 const pieceChars = 48 * 1024
-/** Less than 1 ms of work. */
+/** A slice is less than 1 ms of work. */
 const sliceChars = 8 * pieceChars
 
-/** SHA-256 of the document, once for every fingerprint of its body, in slices that wait for their turn. */
+/**
+ * SHA-256 of the document, computed once for all fingerprints. The work is cut into slices, so that the event loop is not
+ * blocked.
+ */
 export async function digestDocument({ document }: CreateClient, turn: Turn): Promise<string | undefined> {
   if (document === undefined) return undefined
   const digest = createHash('sha256')
@@ -76,9 +82,9 @@ export async function digestDocument({ document }: CreateClient, turn: Turn): Pr
 const sortedMembers = members.toSorted()
 
 /**
- * The members that are there, in the order of their names, at every level; so a contract that grows leaves the fingerprints of
- * earlier bodies as they are. White space and escapes are gone with parsing, and strict Base64 has one form for the same bytes;
- * a digest stands for the document, of which no further copy is made so.
+ * The members of the body, sorted by name at every level. Absent members are left out, so a new optional member does not change
+ * the fingerprints of earlier bodies. Parsing has removed white space and escapes, and strict Base64 has one form for the same
+ * bytes. The document is replaced by its digest, so that the document is not copied.
  */
 function canonicalise(body: CreateClient, documentDigest: string | undefined): string {
   const parts: unknown[] = []

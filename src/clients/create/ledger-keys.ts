@@ -1,4 +1,6 @@
-/** The keys of the body fingerprints. They rotate without a restart, and those before are still recognised. */
+/**
+ * The keys of the body fingerprints. A key rotates without a restart, and fingerprints by earlier keys are still recognised.
+ */
 import { hash } from 'node:crypto'
 import type { Logger } from 'pino'
 import { lookAgainMs, type ObserveSecret, SecretFault, watchSecret } from '../../auth/watch-secret.ts'
@@ -8,11 +10,11 @@ export const minLedgerKeyBytes = 32
 
 export interface LedgerKeyTexts {
   readonly key: string
-  /** LEDGER_PREVIOUS_KEY: known across restarts. */
+  /** LEDGER_PREVIOUS_KEY: keeps the earlier key across restarts. */
   readonly previousKey: string | undefined
 }
 
-/** By the key in use, then by those before. */
+/** The fingerprint by the current key, then by earlier keys. */
 export type Fingerprints = readonly [Fingerprint, ...Fingerprint[]]
 
 export interface LedgerKeys {
@@ -31,7 +33,7 @@ interface Prepared {
   readonly fingerprint: Fingerprint
 }
 
-/** @throws SecretFault where a key is too short at the start; later a faulty one leaves those in use. */
+/** @throws SecretFault if a key is too short at the start. After the start a faulty key is ignored: the keys in use stay. */
 export function watchLedgerKeys(
   readKeys: () => LedgerKeyTexts,
   { observe, log, everyMs = lookAgainMs }: LedgerKeyParts,
@@ -41,7 +43,7 @@ export function watchLedgerKeys(
   let rotatedOut: Prepared | undefined
   let fingerprints = toFingerprints(first)
 
-  /** The key that this process used before needs no setting. */
+  /** The process remembers its last key, so a rotation without a restart needs no LEDGER_PREVIOUS_KEY. */
   function toFingerprints({ previousKey }: LedgerKeyTexts): Fingerprints {
     const previous = previousKey === undefined ? undefined : prepare('LEDGER_PREVIOUS_KEY', previousKey)
     const others = new Map<string, Fingerprint>()

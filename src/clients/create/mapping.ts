@@ -1,4 +1,4 @@
-/** Our body and the service's defaults, as FreedomPay wants them. Pure. */
+/** Maps our body and the service's defaults to FreedomPay's request. Pure. */
 import type { AddClientRequest, PartnerAddress } from '../../partner/schema.ts'
 import type { CreateClient } from '../body/schema.ts'
 
@@ -9,7 +9,7 @@ export interface RequestDefaults {
 
 const types = { individual: 1, 'legal-entity': 2, 'individual-entrepreneur': 3 } as const
 
-/** Absent members come out as undefined, which JSON.stringify leaves out. */
+/** An absent member becomes undefined: JSON.stringify then leaves the member out. */
 export function toAddClientRequest(body: CreateClient, requestId: string, defaults: RequestDefaults): AddClientRequest {
   return {
     request_id: requestId,

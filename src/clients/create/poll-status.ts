@@ -1,25 +1,25 @@
 /**
- * The one judge of what FreedomPay says of a request, and the two ways to ask: a create that waits, and the reconciler. There is
- * no callback, so asking is the only way to learn an outcome.
+ * The one judge of FreedomPay's answers about a request. Two askers use the judge: a create that waits, and the reconciler.
+ * FreedomPay offers no callback, so a question is the only way to learn an outcome.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { CallContext, CardApi } from '../../partner/card-api.ts'
 import type { Outcome, PartnerReason } from '../../partner/outcome.ts'
 import { parseRetryAfter } from '../../partner/retry.ts'
 
-/** What is known of a request that may have reached FreedomPay. It only ever gets more certain, from left to right. */
+/** The knowledge about a request that may have reached FreedomPay. Knowledge only moves from left to right. */
 export type Known = 'unknown' | 'processing' | 'created'
 
-/** All that answers so far have taught about one request. Times are on the clock of `performance.now()`. */
+/** The sum of all answers about one request so far. Times are on the clock of `performance.now()`. */
 export interface Knowledge {
   readonly known: Known
   /** FreedomPay has acknowledged the request, so "no such request" is not believed. */
   readonly isAcknowledged: boolean
   /** The last moment at which a send may have left. */
   readonly lastSendAt: number
-  /** Since when "no such request" is heard. */
+  /** The time of the first "no such request". */
   readonly absentSince: number | undefined
-  /** Doubtful errors in a row, and since when they are heard. */
+  /** The number of doubtful errors in a row, and the time of the first. */
   readonly doubts: number
   readonly doubtedSince: number | undefined
 }
@@ -37,7 +37,7 @@ export function knowNothing(lastSendAt: number): Knowledge {
 
 export type Conclusion =
   | { status: 'created'; clientId: string }
-  /** isInferred: from doubtful errors that stood long enough. */
+  /** isInferred: concluded from doubtful errors that have stood long enough. */
   | { status: 'rejected'; partner: PartnerReason; isInferred: boolean }
   /** "No such request" has stood long enough. */
   | { status: 'not-created' }
@@ -51,7 +51,7 @@ export interface JudgeSettings {
 
 const fewestDoubts = 3
 
-/** What an answer to the question asked at `askedAt` teaches. Pure. */
+/** Updates the knowledge with the answer to a question that was asked at `askedAt`. Pure. */
 export function judge(
   before: Knowledge,
   outcome: Outcome,
@@ -70,7 +70,7 @@ export function judge(
       return { knowledge: { ...heard, known, isAcknowledged: true } }
     }
     case 'rejected': {
-      // After "success" it contradicts itself; the client may well exist.
+      // FreedomPay said "success" before, so this error contradicts that answer: the client may exist.
       if (before.known === 'created') return { knowledge: before }
       const { partner } = outcome
       if (!outcome.mayConcernQuestion) {
@@ -85,20 +85,20 @@ export function judge(
     case 'no-such-request': {
       if (before.known !== 'unknown' || before.isAcknowledged) return { knowledge: heard }
       const knowledge = { ...heard, absentSince: before.absentSince ?? askedAt }
-      // Heard for the second time: the first question may have overtaken the create.
+      // "No such request" must be heard twice: the first question may have overtaken the create.
       const isAbsent = before.absentSince !== undefined && askedAt - before.lastSendAt >= absentMs
       return isAbsent ? { knowledge, conclusion: { status: 'not-created' } } : { knowledge }
     }
     case 'duplicate':
       return { knowledge: { ...heard, isAcknowledged: true } }
     case 'unknown':
-      // An answer with an unknown word is an answer, so the doubtful errors before it do not stand any more.
+      // An answer with an undocumented word is still an answer, so it ends the row of doubtful errors.
       return { knowledge: outcome.result === 'drift' ? heard : before }
     case 'not-sent':
     case 'not-admitted':
     case 'misconfigured':
     case 'throttled':
-      // All of these are about the question alone.
+      // These outcomes concern the question, not the create.
       return { knowledge: before }
     default:
       outcome satisfies never
@@ -115,7 +115,7 @@ export function isSettledAbsent(
   return known === 'unknown' && !isAcknowledged && absentSince !== undefined && at - absentSince >= settleMs
 }
 
-/** One question and its answer judged: the only way in which a create is asked about. */
+/** Asks one question and judges the answer. Every question about a create goes through this function. */
 export async function askOnce(
   cardApi: CardApi,
   requestId: string,
@@ -129,26 +129,26 @@ export async function askOnce(
 }
 
 export interface PollLimits {
-  /** How long to go on asking, by what is known. */
+  /** The end of the questions, by the knowledge so far. */
   readonly until: (known: Known) => number
-  /** Where another send is allowed: how long "no such request" must stand before it. */
+  /** How long "no such request" must stand before another send; undefined: no other send is allowed. */
   readonly settleMs: number | undefined
-  /** Told once what is known gets better than unknown. False: too many wait already. */
+  /** Called once, when FreedomPay has acknowledged the create. False: too many requests wait already. */
   readonly startWaiting: (known: Exclude<Known, 'unknown'>) => boolean
 }
 
 export type Finding =
   | Conclusion
-  /** The time was over; this is what was known then. */
+  /** The time is over; `knowledge` is the state at the end. */
   | { status: 'undecided'; knowledge: Knowledge }
 
-/** absent: "no such request" has stood for the settling time, where that allows another send. */
+/** absent: "no such request" has stood for the settling time, so another send is allowed. */
 export type Polled = Finding | { status: 'absent' }
 
 const firstPauseMs = 100
 const pauseGrowth = 1.5
 const longestPauseMs = 2000
-/** A question that is asked with less time than this is cut before it is answered. */
+/** The least time for a question: with less, the deadline would cut the question before FreedomPay answers. */
 const shortestAskMs = 1000
 
 /** Asks with growing pauses until there is a conclusion or the time is over. */
@@ -163,7 +163,7 @@ export async function pollStatus(
   let knowledge = start
   let pauseMs = firstPauseMs
   let leastPauseMs = 0
-  // FreedomPay has just said "process" and has nothing to add yet.
+  // FreedomPay has just said "process", so an immediate question would learn nothing new.
   let isFirst = start.known !== 'processing'
   let hasTold = false
 
@@ -198,10 +198,10 @@ export async function pollStatus(
   }
 }
 
-/** Just when "no such request" has stood long enough; once that moment is over it says nothing about pauses any more. */
+/** Milliseconds until "no such request" has stood long enough. Afterwards Infinity: the usual pauses apply again. */
 function untilSettledMs({ absentSince }: Knowledge, { settleMs }: PollLimits): number {
   if (absentSince === undefined || settleMs === undefined) return Infinity
-  // Whole, as a timer drops fractions and would come too early.
+  // Rounded up: a timer drops fractions and would fire too early.
   const leftMs = Math.ceil(absentSince + settleMs - performance.now())
   return leftMs > 0 ? leftMs : Infinity
 }

@@ -1,17 +1,17 @@
 /** The `Prefer` header (RFC 7240): how long a caller wants to wait for a final outcome. */
 
 export interface Preference {
-  /** How long to wait for a final outcome, counted from the arrival of the request. Undefined: the service's default. */
+  /** The wait for a final outcome, counted from the arrival of the request. Undefined: the service's default. */
   readonly waitMs: number | undefined
-  /** For `Preference-Applied`: what was understood and is honoured; empty when nothing was. */
+  /** The value of `Preference-Applied`: the preferences that are honoured; empty if there are none. */
   readonly applied: string
 }
 
 const none: Preference = { waitMs: undefined, applied: '' }
 
 /**
- * Understands `respond-async` and `wait=N` (seconds), which is shortened to the deadline. Everything else is ignored, as
- * RFC 7240 wants it; of a preference given twice, the first counts (section 2).
+ * Understands `respond-async` and `wait=N` (seconds). A wait beyond the deadline is shortened to the deadline. RFC 7240 demands
+ * that every other preference is ignored, and that the first counts if a preference comes twice (section 2).
  */
 export function parsePrefer(header: string | undefined, deadlineMs: number): Preference {
   if (header === undefined) return none
@@ -31,7 +31,9 @@ export function parsePrefer(header: string | undefined, deadlineMs: number): Pre
   return { waitMs: seconds * 1000, applied: [...applied, `wait=${seconds}`].join(', ') }
 }
 
-/** A quoted string is worth its text where that can matter here; any other might hold a separator that separates nothing. */
+/**
+ * Quoted digits are unquoted. Any other quoted string becomes `?`: a comma or semicolon inside would be taken for a separator.
+ */
 function unquote(header: string): string {
   return header.replace(/"([^"]*)"/g, (_quoted, text: string) => (/^\d*$/.test(text) ? text : '?'))
 }

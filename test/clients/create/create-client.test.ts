@@ -285,7 +285,7 @@ const written: [name: string, record: (ledger: Ledger) => Ledger['record'], mess
   [
     'has no row',
     () => async () => undefined,
-    'the row of this create is gone from the ledger, so it cannot be looked up',
+    'the ledger no longer has the row of this create, so the caller cannot read the outcome later',
   ],
 ]
 for (const [name, record, message] of written) {
@@ -341,7 +341,9 @@ t.test('the time of an outcome that could not be written is its own', { buffered
 t.test('a duplicate that the ledger did not know is replayed, and noted', { buffered: true }, async (t) => {
   const story = startStory({ add: [duplicate], status: [created('c')] })
   t.strictSame(await story.run(), isReplayed)
-  t.strictSame(story.logs, [{ level: 'warn', fields: {}, message: 'FreedomPay knew this request, the ledger did not' }])
+  t.strictSame(story.logs, [
+    { level: 'warn', fields: {}, message: 'FreedomPay already had this request, but the ledger had no record of it' },
+  ])
   const claimedBefore = startStory({ add: [duplicate], status: [created('c')] })
   await claimedBefore.write({ state: 'not-created' })
   t.strictSame(await claimedBefore.run(), isReplayed)
