@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
 
-/** Whose ledger it is, where LEDGER_ACCOUNT gives no name; hashed, as the identifier is half a credential. */
+/** The name of the ledger's account if LEDGER_ACCOUNT is not set. A hash, because the identifier is half of a credential. */
 export function nameAccount(origin: string, authId: string): string {
-  // The sandbox in the process of the service has another port each time.
+  // The sandbox inside the service gets another port at each start, so the port is left out.
   const { hostname } = new URL(origin)
   return hash('sha256', `${hostname}\n${authId}`).slice(0, 32)
 }

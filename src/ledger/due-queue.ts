@@ -1,4 +1,4 @@
-/** Ids in the order of their times: a binary heap, so that 100,000 rows cost no more to look through than ten. */
+/** Ids sorted by time. A binary heap, so that the earliest of 100,000 rows is found without a scan. */
 
 interface Entry {
   readonly at: number
@@ -9,7 +9,7 @@ export class DueQueue {
   private readonly entries: Entry[] = []
   private readonly isCurrent: (id: string, at: number) => boolean
 
-  /** `isCurrent` tells whether an entry still stands: an id that was given another time leaves the old entry behind. */
+  /** `isCurrent` is false for an outdated entry: an id that gets another time leaves its old entry in the heap. */
   constructor(isCurrent: (id: string, at: number) => boolean) {
     this.isCurrent = isCurrent
   }
@@ -25,7 +25,7 @@ export class DueQueue {
     }
   }
 
-  /** The earliest entry that still stands. */
+  /** The earliest entry that is not outdated. */
   peek(): Entry | undefined {
     for (;;) {
       const first = this.entries[0]
@@ -34,7 +34,7 @@ export class DueQueue {
     }
   }
 
-  /** Takes out the earliest entry whose time has come. */
+  /** Removes and returns the earliest entry, if its time has come. */
   take(now: number): Entry | undefined {
     const first = this.peek()
     if (first === undefined || first.at > now) return undefined

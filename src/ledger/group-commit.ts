@@ -1,25 +1,25 @@
 /**
- * What is written to SQLite in one turn of the event loop is committed together, as a commit with its sync to the disk costs many
- * times what it commits: 16 creates at once share one. No caller is told of anything before it is committed.
+ * All writes to SQLite in one turn of the event loop share one commit: the sync of a commit to the disk costs many times more
+ * than the writes. No caller gets an answer before the commit.
  */
 import type { DatabaseSync } from 'node:sqlite'
 import { setTimeout as sleep } from 'node:timers/promises'
 
 export type WriteTogether = <T>(write: () => T) => Promise<T>
 
-/** How long another process may hold the lock; the event loop turns meanwhile. */
+/** The longest wait for the lock of another process. The event loop is not blocked meanwhile. */
 const longestLockMs = 2000
 const lockPauseMs = 20
 
 interface Waiting {
-  /** Keeps the result. */
+  /** Writes, and keeps the result for `resolve`. */
   readonly write: () => void
-  /** With the result of the last write. */
+  /** Resolves with the result of the last `write`. */
   readonly resolve: () => void
   readonly reject: (error: unknown) => void
 }
 
-/** `assertUsable` throws where nothing may be written. */
+/** `assertUsable` throws if no write is allowed. */
 export function groupCommits(database: DatabaseSync, assertUsable: () => void): WriteTogether {
   const begin = database.prepare('BEGIN IMMEDIATE')
   const commit = database.prepare('COMMIT')
@@ -29,7 +29,7 @@ export function groupCommits(database: DatabaseSync, assertUsable: () => void): 
 
   function commitGroup(group: readonly Waiting[]): void {
     assertUsable()
-    // Left over from a commit that failed together with its rollback.
+    // An earlier commit and its rollback may both have failed: then the transaction is still open.
     if (database.isTransaction) rollback.run()
     begin.run()
     for (const { write } of group) write()
@@ -38,7 +38,7 @@ export function groupCommits(database: DatabaseSync, assertUsable: () => void): 
   }
 
   function fail(group: readonly Waiting[], error: unknown): void {
-    // First of all: a rollback that fails, too, must not leave them without an answer.
+    // Rejections come first: a rollback that also fails must not leave the callers without an answer.
     for (const { reject } of group) reject(error)
     if (database.isOpen && database.isTransaction) rollback.run()
   }

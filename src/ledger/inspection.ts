@@ -1,60 +1,64 @@
-/** What a person needs of the ledger beyond what the service needs: to look at rows, and to settle one that no machine can. */
+/** The ledger for operators: list rows, and resolve a row that the service cannot resolve. */
 import type { Row } from './ledger.ts'
 import { isOverdue } from './rules.ts'
 import { predecessors, type State } from './states.ts'
 
-/** The states that a person may decide for. */
+/** The states that an operator may choose. */
 export const resolvable = ['created', 'rejected', 'not-created'] as const satisfies readonly State[]
 export type Resolvable = (typeof resolvable)[number]
 
-/** Who decided, when, and why. It stays in the row whatever FreedomPay says later. */
+/** The operator, the time and the reason of a decision. The row keeps the decision, also after later answers of FreedomPay. */
 export interface Resolution {
   readonly by: string
   readonly why: string
-  /** Milliseconds since the epoch. A row that has not changed since (`updatedAtMs`) says what the person said. */
+  /** Milliseconds since the epoch. If `updatedAtMs` is not later, the row still holds the operator's decision. */
   readonly atMs: number
 }
 
 export interface InspectedRow extends Row {
-  /** Until the next question; negative where it is late; undefined: there is none. */
+  /** Milliseconds until the next question; negative: the question is late; undefined: no question is planned. */
   readonly nextAskInMs: number | undefined
   readonly resolution: Resolution | undefined
 }
 
 export interface RowFilter {
   readonly states: readonly State[]
-  /** The least time since the last moment at which a send may have left (`sinceLastSendMs`); undefined: any. */
+  /** The minimum of `sinceLastSendMs`; undefined: no minimum. */
   readonly olderThanMs?: number | undefined
 }
 
 export interface Decision {
   readonly state: Resolvable
-  /** Of a created client. */
+  /** Only for a created client. */
   readonly clientId: string | undefined
   readonly by: string
   readonly why: string
 }
 
-/** `was`: the state before, where the decision was taken. */
+/** `was`: the state before the decision; undefined: the decision was refused. */
 export interface ResolveResult {
   readonly row: InspectedRow
   readonly was: State | undefined
 }
 
 export interface InspectableLedger {
-  /** In any order, read in pages while the service goes on; a row that changes meanwhile comes once, as it was or as it is. */
+  /**
+   * Lists rows in any order, in pages, while the service runs. A row that changes meanwhile is listed once, in its old or new
+   * state.
+   */
   list(filter: RowFilter): AsyncIterable<InspectedRow>
   inspect(requestId: string): Promise<InspectedRow | undefined>
   /**
-   * One atomic step: a person's decision, where `isResolvable` allows it. The row is then settled, under a new claim token, so
-   * that no older claim draws a conclusion any more. It counts as inferred: FreedomPay's own word corrects it. Undefined where there is no such row.
+   * Records an operator's decision in one atomic step, if `isResolvable` allows the decision. The row is then settled and gets
+   * a new fencing token, so that no older claim can record a conclusion. The decision counts as inferred: an answer of FreedomPay
+   * corrects the decision. Undefined: the row does not exist.
    */
   resolve(requestId: string, decision: Decision): Promise<ResolveResult | undefined>
 }
 
 /**
- * Whether a person may decide so: forward, or to correct what was inferred, which an earlier decision is, too. Never while a
- * request works on the row, and never against FreedomPay's own final word. The one rule that every engine follows.
+ * An operator may move a row forward, or correct an inferred state (an earlier decision is also inferred). An operator may not
+ * change a row while its claim runs, nor overrule a final answer of FreedomPay. Every engine follows this rule.
  */
 export function isResolvable(
   row: Pick<Row, 'state' | 'clientId' | 'isInferred' | 'sinceLastSendMs'>,
@@ -70,7 +74,7 @@ export function matches(row: Row, { states, olderThanMs = -Infinity }: RowFilter
   return states.includes(row.state) && row.sinceLastSendMs >= olderThanMs
 }
 
-/** The states of which every engine has an index: what is not final. */
+/** The states that are not final. Every engine has an index of these states. */
 const unresolved: readonly State[] = ['sent', 'unknown', 'processing']
 
 export function isOfUnresolved({ states }: RowFilter): boolean {

@@ -1,13 +1,13 @@
 /**
- * What was asked of FreedomPay and what came of it: one row for each create, written before anything is sent. A row holds no
- * personal data; the body is known by a keyed fingerprint alone, the idempotency key by a hash.
+ * The ledger holds one row for each create: the request and its outcome. The row is written before the first send. A row holds
+ * no personal data: only a keyed fingerprint of the body and a hash of the idempotency key.
  */
 import type { InspectableLedger } from './inspection.ts'
 import type { Recordable, State } from './states.ts'
 
 export interface Row {
   readonly requestId: string
-  /** UUIDv5 of the caller and its idempotency key; undefined without a key. */
+  /** UUIDv5 of the caller and the idempotency key; undefined without a key. */
   readonly keyId: string | undefined
   readonly caller: string
   /** Empty without a key. */
@@ -16,26 +16,28 @@ export interface Row {
   readonly clientId: string | undefined
   readonly partnerCode: string | undefined
   readonly partnerDescription: string | undefined
-  /** The fencing token of the latest claim: random, so that no lost write can make it come again. */
+  /** The fencing token of the latest claim. Random, not a counter: a lost write could make a counter repeat a token. */
   readonly claimToken: string
-  /** How often the row has been claimed. */
+  /** The number of claims so far. */
   readonly claims: number
-  /** Whether a send under an earlier claim may have reached FreedomPay. */
+  /** True if a send under an earlier claim may have reached FreedomPay. */
   readonly mayHaveArrived: boolean
-  /** FreedomPay has said that it has the request, so "no such request" is not believed any more. */
+  /** FreedomPay has acknowledged the request, so "no such request" is not believed. */
   readonly isAcknowledged: boolean
-  /** The state is a conclusion from silence or from a doubtful error, and is asked about again; or a person's decision. */
+  /**
+   * True if the state was concluded from silence or a doubtful error (FreedomPay is asked again), or if an operator decided.
+   */
   readonly isInferred: boolean
-  /** Doubtful errors in a row, and since when they are heard. */
+  /** The number of doubtful errors in a row, and the time since the first. */
   readonly doubts: number
   readonly doubtedForMs: number
-  /** Questions since the claim ended, or since the state was inferred. */
+  /** The number of questions since the claim ended, or since the state was inferred. */
   readonly asks: number
   /** Milliseconds since the epoch. */
   readonly updatedAtMs: number
-  /** Since the state was recorded, by the ledger's clock. */
+  /** Time since the state was recorded, by the ledger's clock. */
   readonly sinceUpdateMs: number
-  /** Since the last moment at which the claim's holder may have sent; negative while it still may. */
+  /** Time since the last moment at which the claim's holder may have sent; negative before the claim's deadline. */
   readonly sinceLastSendMs: number
 }
 
@@ -45,11 +47,11 @@ export interface Claim {
   readonly caller: string
   readonly fingerprint: string
   readonly claimToken: string
-  /** How long the holder may work on it. */
+  /** The duration of the claim: afterwards its holder must not send. */
   readonly deadlineMs: number
 }
 
-/** claimed: the row is new. Otherwise it stands as `row` says, found by its key. */
+/** isClaimed: the row is new. Otherwise `row` is the existing row of the key. */
 export interface ClaimResult {
   readonly isClaimed: boolean
   readonly row: Row
@@ -57,11 +59,11 @@ export interface ClaimResult {
 
 export interface Renewal {
   readonly requestId: string
-  /** The token that the row must still have. */
+  /** The claim is renewed only if the row still has this fencing token. */
   readonly from: string
   readonly to: string
   readonly deadlineMs: number
-  /** Whether a send under an earlier claim may have reached FreedomPay; once true it stays. */
+  /** True if a send under an earlier claim may have reached FreedomPay. The row never goes back to false. */
   readonly mayHaveArrived: boolean
 }
 
@@ -70,30 +72,30 @@ export interface Change {
   readonly clientId?: string | undefined
   readonly partnerCode?: string | undefined
   readonly partnerDescription?: string | undefined
-  /** Concluded from silence or from a doubtful error. */
+  /** True if the state was concluded from silence or a doubtful error. */
   readonly isInferred?: boolean
   readonly isAcknowledged?: boolean
 }
 
-/** What a row says after a change. */
+/** The row after a change. */
 export type Recorded = Pick<
   Row,
   'requestId' | 'state' | 'clientId' | 'partnerCode' | 'partnerDescription' | 'updatedAtMs'
 >
 
-/** `was`: the state before the change, where the change was taken. */
+/** `was`: the state before the change; undefined: the change was refused. */
 export interface RecordResult {
   readonly row: Recorded
   readonly was: State | undefined
 }
 
-/** What a question about a row taught, besides a change of its state. */
+/** The results of a question that did not change the state of the row. */
 export interface Postponement {
   readonly requestId: string
   readonly claimToken: string
-  /** Until the next question; undefined: there is none. */
+  /** Milliseconds until the next question; undefined: no question is left. */
   readonly pauseMs: number | undefined
-  /** The row's `asks` as it was taken: another one tells that the row has changed since. */
+  /** The row's `asks` at the time of `takeDue`. Another value in the row means: the row has changed since. */
   readonly takenAsks: number
   readonly asks: number
   readonly doubts: number
@@ -101,42 +103,45 @@ export interface Postponement {
 }
 
 export interface LedgerStats {
-  /** Rows that are not final and that no request works on. */
+  /** The number of rows that are not final and whose claim has ended. */
   readonly unresolved: number
-  /** Since the oldest of them was last worked on. */
+  /** The age of the oldest unresolved row, counted from the end of its claim. */
   readonly oldestUnresolvedSeconds: number
-  /** Of them, asked about for `attentionAfterMs` without a final answer. */
+  /** The number of unresolved rows that are older than `attentionAfterMs`. */
   readonly needsAttention: number
-  /** How late the reconciler is with the row that is due longest. */
+  /** The delay of the reconciler: the time since the oldest due question was due. */
   readonly oldestDueSeconds: number
 }
 
-/** Every method rejects where the ledger cannot be reached; nothing is ever half done. */
+/** Every method rejects if the ledger cannot be reached. Every step is atomic. */
 export interface Ledger extends InspectableLedger {
-  /** One atomic step: of any number of claims of one key (or request_id) at one time, one is told that it is claimed. */
+  /** Atomic: of all concurrent claims of one key (or request_id), exactly one succeeds. */
   claim(claim: Claim): Promise<ClaimResult>
   /**
-   * One atomic step: the row is claimed under a new token if it still has the old one and is sent, unknown or not-created.
-   * Undefined where it is not.
+   * Atomic: claims the row under a new fencing token, if the row still has the old token and its state is sent, unknown or
+   * not-created. Otherwise undefined.
    */
   renew(renewal: Renewal): Promise<Row | undefined>
   /**
-   * Moves the row forward and returns what it then says; a change that would move it back changes nothing. `claimToken` names
-   * the claim that the change was learnt under. Undefined where there is no such row.
+   * Moves the row forward and returns the row. A change that would move the row back is refused. `claimToken` is the fencing
+   * token of the claim under which the change was learnt. Undefined: the row does not exist.
    */
   record(requestId: string, claimToken: string, change: Change): Promise<RecordResult | undefined>
   find(requestId: string): Promise<Row | undefined>
   findByKey(keyId: string): Promise<Row | undefined>
-  /** The next rows to ask about, which no other replica is given for `leaseMs`; those never asked about come first. */
+  /**
+   * Takes the next due rows under a lease: no other replica gets the rows for `leaseMs`. Rows without a question so far come
+   * first.
+   */
   takeDue(leaseMs: number, limit: number): Promise<Row[]>
-  /** When to ask about it next; nothing where it has been claimed, changed or taken since. */
+  /** Plans the next question. No effect if the row has been claimed, changed or taken since. */
   postpone(postponement: Postponement): Promise<void>
-  /** Forgets, in batches, what has been final and settled for longer than the retention. */
+  /** Deletes, in batches, rows that have been settled for longer than the retention. */
   forgetOld(): Promise<void>
   stats(): Promise<LedgerStats>
   /** Binds the ledger to one account at its first use. @throws ForeignLedgerError */
   adopt(account: string): Promise<void>
-  /** Rejects where the ledger cannot be written. */
+  /** Rejects if the ledger cannot be written. */
   probe(): Promise<void>
   close(): Promise<void>
 }
@@ -145,7 +150,7 @@ export interface Ledger extends InspectableLedger {
 export class ForeignLedgerError extends Error {
   constructor() {
     super(
-      'LEDGER_URL names the ledger of another FreedomPay account; use a ledger of its own, or set LEDGER_ACCOUNT to the name that this ledger was first used with',
+      'LEDGER_URL names the ledger of another FreedomPay account; use one ledger for each account, or set LEDGER_ACCOUNT to the name that this ledger was first used with',
     )
     this.name = 'ForeignLedgerError'
   }

@@ -1,4 +1,4 @@
-/** The ledger in memory as a person looks at it. */
+/** The operator's view of the ledger in memory. */
 import { randomUUID } from 'node:crypto'
 import { type Decision, type InspectableLedger, type InspectedRow, isResolvable, matches } from './inspection.ts'
 import { type MemoryRows, now, type StoredRow, toRow } from './memory-rows.ts'

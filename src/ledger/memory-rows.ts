@@ -1,20 +1,20 @@
-/** The rows of the ledger in memory, with what finds them: by key, by when they are due, by age. */
+/** The rows of the ledger in memory, with indexes by key, by due time and by age. */
 import { DueQueue } from './due-queue.ts'
 import type { Resolution } from './inspection.ts'
 import type { Row } from './ledger.ts'
 import { OpenRows } from './open-rows.ts'
 import { isFinal } from './states.ts'
 
-/** Replaced, never changed, so that it can be handed out as it is. Times are milliseconds of `now`. */
+/** Immutable: a change replaces the row, so that callers need no copy. Times are milliseconds of `now`. */
 export interface StoredRow extends Omit<Row, 'doubtedForMs' | 'sinceLastSendMs' | 'sinceUpdateMs'> {
   readonly lastSendAt: number
   readonly doubtedAt: number
-  /** Infinity where there is nothing to ask. */
+  /** Infinity: no question is left. */
   readonly nextAskAt: number
   readonly resolution: Resolution | undefined
 }
 
-/** Milliseconds since the epoch, by the clock that nobody can set while the process runs. */
+/** Milliseconds since the epoch, on a monotonic clock: a change of the system clock does not move this clock. */
 export function now(): number {
   return performance.timeOrigin + performance.now()
 }
@@ -32,7 +32,7 @@ export function toRow(row: StoredRow): Row {
 export class MemoryRows {
   private readonly rows = new Map<string, StoredRow>()
   private readonly requestIds = new Map<string, string>()
-  /** Ids that are settled, in the order in which they settled. */
+  /** The ids of settled rows, oldest first. */
   private readonly settled = new Set<string>()
   private readonly open = new OpenRows((id, lastSendAt) => {
     const row = this.rows.get(id)
@@ -72,7 +72,9 @@ export class MemoryRows {
     }
   }
 
-  /** The next row that is due, with one question more and due again after `leaseMs`. Those never asked about come first. */
+  /**
+   * Takes the next due row: `asks` grows by one, and the lease ends after `leaseMs`. Rows without a question so far come first.
+   */
   takeDue(leaseMs: number): StoredRow | undefined {
     const at = now()
     const next = this.neverAsked.take(at) ?? this.askedBefore.take(at)
@@ -84,14 +86,14 @@ export class MemoryRows {
   }
 
   forgetBefore(before: number): void {
-    // Where nothing is counted for long, what is left over from rows that are final now goes here.
+    // The count drops outdated heap entries. Without this call they would pile up while no metrics are read.
     this.open.count(now())
     for (const requestId of this.settled) {
       const row = this.rows.get(requestId) as StoredRow
       if (row.updatedAtMs >= before) break
       this.forget(row)
     }
-    // A created client whose id was never learnt is asked about for ever, unless it is forgotten, too.
+    // A created client without an id is never settled. Without this loop its questions would never end.
     for (const row of this.rows.values()) {
       if (row.updatedAtMs < before && row.state === 'created') this.forget(row)
     }

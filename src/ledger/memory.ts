@@ -1,4 +1,4 @@
-/** The ledger of a process that needs none beyond its own life. */
+/** The ledger in memory: its rows are lost when the process ends. */
 import { type Change, ForeignLedgerError, type Ledger, type Postponement, type Renewal, type Row } from './ledger.ts'
 import { inspectMemory } from './memory-inspection.ts'
 import { MemoryRows, now, type StoredRow, toRow } from './memory-rows.ts'
@@ -77,7 +77,7 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
   }
 }
 
-/** The times of a row whose holder has just claimed it. */
+/** The times of a row that has just been claimed. */
 function claimedAt(at: number, deadlineMs: number) {
   return { doubtedAt: 0, lastSendAt: at + deadlineMs, nextAskAt: at + deadlineMs + graceMs }
 }

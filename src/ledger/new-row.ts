@@ -1,6 +1,6 @@
 import type { Claim, Row } from './ledger.ts'
 
-/** A row as its first claim leaves it, for engines that need not read it back. */
+/** The row after its first claim. An engine that uses this function saves a read. */
 export function newRow(
   { requestId, keyId, caller, fingerprint, claimToken, deadlineMs }: Claim,
   updatedAtMs: number,

@@ -1,4 +1,4 @@
-/** How long the ledger takes, and whether it answers. */
+/** Measures the duration and the result of each ledger call. */
 import type { Ledger } from './ledger.ts'
 
 /** The operations that a create or the reconciler waits for. */
@@ -14,7 +14,7 @@ export const ledgerOperations = [
 ] as const
 export type LedgerOperation = (typeof ledgerOperations)[number]
 
-/** ok: answered, also where the answer is "taken" or "there is none". */
+/** ok: the ledger answered, also if the answer is "already claimed" or "no row". */
 export const ledgerResults = ['ok', 'error'] as const
 export type LedgerResult = (typeof ledgerResults)[number]
 

@@ -1,16 +1,18 @@
-/** The rows that are not final, sorted by how long they wait. A count looks at no more rows than have changed place since the last. */
+/**
+ * The rows that are not final, sorted by age. A count visits only rows that have changed their age group since the last count.
+ */
 import { DueQueue } from './due-queue.ts'
 import { attentionAfterMs } from './rules.ts'
 
 export class OpenRows {
-  /** Places in the order of age; a row moves on when a count finds that its time has come. */
+  /** Three age groups: claim running, unresolved, needs attention. A count moves a row to the next group. */
   private readonly inHand: DueQueue
   private readonly young: DueQueue
   private readonly old: DueQueue
   private readonly unresolved = new Set<string>()
   private readonly needsAttention = new Set<string>()
 
-  /** `isCurrent` tells whether a row is still open and was last sent at that time. */
+  /** `isCurrent`: the row is still open and `lastSendAt` is still its time. */
   constructor(isCurrent: (id: string, lastSendAt: number) => boolean) {
     this.inHand = new DueQueue(isCurrent)
     this.young = new DueQueue(isCurrent)

@@ -1,4 +1,4 @@
-/** Which engine a LEDGER_URL means. */
+/** Opens the engine that LEDGER_URL names. */
 import type { Logger } from 'pino'
 import type { Ledger } from './ledger.ts'
 
@@ -8,7 +8,7 @@ export interface LedgerSettings {
   readonly retentionMs: number
 }
 
-/** Each engine is loaded where it is used: the Redis client alone takes a fifth of the start. */
+/** Only the engine in use is loaded: the Redis client alone takes a fifth of the start. */
 export async function openLedger({ url, retentionMs }: LedgerSettings, log: Logger): Promise<Ledger> {
   if (url === 'memory:') {
     const { openMemoryLedger } = await import('./memory.ts')

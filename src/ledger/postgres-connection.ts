@@ -1,4 +1,4 @@
-/** The connections to PostgreSQL: every call is answered or fails in time, and a host that no longer serves is replaced. */
+/** The connections to PostgreSQL. Every call ends within a time limit, and a failed host is replaced. */
 import { Socket } from 'node:net'
 import { Client, type ClientBase, type ClientConfig, type Pool, type PoolClient, type QueryResult } from 'pg'
 import type { Logger } from 'pino'
@@ -9,22 +9,22 @@ import type { Statement } from './postgres-statements.ts'
 import { splitHosts } from './postgres-url.ts'
 import { limitTime } from './time-limit.ts'
 
-/** A ledger that takes longer is as good as unreachable. */
+/** A ledger that takes longer counts as unreachable. */
 const callTimeoutMs = 2000
-/** The server's own limit, which ends the wait for a lock with an answer instead of with a lost connection. */
+/** The server's limit is shorter than ours: a wait for a lock then ends with an error, not with a lost connection. */
 const statementTimeoutMs = 1500
-/** After a look at all hosts was in vain, until the next: a create must not make a connection each. */
+/** The pause after a failed search of all hosts, so that not every create opens connections to all hosts. */
 const pauseAfterFailureMs = 100
-/** For steps of the schema, which no call waits for. */
+/** The time limit of a schema migration. */
 const migrationTimeoutMs = 600_000
 
 interface Postgres {
-  /** @throws where there is no answer in time */
+  /** @throws if the answer does not come in time */
   run<Row>(statement: Statement, values: unknown[]): Promise<QueryResult<Row & object>>
   close(): Promise<void>
 }
 
-/** The host that is used now. */
+/** The host in use. */
 interface Home {
   readonly config: ClientConfig
   readonly pool: Pool
@@ -69,7 +69,7 @@ export function openPostgresConnection(url: string, log: Logger, toSteps = steps
       }
       try {
         const result = await client.query<Row & object>({ name, text, values })
-        if (warned.has(client)) throw new Error('the ledger’s PostgreSQL has written, but warns')
+        if (warned.has(client)) throw new Error('the ledger’s PostgreSQL committed without its standby')
         release()
         return result
       } catch (error) {
@@ -87,7 +87,7 @@ export function openPostgresConnection(url: string, log: Logger, toSteps = steps
   return { run, close }
 }
 
-/** Looks for the host that takes writes whenever there is none. */
+/** Remembers the host that takes writes, and searches all hosts if there is none. */
 function keepHome(url: string, log: Logger, toSteps: readonly string[], warned: WeakSet<ClientBase>) {
   const sockets = new Set<Socket>()
   const configs = toConfigs(url, sockets)
@@ -107,7 +107,7 @@ function keepHome(url: string, log: Logger, toSteps: readonly string[], warned: 
     return found
   }
 
-  /** Never again the same connections: the next call looks at all hosts. What is under way ends by itself. */
+  /** Gives up the connections to this host: the next call searches all hosts. Running calls end by themselves. */
   function leave(left: Home, cause: unknown): void {
     if (home !== left) return
     noteDown(cause)
@@ -148,13 +148,13 @@ function keepHome(url: string, log: Logger, toSteps: readonly string[], warned: 
       const last = home
       home = undefined
       await last?.pool.end()
-      // A server that stands still never answers a farewell.
+      // A server that hangs does not close its side of the connection.
       for (const socket of sockets) socket.destroySoon()
     },
   }
 }
 
-/** Says once that the ledger is away, and once that it is back. */
+/** Logs one line when the ledger becomes unreachable, and one line when the ledger can be reached again. */
 function noteChanges(log: Logger) {
   let isDown = false
   return {

@@ -1,14 +1,14 @@
 /**
- * Which of the hosts in one URL takes writes. `pg` itself knows one host alone, so that this is `target_session_attrs=read-write`
- * by our own hand.
+ * Finds the host of a URL that takes writes. `pg` supports only one host, so this file does the work of libpq's
+ * `target_session_attrs=read-write`.
  */
 import { Client, type ClientBase, type ClientConfig } from 'pg'
 import type { Logger } from 'pino'
 
-/** One connection, from its first packet to its first answer. */
+/** The time limit from the first packet of a connection to the first answer. */
 export const connectTimeoutMs = 1000
 
-/** A standby, or a primary that takes no writes. The code is PostgreSQL's own. */
+/** The host is a standby, or a primary that takes no writes. Carries the code that PostgreSQL uses. */
 export class ReadOnlyError extends Error {
   readonly code = '25006'
 
@@ -18,7 +18,7 @@ export class ReadOnlyError extends Error {
   }
 }
 
-/** What a server says of its own promises. */
+/** The settings of a server that decide whether a claim survives a crash. */
 export interface ServerPromises {
   readonly is_read_only: boolean
   readonly fsync: string
@@ -39,14 +39,16 @@ export async function checkWritable(client: ClientBase): Promise<ServerPromises>
   return promises
 }
 
-/** A connection of its own to each host at once, and what the first says that takes writes; `lastResort` only if no other does. */
+/**
+ * Opens a connection to every host at once. Uses the first host that takes writes, and `lastResort` only if no other host does.
+ */
 export async function findWritable<T>(
   configs: readonly ClientConfig[],
   lastResort: ClientConfig | undefined,
   use: (config: ClientConfig, client: ClientBase, promises: ServerPromises) => Promise<T>,
 ): Promise<T> {
   const tries = configs.map((config) => ({ config, found: tryHost(config) }))
-  // The last resort may fail before it is looked at.
+  // The last resort may fail before `firstOf` looks: without this line the rejection would end the process.
   for (const { found } of tries) found.catch(() => undefined)
   const others = tries.filter(({ config }) => config !== lastResort)
   try {
@@ -79,7 +81,7 @@ async function tryHost(config: ClientConfig): Promise<{ client: Client; promises
     connectionTimeoutMillis: connectTimeoutMs,
     query_timeout: connectTimeoutMs,
   })
-  // A connection that ends early is told by the query that is waiting for it.
+  // The waiting query reports a lost connection. Without a listener the event would end the process.
   client.on('error', () => undefined)
   try {
     await client.connect()
@@ -90,15 +92,16 @@ async function tryHost(config: ClientConfig): Promise<{ client: Client; promises
   }
 }
 
-/** A PostgreSQL that forgets is no ledger. */
+/** A PostgreSQL that loses commits cannot serve as a ledger. */
 export function warnOfLosses(
   { fsync, synchronous_commit: commit, synchronous_standby_names: names }: ServerPromises,
   log: Logger,
 ) {
-  if (fsync !== 'on') log.warn('the ledger’s PostgreSQL has fsync off: a crash of its machine forgets claims')
+  if (fsync !== 'on')
+    log.warn('the ledger’s PostgreSQL has fsync off: a crash of its machine loses claims; set fsync on')
   if (commit === 'off') {
-    log.warn('the ledger’s PostgreSQL has synchronous_commit off: a crash forgets claims; set it on')
+    log.warn('the ledger’s PostgreSQL has synchronous_commit off: a crash loses claims; set synchronous_commit on')
   } else if (names === '' || commit === 'local') {
-    log.info('the ledger’s PostgreSQL waits for no standby: a failover forgets the latest claims')
+    log.info('the ledger’s PostgreSQL waits for no standby: a failover loses the latest claims')
   }
 }

@@ -1,4 +1,4 @@
-/** A PostgreSQL ledger as a person looks at it. Listing reads in pages, each a look at one moment, and holds no lock. */
+/** The operator's view of a PostgreSQL ledger. A list is read in pages without a lock. Each page is a snapshot. */
 import { randomUUID } from 'node:crypto'
 import { type InspectableLedger, type InspectedRow, isOfUnresolved, isResolvable, matches } from './inspection.ts'
 import { escapeText, type StoredRow, toRow, unescapeText } from './postgres-rows.ts'
@@ -6,7 +6,7 @@ import { rowColumns, type Statement, toMs } from './postgres-statements.ts'
 import { isFinal, states } from './states.ts'
 
 const rowsAtOnce = 500
-/** Between the look at a row and the decision about it another process may change it; it is then looked at again. */
+/** Another process may change the row between the read and the decision. Then the row is read again. */
 const resolveTries = 5
 
 const columns = `${rowColumns}, ${toMs('next_ask_at - now()')} AS next_ask_in_ms, resolved_by, resolved_why,
@@ -25,7 +25,7 @@ const inspect: Statement = {
   name: 'ledger-inspect',
   text: `SELECT ${columns} FROM ledger_request WHERE request_id = $1`,
 }
-/** request_id, the token and the state that the row still has, the new state, client_id, the new token, by, why. */
+/** request_id, the expected token and state, the new state, client_id, the new token, by, why. */
 const resolve: Statement = {
   name: 'ledger-resolve',
   text: `
@@ -39,7 +39,7 @@ WHERE request_id = $1 AND claim_token = $2 AND state = $3
 RETURNING ${columns}`,
 }
 
-/** What people ask, beside what the service itself asks. */
+/** The statements for operators, next to the statements of the service. */
 export const inspectionStatements = { everyRow, unresolvedRows, inspect, resolve } as const
 
 interface InspectedColumns {
@@ -91,7 +91,7 @@ export function inspectPostgres(run: Run): InspectableLedger {
         const { rows } = await run(resolve, texts.map(escapeText))
         if (rows[0] !== undefined) return { row: inspected(rows[0]), was: row.state }
       }
-      throw new Error('the row changed each time that it was to be resolved')
+      throw new Error('the row changed during every attempt to resolve the row; try again')
     },
   }
 }

@@ -1,4 +1,4 @@
-/** The pool of connections to one host of PostgreSQL, and what their faults mean. */
+/** The pool of connections to one PostgreSQL host, and the meaning of their errors. */
 import { type ClientBase, type ClientConfig, DatabaseError, Pool } from 'pg'
 import { checkWritable, connectTimeoutMs } from './postgres-hosts.ts'
 import { limitTime } from './time-limit.ts'
@@ -6,18 +6,18 @@ import { limitTime } from './time-limit.ts'
 const idleTimeoutMs = 60_000
 const maxConnections = 16
 const tooManyConnections = '53300'
-/** So PostgreSQL says that it gave up the wait for a standby, because an operator cancelled it, and calls the commit done. */
+/** PostgreSQL's code for: committed, but the wait for the standby was cancelled. */
 const plainWarning = '01000'
 
 /**
- * Whether the connection is of no more use: every fault that is not the server's word on the statement, and of the server's
- * words: read-only, shut down, a lost connection, and a table that is not there, so that the schema is looked at anew.
+ * True if the connection must be replaced. An error that does not come from the server always means so. Of the server's errors:
+ * read-only, shutdown, lost connection, and a missing table (a new connection then checks the schema again).
  */
 export function isLost(error: unknown): boolean {
   return !(error instanceof DatabaseError) || /^(25006|57P0.|08...|42P01|XX...)$/.test(error.code ?? '')
 }
 
-/** No connection was free in time, which says nothing against those that are in use. */
+/** No connection was free in time. The connections in use may still be good. */
 export function isFull(pool: Pool, error: unknown): boolean {
   return pool.totalCount >= maxConnections || (error instanceof DatabaseError && error.code === tooManyConnections)
 }
@@ -28,12 +28,12 @@ export function openPool(config: ClientConfig, warned: WeakSet<ClientBase>): Poo
     max: maxConnections,
     idleTimeoutMillis: idleTimeoutMs,
     connectionTimeoutMillis: connectTimeoutMs,
-    // The same name may lead to a standby by now, which would answer questions with what is old.
+    // The host name may lead to a standby now. A standby would answer with old rows.
     onConnect: async (client) => {
       await limitTime(checkWritable(client), connectTimeoutMs, () => undefined)
     },
   })
-  // While a connection is in use its faults are told by the query; without a listener they would end the process.
+  // The running query reports the errors of its connection. Without a listener the event would end the process.
   pool.on('connect', (client) => {
     client.on('error', () => undefined)
     client.on('notice', ({ code }) => {

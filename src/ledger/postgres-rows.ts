@@ -24,7 +24,7 @@ export interface StoredRow {
   doubted_for_ms: number
 }
 
-/** PostgreSQL's texts take every character but NUL. So NUL becomes `\0`, and a backslash becomes two. */
+/** PostgreSQL's text type refuses NUL. So NUL becomes `\0`, and a backslash is doubled. */
 export function escapeText(text: string | undefined): string | null {
   if (text === undefined) return null
   if (!text.includes('\\') && !text.includes('\0')) return text

@@ -1,9 +1,9 @@
 /**
- * The schema of a PostgreSQL ledger, as numbered steps. Steps only go forward, and each lets the version before go on running:
- * during a rollout both write to it. So a new column has a default, and nothing is dropped that the version before reads.
+ * The schema of a PostgreSQL ledger, as numbered steps. Steps only go forward. During a rollout the version before still writes
+ * to the new schema. So a new column has a default, and a step drops nothing that the version before reads.
  *
- * `deadline_at` is the last moment at which the claim's holder may send, or may have sent. `next_ask_at` is null where there is
- * nothing to ask. Texts are compared byte by byte: no change of a locale can ever break their indexes.
+ * `deadline_at` is the last moment at which the claim's holder may send, or may have sent. `next_ask_at` is null if no question
+ * is left. Texts are compared byte by byte, so that a change of the locale cannot break an index.
  */
 import type { ClientBase } from 'pg'
 
@@ -41,32 +41,32 @@ CREATE INDEX ledger_request_without_id ON ledger_request (updated_at)
 CREATE INDEX ledger_request_unresolved ON ledger_request (deadline_at) WHERE ${unresolved};
 CREATE TABLE ledger_fact (name text COLLATE "C" PRIMARY KEY, value text COLLATE "C" NOT NULL);
 `,
-  // A person's decision.
+  // An operator's decision.
   `
 ALTER TABLE ledger_request ADD COLUMN resolved_by text COLLATE "C", ADD COLUMN resolved_why text COLLATE "C",
   ADD COLUMN resolved_at timestamptz;
 `,
 ]
 
-/** Any number will do, as long as it stays the same in all versions; the key of the lock is this and our table's name. */
+/** Never change this number: together with the table's name it is the key of the lock in all versions. */
 const lockKey = 7_431_902
 
-/** Once the schema stands, or is that of a later version, the service needs no right to change it. */
+/** True also for the schema of a later version. Then the service needs no right to change the schema. */
 export async function isMigrated(client: ClientBase, toSteps = steps): Promise<boolean> {
   return (await readVersion(client)) >= toSteps.length
 }
 
-/** Brings a database of any earlier version to this one. One process does it; the others wait, and find it done. */
+/** Migrates a database of any earlier version. One process migrates; the other processes wait for the lock. */
 export async function migrate(client: ClientBase, toSteps = steps): Promise<void> {
   await client.query('BEGIN')
   try {
-    // Steps over many rows take longer than a claim may.
+    // A step over many rows takes longer than the time limit of a claim.
     await client.query('SET LOCAL statement_timeout = 0')
     await client.query(`SELECT pg_advisory_xact_lock(${lockKey}, hashtext('ledger_schema'))`)
     await client.query(
       'CREATE TABLE IF NOT EXISTS ledger_schema (step integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())',
     )
-    // Another process may have done them while this one waited.
+    // Another process may have migrated while this process waited for the lock.
     const version = await readVersion(client)
     for (const [i, step] of toSteps.entries()) {
       if (i < version) continue

@@ -1,8 +1,8 @@
 /**
- * What is asked of PostgreSQL: one statement for each step, prepared by its name on each connection. `now()` is the moment at
- * which the server got the statement, so that no deadline is later than its holder believes.
+ * One PostgreSQL statement for each step, prepared by name on each connection. `now()` is the time at which the server got the
+ * statement: a wait for a lock does not move the deadline of a claim.
  *
- * A list of ids goes through `ANY(ARRAY(…))`: the planner then always takes the primary key, whatever a limit lets it guess.
+ * A list of ids goes through `ANY(ARRAY(…))`: the planner then always uses the primary key, also for a large limit.
  */
 
 export interface Statement {
@@ -10,12 +10,12 @@ export interface Statement {
   readonly text: string
 }
 
-/** Rows that one statement forgets, so that no write waits long for it. */
+/** The number of rows that one statement deletes. Small, so that no write waits long. */
 export const forgottenAtOnce = 1000
 
 export const toMs = (from: string) => `(extract(epoch FROM ${from}) * 1000)::float8`
 const interval = (parameter: string) => `${parameter}::float8 * interval '1 millisecond'`
-/** Whole milliseconds: this is shown to callers. */
+/** Whole milliseconds, because callers see this time. */
 const thisMs = `date_trunc('milliseconds', now())`
 
 export const rowColumns = `request_id, key_id, caller, fingerprint, state, client_id, partner_code, partner_description, claim_token, claims,
@@ -46,7 +46,9 @@ ON CONFLICT DO NOTHING RETURNING ${toMs('updated_at')} AS updated_ms`,
   },
   find: { name: 'ledger-find', text: `SELECT ${rowColumns} FROM ledger_request WHERE request_id = $1` },
   findByKey: { name: 'ledger-find-by-key', text: `SELECT ${rowColumns} FROM ledger_request WHERE key_id = $1` },
-  /** request_id, the token before, the token from now on, ms until the deadline, ms until the first question, may have arrived. */
+  /**
+   * request_id, the token before, the token from now on, ms until the deadline, ms until the first question, may have arrived.
+   */
   renew: {
     name: 'ledger-renew',
     text: `
@@ -58,7 +60,7 @@ WHERE request_id = $1 AND claim_token = $2 AND state IN ('sent', 'unknown', 'not
 RETURNING ${rowColumns}`,
   },
   /**
-   * The condition is `isForward`. The inner look locks the row, so that the state before is the one that is changed.
+   * The condition is `isForward`. The inner SELECT locks the row, so that `was` is the state that the UPDATE replaces.
    * request_id, token, state, client_id, code, description, inferred, acknowledged, ms until the first question or null,
    * own conclusion, states before, whether it gives a created client its id, whether it corrects an inferred
    * rejection, whether it corrects an inferred creation.
@@ -96,10 +98,10 @@ UPDATE ledger_request SET next_ask_at = now() + ${interval('$3')}, asks = $4, do
   is_acknowledged = is_acknowledged OR $6
 WHERE request_id = $1 AND claim_token = $2 AND asks = $7 AND next_ask_at IS NOT NULL`,
   },
-  // Two statements, as each has an index of its own.
+  // Two statements, because each uses its own index.
   forget: { name: 'ledger-forget', text: forget('next_ask_at IS NULL') },
   forgetWithoutId: { name: 'ledger-forget-without-id', text: forget(`next_ask_at IS NOT NULL AND state = 'created'`) },
-  /** ms after which a person is needed. */
+  /** ms after which a row needs an operator. */
   stats: {
     name: 'ledger-stats',
     text: `
@@ -113,7 +115,7 @@ SELECT (SELECT count(*) ${unresolved} now())::float8 AS unresolved,
     text: `
 INSERT INTO ledger_fact VALUES ('account', $1) ON CONFLICT (name) DO UPDATE SET value = ledger_fact.value RETURNING value`,
   },
-  /** A claim that is taken back: on a full disk the one row of the fact would still find its place, and a claim would not. */
+  /** Inserts a claim and rolls back. On a full disk an update of `ledger_fact` may still succeed where a claim would fail. */
   probe: {
     name: 'ledger-probe',
     text: `

@@ -1,6 +1,6 @@
-/** A PostgreSQL URL may name several hosts, which neither WHATWG's URL nor `pg` reads. */
+/** Splits a PostgreSQL URL with several hosts: neither WHATWG's URL nor `pg` can read several hosts. */
 
-/** One URL for each host of `postgres://user:password@host-1:5432,host-2:5432/database`; undefined where one is no URL. */
+/** One URL for each host of `postgres://user:password@host-1:5432,host-2:5432/database`; undefined if a part is no URL. */
 export function splitHosts(url: string): readonly string[] | undefined {
   const [, scheme = '', credentials = '', hosts = '', rest = ''] =
     /^(postgres(?:ql)?:\/\/)([^/?#]*@)?([^/?#]*)(.*)$/.exec(url) ?? []
@@ -9,7 +9,7 @@ export function splitHosts(url: string): readonly string[] | undefined {
   return areUrls ? urls.map(withoutSessionAttributes) : undefined
 }
 
-/** Of the values that libpq knows none but read-write would make a ledger. */
+/** Removes `target_session_attrs`: the ledger always needs read-write. */
 function withoutSessionAttributes(text: string): string {
   const url = new URL(text)
   url.searchParams.delete('target_session_attrs')

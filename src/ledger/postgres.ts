@@ -1,6 +1,6 @@
 /**
  * The shared ledger that survives a failover: several replicas on one PostgreSQL. With `synchronous_commit = on` and a
- * synchronous standby no acknowledged claim is ever forgotten.
+ * synchronous standby no acknowledged claim is ever lost.
  */
 import type { Logger } from 'pino'
 import {
@@ -21,7 +21,7 @@ import { attentionAfterMs, firstAskAfterMs, graceMs, isOwnConclusion } from './r
 import { correctionsOfInferredRejection, predecessors, type Recordable, type State } from './states.ts'
 
 export interface PostgresLedgerSettings {
-  /** With one host, or with several that are tried: `postgres://user:password@host-1:5432,host-2:5432/database`. */
+  /** One host, or several: `postgres://user:password@host-1:5432,host-2:5432/database`. */
   readonly url: string
   readonly retentionMs: number
   readonly log: Logger
@@ -39,7 +39,7 @@ interface StoredStats {
   due_ms: number
 }
 
-/** A row that was there may be forgotten before it is read; that this happens over and over is a fault. */
+/** A conflicting row may be deleted before the row is read. After this many attempts the claim fails. */
 const claimTries = 5
 
 export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSettings): Ledger {
@@ -125,7 +125,7 @@ export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSett
   }
 }
 
-/** The statement holds the rule of `isForward`; what of it depends on the change alone is worked out here. */
+/** The statement repeats `isForward`. The parts that depend only on the change are computed here. */
 function recordValues(requestId: string, token: string, change: Change): unknown[] {
   const { state, clientId, partnerCode, partnerDescription, isInferred = false, isAcknowledged = false } = change
   const corrections: readonly Recordable[] = correctionsOfInferredRejection

@@ -1,13 +1,15 @@
-/** Whether the ledger can be written, and whether it is ours. */
+/** Checks that the ledger can be written and belongs to our account. */
 import type { Logger } from 'pino'
 import { ForeignLedgerError, type Ledger } from './ledger.ts'
 
 export interface Probe {
-  /** The ledger, which takes no claim and gives no row until it is known to be ours. */
+  /** The ledger. `claim` and `takeDue` reject until the ledger is known to belong to our account. */
   readonly ledger: Ledger
-  /** @throws ForeignLedgerError; a ledger that cannot be reached is waited for in the background */
+  /** @throws ForeignLedgerError. An unreachable ledger is no error here: later calls try again. */
   start(log: Pick<Logger, 'warn'>): Promise<void>
-  /** Rejects where the ledger cannot be written, or is not known to be ours; asks at most once a second. */
+  /**
+   * Rejects if the ledger cannot be written, or is not known to belong to our account. Asks the ledger at most once a second.
+   */
   check(): Promise<void>
 }
 
@@ -44,7 +46,7 @@ export function createProbe(ledger: Ledger, account: string): Probe {
         await adopt()
       } catch (err) {
         if (err instanceof ForeignLedgerError) throw err
-        log.warn({ err }, 'the ledger cannot be reached yet; not ready until it can')
+        log.warn({ err }, 'the ledger cannot be reached yet; the service is not ready until the ledger answers')
       }
     },
     check() {
@@ -52,7 +54,7 @@ export function createProbe(ledger: Ledger, account: string): Probe {
       if (now - checkedAt < checkEveryMs) return latest
       checkedAt = now
       latest = write()
-      // Each caller sees the fault; a check that is never asked for again must not end the process.
+      // Each caller of `check` gets the rejection. Without this line an unread rejection would end the process.
       latest.catch(() => undefined)
       return latest
     },

@@ -1,6 +1,6 @@
 /**
- * Finds out what became of the creates that no request works on any more: this process's, and those that a crashed one left
- * behind. The ledger hands each row to one replica at a time. The reconciler only asks.
+ * The reconciler learns the outcome of creates that no request works on: creates of this process, and creates that a crashed
+ * process left behind. The ledger gives each row to one replica at a time. The reconciler only asks and never sends a create.
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Change, Ledger, Row } from './ledger.ts'
@@ -12,26 +12,26 @@ export interface ReconcilerLog {
   warn(fields: Record<string, unknown>, message: string): void
 }
 
-/** What one question taught. */
+/** The result of one question. */
 export interface Lesson {
   readonly change: Change | undefined
   readonly doubts: number
   readonly isAcknowledged: boolean
-  /** FreedomPay said something of the request. */
+  /** True if FreedomPay's answer was about the request. */
   readonly isAnswered: boolean
-  /** How long FreedomPay asked not to be asked. */
+  /** FreedomPay's `Retry-After`, or 0. */
   readonly throttledMs: number
-  /** When the same answer again would lead to a conclusion. */
+  /** Milliseconds until the same answer again leads to a conclusion. */
   readonly concludesInMs: number
 }
 
 export interface ReconcilerParts {
   readonly ledger: Ledger
-  /** Asks FreedomPay what became of a row. Rejects when `signal` says to stop. */
+  /** Asks FreedomPay about a row. Rejects when `signal` is aborted. */
   readonly findOut: (row: Row, log: Pick<ReconcilerLog, 'warn'>, signal: AbortSignal) => Promise<Lesson>
-  /** Longer than a question can take: until then no other replica is given the row. */
+  /** The lease: during this time no other replica gets the row. Longer than a question can take. */
   readonly leaseMs: number
-  /** Questions under way at once. */
+  /** The highest number of concurrent questions. */
   readonly concurrency: number
   readonly log: ReconcilerLog
   readonly observer: ReconcilerObserver
@@ -52,17 +52,17 @@ const firstPauseMs = 1000
 const longestPauseMs = 5 * 60_000
 const attentionPauseMs = 3_600_000
 
-/** Milliseconds: 1 s to 5 min, doubling, with jitter down to the half, so that what failed together is not asked about together. */
+/** 1 s to 5 min, doubling. The jitter (50 to 100 %) spreads the questions about creates that failed at the same time. */
 export function pauseAfter(asks: number, random = Math.random): number {
   const pauseMs = Math.min(firstPauseMs * 2 ** Math.max(0, asks - 1), longestPauseMs)
   return Math.round(pauseMs * (0.5 + random() / 2))
 }
 
-/** Until the next question about a row that is still as it was, or undefined where the last one has been asked. */
+/** Milliseconds until the next question about an unchanged row; undefined: the last question has been asked. */
 export function pauseFor(row: Row, { isAnswered, throttledMs, concludesInMs }: Lesson): number | undefined {
   if (row.isInferred) {
     if (!isAnswered) return Math.ceil(Math.max(inferredAsksAtMs[0], throttledMs))
-    // By the time and not by a count: a crash between taking and asking must not use up one of the few questions.
+    // Counts time, not questions: a crash between the lease and the question must not use up one of the few questions.
     const next = inferredAsksAtMs.find((atMs) => atMs > row.sinceUpdateMs)
     return next === undefined ? undefined : Math.ceil(next - row.sinceUpdateMs)
   }
@@ -93,8 +93,9 @@ export function startReconciler(parts: ReconcilerParts): Reconciler {
       const pauseMs = pauseFor(row, lesson)
       await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: asks, asks, doubts, isAcknowledged })
     } catch (err) {
-      // The lease runs out, and the row is asked about again.
-      if (!signal.aborted) rowLog.warn({ err }, 'asking what became of a create failed')
+      // The row is due again when its lease expires.
+      if (!signal.aborted)
+        rowLog.warn({ err }, 'a question about a create failed; the row is due again when its lease expires')
     }
   }
 
@@ -109,7 +110,7 @@ export function startReconciler(parts: ReconcilerParts): Reconciler {
       log.warn({ requestId, from, state, asks }, 'an outcome was corrected')
       observer.corrected(from, state)
     } else if (isFinal(state) && from !== state) {
-      log.info({ requestId, state, asks }, 'outcome found out')
+      log.info({ requestId, state, asks }, 'the reconciler learned the outcome')
       observer.foundOut(state)
     }
     return true

@@ -1,18 +1,18 @@
-/** The connection to Redis: every command is answered or fails in time, and a connection that no longer serves is replaced. */
+/** The connection to Redis. Every command ends within a time limit, and a dead connection is replaced. */
 import type { Logger } from 'pino'
 import { createClient, type RedisScripts } from 'redis'
 
-/** A ledger that takes longer is as good as unreachable. */
+/** A ledger that takes longer counts as unreachable. */
 const commandTimeoutMs = 2000
 const longestReconnectPauseMs = 1000
-/** Nothing at all on a connection, not even the reconciler's questions, which come all the time: it is dead. */
+/** The reconciler sends commands all the time, so a connection without any traffic is dead. */
 const longestSilenceMs = 30_000
 
 export function openRedisConnection<Scripts extends RedisScripts>(url: string, scripts: Scripts, log: Logger) {
   const client = createClient({
     url,
     scripts,
-    // While Redis is away every command fails at once, instead of waiting in a queue for a caller that may be gone.
+    // While Redis is unreachable every command fails at once: in a queue the command could outlive its caller.
     disableOfflineQueue: true,
     commandOptions: { timeout: commandTimeoutMs },
     socket: {
@@ -39,7 +39,7 @@ export function openRedisConnection<Scripts extends RedisScripts>(url: string, s
     void warnOfLosses(client, log)
   })
 
-  /** Goes on trying in the background; until it succeeds every command fails and readiness says so. */
+  /** Connects in the background, with retries. Until then every command fails and the service is not ready. */
   function connect(): void {
     void client.connect().catch(() => undefined)
   }
@@ -51,7 +51,7 @@ export function openRedisConnection<Scripts extends RedisScripts>(url: string, s
     connect()
   }
 
-  /** The client's own time-out ends with the writing of a command; a server that stands still would be waited for without end. */
+  /** The client's own time-out covers only the write of a command. Without this limit a hung server would never be given up. */
   async function answered<T>(reply: Promise<T>): Promise<T> {
     const { promise: tooLate, reject } = Promise.withResolvers<never>()
     let isOver = false
@@ -59,15 +59,15 @@ export function openRedisConnection<Scripts extends RedisScripts>(url: string, s
       if (isOver) return
       const error = new Error(`no answer from the ledger within ${commandTimeoutMs} ms`)
       reject(error)
-      // Nothing says that this connection will ever come back to life.
+      // The connection may be dead for good, so the connection is replaced.
       reconnect(error)
     }
-    // Where it was this process that stood still, the answer is there, and is read before the immediate's turn comes.
+    // If this process was blocked, the answer has already arrived: the event loop reads the answer before the immediate runs.
     const timer = setTimeout(() => setImmediate(giveUp), commandTimeoutMs)
     try {
       return await Promise.race([reply, tooLate])
     } catch (error) {
-      // Demoted to a replica: the name may already lead to the new primary, this connection never will.
+      // The server is a replica now. The host name may lead to the new primary; this connection never will.
       if (error instanceof Error && error.message.startsWith('READONLY')) reconnect(error)
       throw error
     } finally {
@@ -80,7 +80,7 @@ export function openRedisConnection<Scripts extends RedisScripts>(url: string, s
   return {
     client,
     answered,
-    /** Resolves when the first try to connect has ended, well or not. */
+    /** Resolves after the first attempt to connect, also if the attempt failed. */
     firstTry,
     async close() {
       isClosed = true
@@ -94,18 +94,18 @@ interface Inspectable {
   info(section: string): Promise<unknown>
 }
 
-/** A Redis that forgets is no ledger. Hosted ones forbid CONFIG, so INFO has to do. */
+/** A Redis that loses rows cannot serve as a ledger. Hosted Redis forbids CONFIG, so INFO is read. */
 async function warnOfLosses(client: Inspectable, log: Logger): Promise<void> {
   try {
     const info = `${await client.info('persistence')}\n${await client.info('memory')}`
     if (!/^aof_enabled:1/m.test(info)) {
-      log.warn('the ledger’s Redis has no append-only file: a crash of Redis forgets claims; set appendonly yes')
+      log.warn('the ledger’s Redis has no append-only file: a crash of Redis loses claims; set appendonly yes')
     }
     const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
     if (policy !== undefined && policy !== 'noeviction') {
-      log.warn({ policy }, 'the ledger’s Redis evicts rows when it is full; set maxmemory-policy noeviction')
+      log.warn({ policy }, 'the ledger’s Redis evicts rows when its memory is full; set maxmemory-policy noeviction')
     }
   } catch (err) {
-    log.debug({ err }, 'the ledger’s Redis cannot be inspected')
+    log.debug({ err }, 'the settings of the ledger’s Redis cannot be read')
   }
 }

@@ -1,4 +1,4 @@
-/** A Redis ledger as a person looks at it. */
+/** The operator's view of a Redis ledger. */
 import { randomUUID } from 'node:crypto'
 import { type InspectableLedger, type InspectedRow, isOfUnresolved, matches, resolvable } from './inspection.ts'
 import type { Row } from './ledger.ts'
@@ -6,7 +6,7 @@ import type { ScriptReply } from './redis.ts'
 import { clock, expire, returnRow, schedule } from './redis-scripts.ts'
 import { predecessors, type State } from './states.ts'
 
-/** The row, and when it is asked about next; empty: never. */
+/** Returns the row and the time of the next question; empty: no question is left. */
 const returnInspected = `${returnRow}
 local function inspected(isDone, id)
   local reply = row(isDone, KEYS[1])
@@ -27,7 +27,10 @@ const forward = `{${resolvable
   .map((state) => `['${state}']={${predecessors[state].map((from) => `['${from}']=true`).join(',')}}`)
   .join(',')}}`
 
-/** `isResolvable` in Lua. ARGV: request_id, state, clientId (empty: none), by, why, claimToken, retentionMs, prefix of the keys' keys */
+/**
+ * `isResolvable` in Lua. ARGV: request_id, state, clientId (empty: none), by, why, claimToken, retentionMs, prefix of the keys'
+ * keys
+ */
 export const resolveScript = `${clock}${returnInspected}${schedule}${expire}
 local state = redis.call('HGET', KEYS[1], 'state')
 if not state then return inspected(0, ARGV[1]) end
@@ -63,9 +66,9 @@ type InspectedReply = [
 
 export interface RedisInspectionParts {
   readonly run: (name: 'inspectRow' | 'resolveRow', requestId: string, ...args: string[]) => Promise<unknown>
-  /** One step through all rows' keys. */
+  /** One step of a scan over the keys of all rows. */
   readonly scan: (cursor: string) => Promise<{ cursor: string; keys: string[] }>
-  /** One step through the ids that are not final. */
+  /** One step of a scan over the ids that are not final. */
   readonly scanUnresolved: (cursor: string) => Promise<{ cursor: string; members: { value: string }[] }>
   readonly toRow: (reply: ScriptReply) => Row | undefined
   readonly rowPrefix: string
@@ -95,7 +98,7 @@ export function inspectRedis(parts: RedisInspectionParts): InspectableLedger {
 
   return {
     async *list(filter) {
-      // A scan may meet a key twice.
+      // A scan may return a key twice.
       const seen = new Set<string>()
       const isUnresolved = isOfUnresolved(filter)
       let cursor = '0'

@@ -1,9 +1,9 @@
 /**
- * The atomic steps of the Redis ledger, as Lua: the clock is the server's, so replicas need not agree on theirs.
+ * The atomic steps of the Redis ledger, in Lua. The server's clock counts, so the clocks of replicas may differ.
  *
- * KEYS[1] the row, a hash · KEYS[2] ids asked about before, by when to ask next · KEYS[3] ids that are not final, by when the
- * holder of their claim stops or stopped sending · KEYS[4] ids never asked about, by when to ask · KEYS[5] the request_id of a key.
- * All share a hash tag, so that they live on one node of a cluster.
+ * KEYS[1] the row, a hash · KEYS[2] ids with an earlier question, sorted by the next question · KEYS[3] ids that are not
+ * final, sorted by the last moment at which a send may leave · KEYS[4] ids without a question so far, sorted by the first
+ * question · KEYS[5] the request_id of a key. All keys share a hash tag, so that a cluster keeps all of them on one node.
  */
 import { attentionAfterMs, graceMs } from './rules.ts'
 import { correctionsOfInferredRejection, isFinal, predecessors, type Recordable } from './states.ts'
@@ -19,7 +19,7 @@ local function row(isDone, key)
 end
 `
 
-/** Where a row is due. A row that was never asked about comes first. */
+/** Puts a row into the queue of its next question. Rows without a question so far have their own queue, which comes first. */
 export const schedule = `
 local function schedule(id, at, asks)
   redis.call('ZREM', KEYS[2], id)
@@ -67,7 +67,7 @@ redis.call('ZADD', KEYS[3], deadline, ARGV[1])
 return row(1, KEYS[1])
 `
 
-/** Lua's table of one state: from where it may be reached, and whether it is final. */
+/** The Lua table of one state: the states before, and whether the state is final. */
 function toLuaRule(state: Recordable): string {
   const from = predecessors[state].map((name) => `['${name}']=true`).join(',')
   return `['${state}']={from={${from}},final=${isFinal(state)}}`
@@ -75,7 +75,7 @@ function toLuaRule(state: Recordable): string {
 const rules = `{${(Object.keys(predecessors) as Recordable[]).map(toLuaRule).join(',')}}`
 const corrections = `{${correctionsOfInferredRejection.map((state) => `['${state}']=true`).join(',')}}`
 
-/** The key's own entry lives as long as its row. Its name comes from the row, as a change does not know the key. */
+/** The entry of the idempotency key expires together with the row. The row names the entry: a change does not carry the key. */
 export const expire = `
 local function expire(retentionMs, keyPrefix)
   local keyId = redis.call('HGET', KEYS[1], 'key_id')
@@ -123,7 +123,7 @@ reply[4] = state
 return reply
 `
 
-/** ARGV: leaseMs, limit, prefix of the rows' keys. Ids whose row has expired are dropped on the way. */
+/** ARGV: leaseMs, limit, prefix of the rows' keys. Ids of expired rows are removed. */
 export const takeDueScript = `${clock}
 local taken = { tostring(now) }
 local left = tonumber(ARGV[2])
@@ -148,7 +148,10 @@ end
 return taken
 `
 
-/** ARGV: request_id, claimToken, pauseMs (empty: nothing to ask), asks, doubts, isAcknowledged, retentionMs, prefix of the keys' keys, takenAsks */
+/**
+ * ARGV: request_id, claimToken, pauseMs (empty: nothing to ask), asks, doubts, isAcknowledged, retentionMs, prefix of the keys'
+ * keys, takenAsks
+ */
 export const postponeScript = `${clock}${schedule}${expire}
 if (redis.call('HGET', KEYS[1], 'claim_token') or '') ~= ARGV[2] then return 0 end
 if redis.call('HGET', KEYS[1], 'asks') ~= ARGV[9] then return 0 end

@@ -1,6 +1,6 @@
 /**
  * The shared ledger: several replicas on one Redis or Valkey (7 or later). It needs persistence (appendonly) and
- * `maxmemory-policy noeviction`: a row that is evicted is a claim that is forgotten.
+ * `maxmemory-policy noeviction`: an evicted row is a lost claim.
  */
 import type { Logger } from 'pino'
 import { defineScript } from 'redis'
@@ -26,7 +26,7 @@ export interface RedisLedgerSettings {
   readonly log: Logger
 }
 
-/** The braces are a hash tag: a cluster keeps all of these keys on one node. */
+/** The braces are a hash tag: a cluster keeps all these keys on one node. */
 const prefix = '{freedompay-clients}:'
 const rowPrefix = `${prefix}request:`
 const keyPrefix = `${prefix}key:`
@@ -35,10 +35,10 @@ const sharedKeys = [`${prefix}to-ask`, unresolvedKey, `${prefix}never-asked`] as
 const accountKey = `${prefix}account`
 const probeKey = `${prefix}probed-at`
 
-/** Rows that one step of a listing looks at. */
+/** The number of rows that one step of a list reads. */
 const rowsAtOnce = 500
 
-/** What a script returns: whether it did something, the server's clock, the row as a flat list, the state before. */
+/** The reply of a script: whether the row was changed, the server's clock, the row as a flat list, the state before. */
 export type ScriptReply = [done: number, now: string, fields: string[], was?: string]
 
 function script(lua: string) {
@@ -118,7 +118,7 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
       const args = [requestId, claimToken, ...numbers, flag(isAcknowledged), retention, keyPrefix, String(takenAsks)]
       await answered(client.postpone(requestId, '', ...args))
     },
-    // Redis forgets by itself: a row gets its expiry when it settles.
+    // Redis deletes rows itself: a settled row has an expiry.
     async forgetOld() {},
     async stats() {
       const reply = (await answered(client.stats('', ''))) as [number, string, number, string]
@@ -148,7 +148,8 @@ function toRow([, now, fields]: ScriptReply): Row | undefined {
   for (let i = 0; i < fields.length; i += 2) stored[fields[i] as string] = fields[i + 1] as string
   const requestId = stored.request_id as string
   const fingerprint = stored.fingerprint as string
-  // In rows of before there were key ids, the request_id is the hash of the key, and this code marks what is acknowledged.
+  // Rows without key_id come from an earlier version: request_id is the hash of the key, and this code marks an
+  // acknowledgement.
   const isOld = stored.key_id === undefined
   const isMarked = isOld && stored.partner_code === 'duplicate' && stored.state === 'unknown'
   return {

@@ -1,35 +1,35 @@
-/** The rules that every engine follows, each in its own language: whether a row may change, and when it is asked about next. */
+/** The rules for changes of a row and for the next question. Every engine repeats the rules in its own language. */
 import type { Change, Row } from './ledger.ts'
 import { correctionsOfInferredRejection, isFinal, predecessors, type Recordable, type State } from './states.ts'
 
-/** The claim's time is over; its holder may have crashed. */
+/** The claim expired; its holder may have crashed. */
 export function isOverdue({ sinceLastSendMs }: Pick<Row, 'sinceLastSendMs'>): boolean {
   return sinceLastSendMs >= 0
 }
 
-/** A conclusion of this service's own holds only for the claim that it was drawn under; the rest is FreedomPay's word. */
+/** A conclusion of this service is valid only under its own claim. FreedomPay's answers are valid under every claim. */
 export function isOwnConclusion({ state, isInferred }: Change): boolean {
   return state === 'unknown' || state === 'not-created' || isInferred === true
 }
 
-/** After the end of a claim's time, until the first question: the holder may just be writing down the outcome. */
+/** The pause between the end of a claim and the first question: the holder may be recording the outcome. */
 export const graceMs = 2000
-/** After an outcome that is not final, until it is asked about for the first time. */
+/** The pause between an outcome that is not final and the first question. */
 export const firstAskMs = 1000
-/** What is not final after so long needs a person. */
+/** A row that is not final after this time needs an operator. */
 export const attentionAfterMs = 24 * 3_600_000
 
-/** After which times an inferred state is asked about again, since it was concluded. */
+/** The times of the questions about an inferred state, counted from the conclusion. */
 export const inferredAsksAtMs = [60_000, 600_000, 3_600_000, 86_400_000] as const
 
-/** From a change to its first question; undefined: nothing is left to ask. Of a created client the id is still wanted. */
+/** Milliseconds from a change to the first question; undefined: no question is left. A created client may still lack its id. */
 export function firstAskAfterMs({ state, clientId, isInferred }: Change): number | undefined {
   if (isInferred) return inferredAsksAtMs[0]
   if (state === 'created') return clientId === undefined ? firstAskMs : undefined
   return isFinal(state) ? undefined : firstAskMs
 }
 
-/** Whether a change may be made to a row: the one rule that every engine follows, in its own language. */
+/** True if the change may be recorded. Every engine repeats this rule in its own language. */
 export function isForward(
   row: Pick<Row, 'state' | 'clientId' | 'claimToken' | 'isInferred'>,
   token: string,
@@ -40,7 +40,7 @@ export function isForward(
   const { state, clientId, isInferred } = change
   const isIdTold = state === 'created' && clientId !== undefined
   if (row.state === 'created') {
-    // Inferred: a person has said so, and FreedomPay itself has the last word.
+    // An inferred creation is an operator's decision. FreedomPay's own answer overrules the decision.
     const isCorrected = row.isInferred && !isInferred && state === 'rejected'
     return isCorrected || (isIdTold && (row.isInferred || row.clientId === undefined))
   }

@@ -1,4 +1,4 @@
-/** A SQLite ledger as a person looks at it. Listing reads in pages, each a look at one moment, and holds no lock. */
+/** The operator's view of a SQLite ledger. A list is read in pages without a lock. Each page is a snapshot. */
 import { randomUUID } from 'node:crypto'
 import type { DatabaseSync } from 'node:sqlite'
 import type { WriteTogether } from './group-commit.ts'

@@ -1,7 +1,7 @@
 /**
- * The schema of a SQLite ledger, as numbered steps. Steps only go forward, and each lets the version before go on running.
+ * The schema of a SQLite ledger, as numbered steps. Steps only go forward, and the version before can still use the new schema.
  * All times are milliseconds since the epoch. `deadline_at` is the last moment at which the claim's holder may send, or may have
- * sent. `next_ask_at` is null where there is nothing to ask.
+ * sent. `next_ask_at` is null if no question is left.
  */
 import type { DatabaseSync } from 'node:sqlite'
 
@@ -24,7 +24,8 @@ CREATE TABLE IF NOT EXISTS request (
 CREATE INDEX IF NOT EXISTS request_to_ask ON request (next_ask_at) WHERE next_ask_at IS NOT NULL;
 CREATE INDEX IF NOT EXISTS request_by_age ON request (updated_at) WHERE next_ask_at IS NULL;
 `,
-  // In earlier rows the request_id is the hash of the key, and the code "duplicate" marks what FreedomPay has acknowledged.
+  // In rows of earlier versions request_id is the hash of the key, and the code "duplicate" marks an acknowledgement of
+  // FreedomPay.
   `
 ALTER TABLE request ADD COLUMN key_id TEXT;
 ALTER TABLE request ADD COLUMN claim_token TEXT NOT NULL DEFAULT '';
@@ -42,7 +43,7 @@ CREATE INDEX request_unresolved ON request (deadline_at) WHERE state IN ('sent',
 CREATE INDEX request_without_id ON request (updated_at) WHERE state = 'created' AND next_ask_at IS NOT NULL;
 CREATE TABLE fact (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `,
-  // A person's decision.
+  // An operator's decision.
   `
 ALTER TABLE request ADD COLUMN resolved_by TEXT;
 ALTER TABLE request ADD COLUMN resolved_why TEXT;
@@ -50,7 +51,7 @@ ALTER TABLE request ADD COLUMN resolved_at INTEGER;
 `,
 ] as const
 
-/** Brings a database of any earlier version to this one. */
+/** Migrates a database of any earlier version. */
 export function migrate(database: DatabaseSync): void {
   database.exec('BEGIN IMMEDIATE')
   try {

@@ -1,10 +1,10 @@
-/** What is asked of SQLite: one prepared statement for each step. */
+/** One prepared SQLite statement for each step. */
 import type { DatabaseSync } from 'node:sqlite'
 
-/** Rows that one statement forgets, so that no write waits long for it. */
+/** The number of rows that one statement deletes. Small, so that no write waits long. */
 export const forgottenAtOnce = 1000
 
-/** Names cost more than positions, and RETURNING more than a row made here: so the usual path has neither. */
+/** The usual path binds by position and does without RETURNING: names and RETURNING both cost more time. */
 export function prepareStatements(database: DatabaseSync) {
   const dueRows = (isFirst: boolean) => `
     UPDATE request SET asks = asks + 1, next_ask_at = :leasedUntil
@@ -42,7 +42,7 @@ export function prepareStatements(database: DatabaseSync) {
     takeAgain: database.prepare(dueRows(false)),
     firstDue: database.prepare(`
       SELECT next_ask_at FROM request WHERE next_ask_at IS NOT NULL AND next_ask_at <= ? ORDER BY next_ask_at LIMIT 1`),
-    // Two statements, as each has an index of its own.
+    // Two statements, because each uses its own index.
     forget: database.prepare(settledBefore('next_ask_at IS NULL')),
     forgetWithoutId: database.prepare(settledBefore("next_ask_at IS NOT NULL AND state = 'created'")),
     countUnresolved: database.prepare(

@@ -1,4 +1,4 @@
-/** The embedded ledger: a file that survives the death of its one process. */
+/** The embedded ledger: a file that survives a crash of its one process. */
 import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { groupCommits } from './group-commit.ts'
@@ -22,14 +22,13 @@ import { migrate } from './sqlite-schema.ts'
 import { forgottenAtOnce, prepareStatements, type Statements } from './sqlite-statements.ts'
 
 export interface SqliteLedgerSettings {
-  /** A file. */
   readonly path: string
   readonly retentionMs: number
 }
 
 /**
- * FULL: a claim is on the disk before anything is sent, so that not even a power cut forgets it. The lock of another process is
- * waited for by group-commit.ts, and not here, where the event loop would stand still.
+ * FULL: a claim is on the disk before the first send, so that a power cut does not lose the claim. busy_timeout is 0, because
+ * SQLite's own wait would block the event loop; group-commit.ts waits for the lock of another process.
  */
 const pragmas = 'PRAGMA busy_timeout = 0; PRAGMA synchronous = FULL;'
 
@@ -55,7 +54,7 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
       return stored && toRow(stored, Date.now())
     },
     async takeDue(leaseMs, limit) {
-      // Most of the time there is none, and a look is cheaper than a commit.
+      // Usually no row is due, and a read is cheaper than a commit.
       if (statements.firstDue.get(Date.now()) === undefined) return []
       return together(() => takeDue(statements, leaseMs, limit))
     },
@@ -152,7 +151,7 @@ function postpone(
   { requestId, claimToken, pauseMs, takenAsks, asks, doubts, isAcknowledged }: Postponement,
 ): void {
   const now = Date.now()
-  // The column takes integers alone.
+  // The column accepts only integers.
   const nextAskAt = pauseMs === undefined ? null : Math.round(now + pauseMs)
   statements.postpone.run(requestId, claimToken, nextAskAt, asks, doubts, now, Number(isAcknowledged), takenAsks)
 }
@@ -170,7 +169,7 @@ function readStats(statements: Statements): LedgerStats {
   }
 }
 
-/** Throws once the file is not the one that was opened: what is written to it then is seen by no later process. */
+/** Throws if the file is no longer the opened file: no later process would see a write to the opened file. */
 function createFileGuard(path: string): () => void {
   const opened = statSync(path).ino
   return () => {

@@ -1,18 +1,18 @@
-/** The states of a row, and which may follow which. */
+/** The states of a row and their order. */
 
 /**
- * sent: claimed, and since then perhaps sent. unknown, processing: not final. created, rejected, not-created: final.
- * A state only moves forward; `predecessors` is the only place that says what forward is.
+ * sent: claimed, so a send may have left. unknown, processing: not final. created, rejected, not-created: final.
+ * A state only moves forward. Only `predecessors` defines the order.
  */
 export const states = ['sent', 'unknown', 'not-created', 'processing', 'rejected', 'created'] as const
 export type State = (typeof states)[number]
 
-/** A state that can be recorded; `sent` comes from a claim alone. */
+/** A state that `record` can write. Only a claim sets `sent`. */
 export type Recordable = Exclude<State, 'sent'>
 
 /**
- * From which states each may be reached: the ones before it. FreedomPay's word outweighs a conclusion from its silence, so it
- * corrects `not-created`; and that a client exists outweighs everything.
+ * The states from which each state can be reached. An answer of FreedomPay corrects `not-created`, because `not-created` may be
+ * concluded from silence. `created` overrules every other state.
  */
 export const predecessors = {
   unknown: ['sent'],
@@ -22,7 +22,7 @@ export const predecessors = {
   created: ['sent', 'unknown', 'not-created', 'processing', 'rejected'],
 } as const satisfies Record<Recordable, readonly State[]>
 
-/** What FreedomPay itself says of a request that had been called rejected because of a doubtful error. */
+/** The states by which an answer of FreedomPay corrects a rejection that was inferred from a doubtful error. */
 export const correctionsOfInferredRejection = ['processing', 'rejected'] as const satisfies readonly Recordable[]
 
 export function isFinal(state: State): boolean {

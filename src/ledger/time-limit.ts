@@ -1,8 +1,6 @@
-/** An end to the waiting for a server that may stand still. */
-
 /**
- * Rejects when the work takes longer, after `onLate`. Where it was this process that stood still, the answer is there, and is
- * read before the immediate's turn comes.
+ * Calls `onLate` and rejects if the work takes longer than the limit: a server may hang without an answer. If this process was
+ * blocked instead, the answer has already arrived: the event loop reads the answer before the immediate runs.
  */
 export async function limitTime<T>(work: Promise<T>, limitMs: number, onLate: (error: Error) => void): Promise<T> {
   const { promise: tooLate, reject } = Promise.withResolvers<never>()

@@ -91,7 +91,7 @@ t.test('a claim that its standby does not have is not acknowledged, whatever an 
       (count) => count > 0,
     )
   standby.freeze()
-  const cancelled = t.rejects(ledger.claim(newKeyedClaim()), /warns/)
+  const cancelled = t.rejects(ledger.claim(newKeyedClaim()), /committed without its standby/)
   await untilWaiting()
   await admin.query(`SELECT pg_cancel_backend(pid) FROM (${waiting}) AS waiting`)
   await cancelled

@@ -150,7 +150,7 @@ t.test('a row is asked about with growing pauses until it is final', { buffered:
   )
   for (const [i, ms] of pauses.entries()) t.ok(ms >= 500 * 2 ** i && ms <= 1000 * 2 ** i, `pause ${i + 1}: ${ms} ms`)
   t.strictSame(logs, [
-    { level: 'info', fields: { requestId, state: 'created', asks: 5 }, message: 'outcome found out' },
+    { level: 'info', fields: { requestId, state: 'created', asks: 5 }, message: 'the reconciler learned the outcome' },
   ])
   t.strictSame(observed, [['created']])
 })
@@ -369,7 +369,7 @@ t.test('a fault with one row is said, and the row comes again after its lease', 
   t.match(logs[0], {
     level: 'warn',
     fields: { requestId, err: fault },
-    message: 'asking what became of a create failed',
+    message: 'a question about a create failed; the row is due again when its lease expires',
   })
 })
 
