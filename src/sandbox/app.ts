@@ -1,6 +1,6 @@
 /**
- * FreedomPay's stand-in: the Card API as documented, with faults on request (see scenarios.ts). Over plain node:http,
- * because the faults need the sockets. It keeps request ids, client ids and times; never a phone number or a body.
+ * FreedomPay's stand-in: the Card API as documented, with faults on request (see scenarios.ts). Uses plain node:http, because
+ * the faults need the sockets. The sandbox stores request ids, client ids and times; never a phone number or a body.
  */
 import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders, type IncomingMessage, type Server } from 'node:http'
@@ -17,11 +17,11 @@ import { chooseScenario, defaultTimings, type Timings } from './scenarios.ts'
 export interface SandboxOptions {
   readonly credentials: Credentials
   readonly timings?: Partial<Timings>
-  /** How many requests are remembered before the oldest is forgotten. */
+  /** The highest number of remembered requests. Beyond this number the oldest request is forgotten. */
   readonly maxRequests?: number
-  /** Takes a repeated `request_id` and creates a second client, as FreedomPay might. */
+  /** True: a repeated `request_id` creates a second client. FreedomPay might do the same. */
   readonly acceptsRepeats?: boolean
-  /** Sees every Card API call as it came, before its signature is checked. */
+  /** Called with every Card API call, before the signature is checked. */
   readonly onReceived?: (call: ReceivedCall) => void
 }
 
@@ -32,11 +32,11 @@ export interface ReceivedCall {
 }
 
 export interface Sandbox {
-  /** Port 0, the default, takes a free one. Returns the origin, e.g. `http://127.0.0.1:4010`. */
+  /** Port 0 (the default) takes a free port. Returns the origin, e.g. `http://127.0.0.1:4010`. */
   listen(port?: number, host?: string): Promise<string>
-  /** Cuts the connections that are open; calls in flight get no answer. */
+  /** Cuts open connections: calls in flight get no answer. */
   close(): Promise<void>
-  /** The clients that exist by now, oldest request first. */
+  /** The clients that exist now, oldest request first. */
   clients(): SandboxClient[]
 }
 
@@ -91,7 +91,7 @@ function addClient(
   const scenario = chooseScenario(client.phone)
   const known = book.find(requestId)
   if (known !== undefined && !acceptsRepeats) {
-    // Not registered yet, so it cannot be known.
+    // The first request is not registered yet, so the sandbox must not refuse the second as a duplicate.
     if (book.stateOf(known).isHiddenBy === 'no such request') return playAdd(scenario, timings)
     return declineWith('1002', 'The request identifier is not unique')
   }

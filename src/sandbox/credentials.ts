@@ -1,4 +1,4 @@
 import type { Credentials } from '../partner/signature.ts'
 
-/** What the sandbox expects unless it is told otherwise; well-known, as nothing but the sandbox believes them. */
+/** The default credentials of the sandbox. Public, because only the sandbox accepts them. */
 export const sandboxCredentials: Credentials = { authId: 'sandbox', secretKey: 'sandbox-secret-key' }

@@ -1,4 +1,4 @@
-/** What happened lately, for the sandbox's page: identifiers, states and times; never a phone number or a body. */
+/** The latest events for the sandbox's page: identifiers, states and times; never a phone number or a body. */
 import { paths } from '../partner/schema.ts'
 import type { ReceivedCall } from './app.ts'
 import { chooseScenario } from './scenarios.ts'
@@ -9,7 +9,7 @@ export interface SandboxEvent {
   /** RFC 3339. */
   readonly at: string
   readonly requestId: string
-  /** Who was asked, told or written into. */
+  /** The receiver of the call, the answer or the write. */
   readonly who: Teller
   readonly what: string
 }
@@ -18,9 +18,9 @@ export type Listener = (event: SandboxEvent) => void
 
 export interface SandboxEvents {
   add(requestId: string, who: Teller, what: string): void
-  /** Tells what happened lately first, oldest before newest. Returns how to stop. */
+  /** Sends the kept events first, oldest before newest, then every new event. Returns a function that ends the subscription. */
   subscribe(listener: Listener): () => void
-  /** The requests of the events that are kept. */
+  /** The request ids of the kept events. */
   requestIds(): string[]
 }
 
@@ -45,7 +45,7 @@ export function createSandboxEvents(): SandboxEvents {
   }
 }
 
-/** One call of the Card API in words; undefined where its body cannot be read. */
+/** Describes one call of the Card API; undefined if the body cannot be read. */
 export function tellCall({
   path,
   body,

@@ -1,12 +1,15 @@
-/** The sandbox as a program of its own: `npm run sandbox`. Credentials may be set so that the service can keep its own. */
+/**
+ * Runs the sandbox as a separate program: `npm run sandbox`. The sandbox reads the service's credential variables, so that both
+ * match.
+ */
 import { buildSandbox } from './app.ts'
 import { sandboxCredentials } from './credentials.ts'
 
-// EX_CONFIG of sysexits.h, as the service does.
+// EX_CONFIG of sysexits.h: the same exit code as the service.
 const exitCodeForSettings = 78
 
 const { env } = process
-// An empty variable counts as absent: that is how compose files leave one out.
+// An empty variable counts as absent: a compose file passes an unset variable as an empty one.
 const port = env.SANDBOX_PORT || '4010'
 const host = env.SANDBOX_HOST || '127.0.0.1'
 const credentials = {
@@ -15,7 +18,7 @@ const credentials = {
 }
 
 if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-  console.error('SANDBOX_PORT must be a port number, 0 to 65535 (0 takes a free one)')
+  console.error('SANDBOX_PORT must be a port number, 0 to 65535 (0 takes a free port)')
   process.exit(exitCodeForSettings)
 }
 
@@ -38,7 +41,7 @@ try {
   const url = await sandbox.listen(Number(port), host)
   console.log(JSON.stringify({ msg: 'FreedomPay sandbox is listening: no real clients are created', url }))
 } catch (err) {
-  // The system's message says which address, and why: in use, not allowed, not ours.
+  // The system's message names the address and the cause.
   console.error(`The sandbox cannot listen (SANDBOX_HOST, SANDBOX_PORT): ${(err as Error).message}`)
   process.exit(1)
 }

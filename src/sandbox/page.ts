@@ -1,4 +1,6 @@
-/** `GET /sandbox`: one plain page that shows live what FreedomPay was asked, what the caller was told, and what the ledger says. */
+/**
+ * `GET /sandbox`: one plain page with the live calls to FreedomPay, the answers to the caller, and the states in the ledger.
+ */
 import { createHash } from 'node:crypto'
 import type { FastifyInstance } from 'fastify'
 import type { SandboxEvents } from './events.ts'
@@ -6,16 +8,16 @@ import { chooseScenario } from './scenarios.ts'
 
 export interface SandboxPageOptions {
   readonly events: SandboxEvents
-  /** The ledger's word for a request; undefined where it has none. */
+  /** The state of a request in the ledger; undefined if there is no row. */
   readonly findState: (requestId: string) => Promise<string | undefined>
-  /** Where the sandbox itself listens. */
+  /** The origin on which the sandbox listens. */
   readonly origin: string
 }
 
 const lookMs = 500
 const finalStates = new Set(['created', 'rejected', 'not-created'])
 
-/** Only where the service talks to its own sandbox; in production there is none. */
+/** Registered only if the service uses its own sandbox; in production the page does not exist. */
 export async function registerSandboxPage(app: FastifyInstance, options: SandboxPageOptions): Promise<void> {
   const { events, findState, origin } = options
   const page = renderPage(origin)
@@ -38,7 +40,7 @@ export async function registerSandboxPage(app: FastifyInstance, options: Sandbox
       reply.header('content-security-policy', contentSecurityPolicy).type('text/html; charset=utf-8').send(page),
   })
 
-  /** Server-sent events. Holds identifiers, states and times. */
+  /** Server-sent events with identifiers, states and times. */
   app.get('/sandbox/events', {
     config: { access: 'public' },
     schema: { hide: true },
@@ -60,7 +62,7 @@ export async function registerSandboxPage(app: FastifyInstance, options: Sandbox
     },
   })
 
-  // The hooks above are for the routes that are registered after this, too.
+  // The hooks above must also see the routes that are registered later.
   const told = new Map<string, string>()
   function watchLedger(to: SandboxEvents, find: SandboxPageOptions['findState']): () => void {
     const look = async () => {
@@ -119,7 +121,7 @@ const contentSecurityPolicy = [
   "frame-ancestors 'none'",
 ].join('; ')
 
-/** The scenarios by their digits, as far as they differ from the ordinary one. */
+/** The scenarios by their digits, without the ordinary scenario. */
 function renderScenarios(): string {
   const ordinary = chooseScenario(999)
   const items = Array.from({ length: 1000 }, (_, digits) => ({ digits, scenario: chooseScenario(digits) }))

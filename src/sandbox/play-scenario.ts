@@ -1,11 +1,11 @@
-/** The replies of a scenario: to the create, and to a question about it. */
+/** The replies of a scenario: to the create, and to a question about the create. */
 import { declineWith, failWith, now, type Reply } from './replies.ts'
 import type { Scenario, State, Timings } from './scenarios.ts'
 
-/** 2^53 + 1: JavaScript reads it as the number before. */
+/** 2^53 + 1: JavaScript rounds this number to 2^53. */
 const unsafeClientId = '9007199254740993'
 
-/** The answer to add never holds the client's id, not even when the client exists already. */
+/** FreedomPay's answer to a create never holds the client's id, also if the client exists already. */
 export function playAdd({ add, registers }: Scenario, { byteIntervalMs }: Timings): Reply {
   const body = { ...registers?.first.says, dt: now() }
   switch (add) {

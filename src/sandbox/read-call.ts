@@ -1,10 +1,10 @@
 /** The body of one call to the Card API: its bytes, then its members. */
 import type { IncomingMessage } from 'node:http'
 
-// Twice what a call with the largest document takes.
+// Twice the size of a call with the largest document.
 const maxBodyBytes = 6 * 1024 * 1024
 
-/** A body over the limit is read to its end but not kept, so that the answer finds a caller who listens. */
+/** A body over the limit is read to its end but not kept: a caller reads the answer only after the upload. */
 export async function readBody(req: IncomingMessage): Promise<Buffer | 'too large' | 'hung up'> {
   const chunks: Buffer[] = []
   let length = 0
@@ -25,7 +25,7 @@ interface Validator<T> {
   Errors(value: unknown): { keyword: string; instancePath: string }[]
 }
 
-/** The fault names the first wrong member, but never one that the schema does not have: its name is the caller's text. */
+/** The fault names the first wrong member. An unknown member is not named: its name is the caller's text. */
 export function parseBody<T>(validator: Validator<T>, body: Buffer): { value: T } | { fault: string } {
   let value: unknown
   try {

@@ -1,30 +1,30 @@
-/** What the sandbox may do with a call's connection, as values, so that only this file touches the response. */
+/** The sandbox's replies as values, so that only this file touches the connection. */
 import type { ServerResponse } from 'node:http'
 
 export type Reply =
   | { readonly kind: 'json'; readonly statusCode: number; readonly body: object; readonly headers?: ReplyHeaders }
   | { readonly kind: 'json byte by byte'; readonly body: object; readonly byteIntervalMs: number }
   | { readonly kind: 'html'; readonly statusCode: number }
-  /** JSON that JSON.stringify would not write. */
+  /** JSON that JSON.stringify cannot write. */
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'cut connection' }
   | { readonly kind: 'none' }
 
 type ReplyHeaders = Readonly<Record<string, string>>
 
-/** HTTP 200 with the error body of the sibling APIs: the Card API's own is undocumented, and so are its codes. */
+/** HTTP 200 with the error body of FreedomPay's other APIs: the error body and the codes of the Card API are undocumented. */
 export function declineWith(code: string, description: string): Reply {
   const body = { status: 'error', request_status: 'error', dt: now(), error_code: code, error_description: description }
   return { kind: 'json', statusCode: 200, body }
 }
 
-/** Everything but HTTP 200 is undocumented; the body is kept in the family of the others. */
+/** FreedomPay documents only HTTP 200, so the body resembles the documented error body. */
 export function failWith(statusCode: number, description: string, headers: ReplyHeaders = {}): Reply {
   const body = { status: 'error', request_status: 'error', dt: now(), error_description: description }
   return { kind: 'json', statusCode, body, headers }
 }
 
-/** The moment of an answer, as in the documentation's example: RFC 3339, UTC, ending in `Z`. */
+/** The time of an answer, in the format of FreedomPay's example: RFC 3339, UTC, ending in `Z`. */
 export function now(): string {
   return new Date().toISOString()
 }

@@ -18,9 +18,9 @@ export interface RegisteredRequest {
 }
 
 export class RequestBook {
-  /** By request_id: the first of each, which a status call tells of. */
+  /** The first request of each request_id. A status call is answered from this request. */
   private readonly firsts = new Map<string, RegisteredRequest>()
-  /** Repetitions too, in the order in which they came. */
+  /** All requests, also repeated ones, in the order of arrival. */
   private readonly registered = new Set<RegisteredRequest>()
   private readonly throttledIds = new Set<string>()
   private readonly timings: Timings
@@ -43,7 +43,7 @@ export class RequestBook {
     dropOldest(this.registered, this.maxRequests)
   }
 
-  /** Whether this is the first time. */
+  /** True at the first call for a request_id. */
   throttle(requestId: string): boolean {
     if (this.throttledIds.has(requestId)) return false
     this.throttledIds.add(requestId)
@@ -55,13 +55,13 @@ export class RequestBook {
     return stateAt(course, Date.now() - registeredAtMs, this.timings)
   }
 
-  /** What a question is told: the first one may get a state of its own. */
+  /** The state for the answer to a question. A scenario may define another state for the first question. */
   ask(request: RegisteredRequest): State {
     const isFirst = request.questions++ === 0
     return (isFirst ? request.course.firstQuestion : undefined) ?? this.stateOf(request)
   }
 
-  /** The clients that exist by now, oldest request first. */
+  /** The clients that exist now, oldest request first. */
   clients(): SandboxClient[] {
     const nowMs = Date.now()
     const existing: SandboxClient[] = []
@@ -74,7 +74,7 @@ export class RequestBook {
   }
 }
 
-/** Sets and maps keep the order of insertion. */
+/** Relies on the order of sets and maps: oldest entry first. */
 function dropOldest<Key>(collection: Map<Key, unknown> | Set<Key>, max: number): void {
   for (const key of collection.keys()) {
     if (collection.size <= max) return

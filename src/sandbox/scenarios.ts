@@ -1,14 +1,14 @@
-/** The faults that the sandbox plays, chosen by the last three digits of the client's phone number. */
+/** The scenarios of the sandbox. The last three digits of the client's phone number choose the scenario. */
 
-/** How long things take, in milliseconds. Tests shorten them. */
+/** The durations in the scenarios, in milliseconds. Tests use shorter durations. */
 export interface Timings {
   readonly processingMs: number
   readonly failingMs: number
   readonly byteIntervalMs: number
   readonly unknownWordMs: number
-  /** Until a create that was answered with 502 is registered. */
+  /** The time until a create that was answered with 502 is registered. */
   readonly lateMs: number
-  /** How long a gateway answers in front of the status. */
+  /** The time during which a gateway answers instead of FreedomPay. */
   readonly hiddenMs: number
 }
 
@@ -22,7 +22,7 @@ export const defaultTimings: Timings = {
 }
 
 export interface State {
-  /** The part of the answer that tells the state, in both calls. */
+  /** The part of the answer that holds the state, in both calls. */
   readonly says: {
     readonly status: 'ok' | 'error'
     readonly request_status: string
@@ -30,9 +30,9 @@ export interface State {
     readonly error_description?: string
   }
   readonly clientExists: boolean
-  /** Only a request that is done tells its `client_id`; `unsafe`: as a number that JavaScript cannot hold. */
+  /** Only a finished request has a `client_id` in the answer. `unsafe`: the id is a number that JavaScript cannot hold. */
   readonly tellsClientId: boolean | 'unsafe'
-  /** What a question gets instead: the request is not known yet, or a gateway's page. */
+  /** The answer to a question instead of the state: "no such request", or a gateway's page. */
   readonly isHiddenBy?: 'no such request' | 'html 404'
 }
 
@@ -64,11 +64,11 @@ const inReview: State = {
   tellsClientId: false,
 }
 
-/** What becomes of a registered request: one state, or one state and, after a time, another. */
+/** The course of a registered request: one state, or one state and a next state after some time. */
 export interface Course {
   readonly first: State
   readonly next?: { readonly state: State; readonly after: keyof Timings }
-  /** What the first question gets, whenever it comes. */
+  /** The state for the first question, at any time. */
   readonly firstQuestion?: State
 }
 
@@ -86,7 +86,7 @@ export type AddBehaviour =
 export interface Scenario {
   readonly name: string
   readonly add: AddBehaviour
-  /** `null`: the sandbox forgets the request at once, so that a status call does not find it. */
+  /** `null`: the sandbox does not register the request, so a status call does not find the request. */
   readonly registers: Course | null
 }
 
@@ -140,12 +140,12 @@ export function chooseScenario(phone: number): Scenario {
   return scenarios[String(phone % 1000).padStart(3, '0')] ?? success
 }
 
-/** Computed when asked, from the request's age: the sandbox needs no timer to let time pass. */
+/** Computed from the age of the request at each question, so that the sandbox needs no timers. */
 export function stateAt(course: Course, ageMs: number, timings: Timings): State {
   return course.next !== undefined && ageMs >= timings[course.next.after] ? course.next.state : course.first
 }
 
-/** The age, in milliseconds, at which the request's client comes into being; `Infinity` when it never does. */
+/** The age of the request, in milliseconds, at which the client is created; `Infinity`: never. */
 export function ageAtCreation(course: Course, timings: Timings): number {
   if (course.first.clientExists) return 0
   return course.next?.state.clientExists ? timings[course.next.after] : Number.POSITIVE_INFINITY
