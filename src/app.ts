@@ -1,4 +1,4 @@
-/** The public listener, assembled. Nothing here reads a setting or listens. */
+/** The public listener, assembled from its plugins. This file reads no setting and does not listen. */
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Authenticator } from './auth/caller.ts'
@@ -33,28 +33,28 @@ export interface AppParts extends ClientRoutesOptions {
   readonly version: string
   readonly isSandbox: boolean
   readonly docs: DocsMode
-  /** Adds the sandbox's page; undefined where there is no sandbox in this process. */
+  /** Adds the sandbox's page; undefined if there is no sandbox in this process. */
   readonly addSandboxPage: ((app: FastifyInstance) => Promise<void>) | undefined
-  /** In front of every public route; empty for none. */
+  /** In front of every public route; empty: no prefix. */
   readonly basePath: string
-  /** Whom to believe `X-Forwarded-*`: nobody, a number of hops in front, or addresses. */
+  /** The proxies whose `X-Forwarded-*` are believed: false for none, a number of hops, or addresses. */
   readonly trustProxy: false | number | string
   /** Undefined: every caller is anonymous. */
   readonly authenticator: Authenticator | undefined
-  /** 0: any number. */
+  /** 0: no limit. */
   readonly callerRatePerMinute: number
 }
 
-/** A whole request, headers and body, must arrive within this; 3 MiB in it is a slow mobile line. */
+/** For a whole request, headers and body: even on a slow mobile line 3 MiB arrive within 30 s. */
 const requestTimeoutMs = 30_000
 const headersTimeoutMs = 10_000
-/** How often Node looks for requests that are over their time; its own 30 s would let them take that much longer. */
+/** How often Node looks for requests that are too slow. With Node's default of 30 s a request could take 30 s longer. */
 const lateRequestsEveryMs = 2000
-/** Longer than the 60 s after which common gateways drop an idle upstream connection, so that they end it and not we. */
+/** Longer than the 60 s after which common gateways drop an idle upstream connection, so that the gateway ends the connection first. */
 const keepAliveTimeoutMs = 72_000
-/** No route but POST /clients takes a body, and that one reads its own. */
+/** Only POST /clients takes a body, and that route has a reader and a limit of its own. */
 const bodyLimitBytes = 1024
-/** Then the connection ends behind an answer that says so: connections spread over replicas anew, and none is kept for ever. */
+/** The last answer says `Connection: close`. So callers connect again, and their connections spread over new replicas. */
 const maxRequestsPerSocket = 10_000
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
@@ -63,19 +63,19 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   const app: FastifyInstance = fastify({
     loggerInstance,
     schemaController: { compilersFactory: noDefaultCompilers },
-    // One line a request of our own, from http-metrics.
+    // http-metrics writes one line for each request instead.
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'reqId' }),
     childLoggerFactory: createRequestLogs(log),
     requestIdHeader: false,
     genReqId: generateRequestId,
     trustProxy: typeof trustProxy === 'number' ? (_address, hop) => hop < trustProxy : trustProxy,
     requestTimeout: requestTimeoutMs,
-    // Node takes the longer of the two for the whole request, and its default is a minute.
+    // Node uses the longer of both time-outs for the whole request, and the default of headersTimeout is a minute.
     http: { headersTimeout: headersTimeoutMs, connectionsCheckingInterval: lateRequestsEveryMs },
     keepAliveTimeout: keepAliveTimeoutMs,
     bodyLimit: bodyLimitBytes,
     maxRequestsPerSocket,
-    // While closing, requests are refused with a problem of our own.
+    // While closing, drain.ts refuses requests with a problem.
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => answerClientError(error, socket, log, basePath),
     frameworkErrors(error, request, reply) {

@@ -1,4 +1,4 @@
-/** The core, put together: a create from a valid body to what the caller is told, and the reconciler. It opens no socket. */
+/** The core, put together: a create from a valid body to the caller's answer, and the reconciler. The core opens no socket. */
 import type { Logger } from 'pino'
 import type { Dispatcher } from 'undici'
 import { buildCreateClient, type CreateClientAtPartner } from './clients/create/create-client.ts'
@@ -14,7 +14,7 @@ import type { PartnerCodes } from './partner/outcome.ts'
 import { type CircuitStateName, withCircuitBreaker } from './partner/resilience.ts'
 import type { Sign } from './partner/signature.ts'
 
-/** Between the end of a question to FreedomPay and the moment when another replica may ask it. */
+/** Between the end of a question to FreedomPay and the moment when another replica may ask the same question. */
 const leaseMarginMs = 5000
 
 export interface CoreSettings {
@@ -106,9 +106,9 @@ export function startCore({
     bulkhead,
     reconciler: startReconciler({
       ledger,
-      // Past the circuit breaker: questions about old creates tell nothing of whether a new one would arrive.
+      // Without the circuit breaker: the answers to questions about old creates do not show whether a new create would arrive.
       findOut: buildFindOut(cardApi, { absentMs, doubtMs, askMs: partnerTimeoutMs }),
-      // Two questions at the most.
+      // The reconciler asks at most two questions under one lease.
       leaseMs: 2 * partnerTimeoutMs + leaseMarginMs,
       concurrency: settings.reconcilerConcurrency,
       log,

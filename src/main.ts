@@ -1,4 +1,4 @@
-/** Settings → service → drain. The only reader of the environment. */
+/** Settings → service → drain. Only this file reads the environment. */
 import closeWithGrace from 'close-with-grace'
 import { type Config, ConfigError, loadConfig } from './config/load.ts'
 import { ForeignLedgerError } from './ledger/ledger.ts'
@@ -9,7 +9,7 @@ import { createLogger } from './telemetry/logger.ts'
 /** sysexits.h: EX_CONFIG */
 const faultyConfigurationCode = 78
 
-/** What is left, after the deadline of the last create, for closing everything. */
+/** Time to close everything after the deadline of the last create. */
 const closingMarginMs = 5000
 
 function loadConfigOrExit(): Config {
@@ -23,28 +23,28 @@ function loadConfigOrExit(): Config {
 }
 
 const config = loadConfigOrExit()
-// JSON for programs, unless a person has typed `npm start`.
+// JSON lines are for programs; a person who has typed `npm start` gets readable lines.
 const terminal = process.env.npm_lifecycle_event === 'start' ? await openTerminal() : undefined
 const log = createLogger(config.logLevel, terminal)
 const starting = startService(config, log, process.env.COMMIT || 'unknown')
 
-/** That the time is up, that a second signal came, or why stopping failed. */
+/** `fault` is a text if the time is over or a second signal came, and an error if stopping failed. */
 function logFault(fault: unknown): void {
   if (typeof fault === 'string') log.error(fault)
   else log.error({ err: fault }, 'cannot stop')
 }
 
-// From here on, as process 1 of a container ignores the signals that it does not handle.
+// Before the start has ended, as process 1 of a container ignores the signals that it does not handle.
 closeWithGrace(
   {
     delay: config.shutdownDelayMs + config.requestDeadlineMs + closingMarginMs,
     logger: { error: logFault },
-    // After a fault of the hardware's the faulty instruction runs again, for ever: the process must die.
+    // A handler of these signals would run the faulty instruction again, for ever: the process must die.
     skip: ['SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV'],
   },
   async ({ signal, err }) => {
     if (err === undefined) log.info({ signal }, 'stopping')
-    else log.fatal({ err }, 'a fault that nobody caught; stopping')
+    else log.fatal({ err }, 'an error was not caught; stopping')
     const service = await starting
     await service.stop()
     log.info('stopped')

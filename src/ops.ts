@@ -1,4 +1,4 @@
-/** The operations listener: metrics and probes. Never routed through the gateway. */
+/** The operations listener: metrics and probes. The gateway must never route to it. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
@@ -14,11 +14,11 @@ export interface OpsParts {
   readonly log: Logger
   readonly metrics: Metrics
   readonly lifecycle: Lifecycle
-  /** What must be there for requests to be taken, by its name in /readyz; rejects where it is not. */
+  /** The dependencies of the service, by their names in /readyz. A check rejects if its dependency is away. */
   readonly checks?: Readonly<Record<string, () => Promise<unknown>>>
 }
 
-/** Shorter than the time-out of common probes, so that they get the answer and not only its absence. */
+/** Shorter than the time-out of common probes, so that a probe gets an answer that names the failed check. */
 const checkTimeoutMs = 800
 
 export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsParts): Promise<FastifyInstance> {
@@ -27,7 +27,7 @@ export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsPart
     loggerInstance,
     schemaController: { compilersFactory: noDefaultCompilers },
     logController: new LogController({ disableRequestLogging: true }),
-    // It closes last, and a probe that stands still must not hold the process.
+    // This listener closes last. A probe that keeps its connection open must not hold the process.
     forceCloseConnections: true,
   })
   await ops.register(schemaCompilers)
@@ -45,7 +45,7 @@ export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsPart
     return metrics.registry.metrics()
   })
 
-  /** The event loop turns, or nobody would answer. */
+  /** An answer is the proof: a blocked event loop could not send one. */
   ops.get('/livez', async () => ({ status: 'ok' }))
 
   ops.get('/readyz', async (_request, reply) => {

@@ -1,4 +1,4 @@
-/** The parts of the service, put together from its settings: what main.ts runs, and what the tests run. */
+/** The parts of the service, put together from its settings. main.ts and the tests start the same service. */
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -29,11 +29,11 @@ export interface Service {
   /** Where the API listens, e.g. `http://127.0.0.1:3000`. */
   readonly url: string
   readonly opsUrl: string
-  /** Answers what is in flight, then closes everything. */
+  /** Answers the requests in flight, then closes everything. */
   stop(): Promise<void>
 }
 
-/** Starts everything, the sandbox too where there are no credentials, and resolves once requests are taken. */
+/** Starts everything, without credentials also the sandbox. Resolves when the service accepts requests. */
 export async function startService(config: Config, log: Logger, commit: string): Promise<Service> {
   const { version } = packageJson
   const engine = await openLedger(config.readLedger(), log)
@@ -150,10 +150,10 @@ export async function startService(config: Config, log: Logger, commit: string):
   }
 }
 
-/** As `SANDBOX_PORT`'s default. */
+/** The same as the default of `SANDBOX_PORT`. */
 const usualSandboxPort = 4010
 
-/** Loaded only where it is used, as production has none. */
+/** The sandbox is loaded only here, as production must never load it. */
 async function startSandbox(log: Logger) {
   const { buildSandbox } = await import('./sandbox/app.ts')
   const { createSandboxEvents, tellCall } = await import('./sandbox/events.ts')
@@ -166,7 +166,7 @@ async function startSandbox(log: Logger) {
       if (told !== undefined) events.add(told.requestId, 'FreedomPay', told.what)
     },
   })
-  // The address that one knows, where nobody else has it.
+  // The documented port, unless another program uses it.
   const origin = await sandbox.listen(usualSandboxPort).catch(() => sandbox.listen())
   log.warn(
     { partner: 'sandbox', url: origin },

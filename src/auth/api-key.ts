@@ -1,4 +1,4 @@
-/** AUTH=api-key: a file that holds the SHA-256 of each key, and which caller the key belongs to. */
+/** AUTH=api-key: a file holds the SHA-256 of each key, with the caller that the key belongs to. */
 import { createHmac, createSecretKey, hash, randomBytes, timingSafeEqual } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -13,13 +13,13 @@ export interface ApiKey {
   readonly digest: string
 }
 
-/** What follows the last colon is the digest, as names of callers may hold colons. */
+/** The digest follows the last colon, as names of callers may hold colons. */
 const line = /^(.+):([0-9a-f]{64})$/i
 const digestOfNothing = hash('sha256', '')
 
 /**
- * Lines `caller:sha256-hex`; empty lines and comments (`#`) count for nothing. One bad line spoils the file: half a list would
- * lock callers out without a word.
+ * Lines `caller:sha256-hex`; empty lines and comments (`#`) are skipped. One bad line makes the whole file faulty: half a list
+ * would lock callers out, and no log line would say so.
  * @throws SecretFault, with the number of the line and nothing of its text
  */
 export function parseApiKeys(text: string): ApiKey[] {
@@ -42,15 +42,15 @@ export function parseApiKeys(text: string): ApiKey[] {
 
 export type FindCaller = (key: string) => Caller | undefined
 
-/** In one bucket of the table. With as many buckets as keys, more in one is drawn once in thousands of times. */
+/** Slots of one bucket. With as many buckets as keys, a bucket needs more slots only once in thousands of draws. */
 const slots = 8
 const digestBytes = 32
 
 /**
- * Any number of keys at the price of one. Comparing with each of them in turn would take constant time as well, but 1 ms for
- * 10,000 keys. Here a digest has its bucket by its HMAC under a key that this process drew, so nobody outside can compute or choose
- * the bucket. All slots of the bucket are then compared in constant time; those that are free hold random digests. Right and wrong
- * keys take the same steps and touch as much memory. test/auth/timing.ts measures that.
+ * A look-up takes the same time with any number of keys. A comparison with each key in turn would be constant-time as well, but
+ * takes 1 ms for 10,000 keys. Here the HMAC of a digest, under a random key of this process, chooses the bucket; so no caller can
+ * compute or choose a bucket. All slots of the bucket are then compared in constant time; free slots hold random digests. Right and
+ * wrong keys take the same steps and touch the same amount of memory. test/auth/timing.ts measures that.
  */
 export function createKeyTable(keys: readonly ApiKey[]): FindCaller {
   for (;;) {
@@ -59,7 +59,7 @@ export function createKeyTable(keys: readonly ApiKey[]): FindCaller {
   }
 }
 
-/** Undefined where a bucket has too few slots. */
+/** Undefined if a bucket has too few slots. */
 function drawKeyTable(keys: readonly ApiKey[]): FindCaller | undefined {
   const key = createSecretKey(randomBytes(digestBytes))
   const bucketCount = 2 ** Math.ceil(Math.log2(keys.length + 1))
@@ -87,7 +87,7 @@ function drawKeyTable(keys: readonly ApiKey[]): FindCaller | undefined {
     for (let slot = first; slot < first + slots; slot++) {
       if (timingSafeEqual(bytes, digests[slot] as Buffer)) found = slot
     }
-    // Looked up for a wrong key as well.
+    // A wrong key does this look-up as well, so that it takes the same steps.
     const caller = callers[found ?? first]
     return found === undefined ? undefined : caller
   }
@@ -100,7 +100,7 @@ export interface ApiKeyParts {
   readonly everyMs?: number
 }
 
-/** @throws SecretFault, or the error of the file system, where there are no keys to begin with */
+/** @throws SecretFault, or the error of the file system, if the keys cannot be read at the start */
 export function createApiKeyAuthenticator({
   keysFile,
   observe,

@@ -3,11 +3,11 @@ import { Problem } from '../problems/problem.ts'
 
 const realm = 'Bearer realm="freedompay-clients"'
 const credentials = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i
-/** Longer than any token in use; what is longer is refused unread. */
+/** Longer than any token in use; a longer text is refused before it is parsed. */
 const maxTokenChars = 8192
 
 /**
- * `rawHeaders` as Node has them: of two Authorization lines, `headers` would show the first alone.
+ * Takes Node's `rawHeaders`, as `headers` shows only the first of two Authorization lines.
  * @throws Problem unauthenticated
  */
 export function readBearerToken(rawHeaders: readonly string[]): string {
@@ -21,17 +21,17 @@ export function readBearerToken(rawHeaders: readonly string[]): string {
   const [line] = lines
   if (line === undefined) {
     throw new Problem('unauthenticated', {
-      detail: 'The request carries no credential. Send `Authorization: Bearer <credential>`.',
+      detail: 'The request has no credential. Send `Authorization: Bearer <credential>`.',
       headers: { 'www-authenticate': realm },
     })
   }
   if (lines.length > 1) throw unauthenticated('there must be one Authorization header')
   const token = line.length > maxTokenChars ? undefined : credentials.exec(line)?.[1]
-  if (token === undefined) throw unauthenticated('the Authorization header is not Bearer and one token')
+  if (token === undefined) throw unauthenticated('the Authorization header must be Bearer and one token')
   return token
 }
 
-/** `reason` is told to the caller: a fixed text in printable ASCII without quotes, never a part of the credential. */
+/** The caller gets `reason`: a fixed text in printable ASCII without quotes, never a part of the credential. */
 export function unauthenticated(reason: string, cause?: unknown): Problem {
   return new Problem('unauthenticated', {
     detail: `The credential is not accepted: ${reason}.`,
@@ -42,7 +42,7 @@ export function unauthenticated(reason: string, cause?: unknown): Problem {
 
 export function insufficientScope(scope: string): Problem {
   return new Problem('forbidden', {
-    detail: 'The token does not have the scope that this service asks for.',
+    detail: 'The token does not have the scope that this service requires.',
     headers: { 'www-authenticate': `${realm}, error="insufficient_scope", scope="${scope}"` },
   })
 }

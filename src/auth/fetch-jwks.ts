@@ -1,20 +1,20 @@
-/** One GET for the keys of the issuer. Kubernetes' API server wants a token for it, and has a CA of its own. */
+/** Fetches the keys of the issuer. Kubernetes' API server requires a token for them, and has a CA of its own. */
 import type { JSONWebKeySet } from 'jose'
 import { Agent, request } from 'undici'
 
-/** A token with an unknown key waits for this, so it is short. */
+/** Short, as a request whose token has an unknown key waits for the fetch. */
 const timeoutMs = 3000
 const maxResponseBytes = 1024 * 1024
 
 export interface JwksSource {
   readonly url: string
-  /** Reads the bearer token for this request from where it stands, each time anew: Kubernetes replaces it hourly. */
+  /** Reads the bearer token for the fetch again each time: Kubernetes replaces the token every hour. */
   readonly readToken: () => string | undefined
-  /** The certificates that are trusted instead of Node's own, in PEM. */
+  /** Certificates in PEM that are trusted instead of Node's own. */
   readonly readCa: () => string | undefined
 }
 
-/** Redirects are not followed: the token is for this address alone. */
+/** Redirects are not followed: the token must reach only this address. */
 export async function fetchJwks({ url, readToken, readCa }: JwksSource): Promise<JSONWebKeySet> {
   const token = readToken()
   const ca = readCa()

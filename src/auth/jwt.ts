@@ -1,24 +1,24 @@
-/** AUTH=jwt: tokens (RFC 7519) that an issuer has signed, with the rules of RFC 8725. */
+/** AUTH=jwt: tokens (RFC 7519) that an issuer has signed, checked by the rules of RFC 8725. */
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { Problem, retryAfter } from '../problems/problem.ts'
 import { insufficientScope, unauthenticated } from './bearer-token.ts'
 import { type Authenticator, isCallerName } from './caller.ts'
 import { type KeySet, KeysUnreachableError } from './key-set.ts'
 
-/** Asymmetric ones alone: with HS256 a public key would do as the secret. */
+/** Only asymmetric algorithms: with HS256 the public key could be misused as the secret. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
 const clockToleranceSeconds = 30
 const unreachableSeconds = 5
 
-/** A token that brings or names its own keys is no mistake. */
+/** Headers by which a token brings or names its own keys: a sign of an attack. */
 const ownKeyHeaders = ['jku', 'jwk', 'x5u', 'x5c'] as const
 
 export interface JwtRules {
   readonly issuer: string
   readonly audience: string
-  /** Which claim names the caller. */
+  /** The claim that names the caller. */
   readonly callerClaim: string
-  /** What the token must allow; undefined: every valid token will do. */
+  /** The scope that the token must have; undefined: every valid token is accepted. */
   readonly scope: string | undefined
 }
 
@@ -63,7 +63,7 @@ function hasScope({ scope, scp }: JWTPayload, wanted: string): boolean {
 }
 
 const reasons: Record<string, string> = {
-  iss: 'the issuer of the token is another',
+  iss: 'the token comes from another issuer',
   aud: 'the token is for another audience',
   nbf: 'the token is not valid yet',
   exp: 'the token has no time of expiry',
@@ -72,12 +72,13 @@ const reasons: Record<string, string> = {
 function toProblem(error: unknown): unknown {
   if (error instanceof KeysUnreachableError) {
     return new Problem('overloaded', {
-      detail: 'The keys that tokens are checked with cannot be fetched at the moment. Nothing was sent to FreedomPay.',
+      detail:
+        'The issuer’s keys, which verify tokens, cannot be fetched at the moment. Nothing was sent to FreedomPay.',
       headers: retryAfter(unreachableSeconds),
       cause: error,
     })
   }
-  // A problem already; or not checked, so not known to be bad: a fault of ours.
+  // A problem is passed on. Any other error is a fault of this service: the token was not checked, so it may be good.
   if (!(error instanceof errors.JOSEError)) return error
   if (error instanceof errors.JWTExpired) return unauthenticated('the token has expired', error)
   const claim = error instanceof errors.JWTClaimValidationFailed ? error.claim : ''

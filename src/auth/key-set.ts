@@ -1,14 +1,14 @@
-/** The public keys of the issuer of tokens (JWKS, RFC 7517): fetched, kept, and fetched again when a token names another. */
+/** The issuer's public keys (JWKS, RFC 7517): fetched, kept, and fetched again when a token names an unknown key. */
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose'
 import type { Logger } from 'pino'
 import type { ObserveSecret } from './watch-secret.ts'
 
-/** Between two fetches, so that tokens with made-up key ids cannot make this service flood the issuer. */
+/** Shortest time between two fetches, so that tokens with invented key ids cannot make this service flood the issuer. */
 const coolDownMs = 30_000
-/** Keys older than this are fetched again behind the scenes. */
+/** Older keys are fetched again in the background. */
 const maxAgeMs = 600_000
 
-/** The key of a token is not among the known ones, and the issuer cannot be asked. */
+/** The key of a token is unknown, and the issuer cannot be asked. */
 export class KeysUnreachableError extends Error {
   constructor(cause: unknown) {
     super('the keys of the issuer cannot be fetched', { cause })
@@ -25,9 +25,9 @@ export interface KeySetParts {
 }
 
 export interface KeySet {
-  /** @throws KeysUnreachableError; errors.JWKSNoMatchingKey where the issuer has no such key */
+  /** @throws KeysUnreachableError; errors.JWKSNoMatchingKey if the issuer does not have the key */
   readonly getKey: JWTVerifyGetKey
-  /** Fetches the keys before the first token comes. Never rejects. */
+  /** Fetches the keys before the first token arrives. Never rejects. */
   warmUp(): Promise<void>
 }
 
@@ -52,7 +52,7 @@ export function createKeySet({ fetchKeys, observe, log, now = () => performance.
     }
   }
 
-  /** Resolves once the keys are as new as they may be. */
+  /** Resolves at once if the last fetch is too recent for another one. */
   async function refresh(): Promise<void> {
     if (fetching === undefined && now() - triedAt < coolDownMs) return
     fetching ??= fetchOnce().finally(() => {
@@ -64,7 +64,7 @@ export function createKeySet({ fetchKeys, observe, log, now = () => performance.
   return {
     async getKey(header, token) {
       if (find !== undefined) {
-        // A key that is known goes on working whether or not the issuer can be reached.
+        // A known key must work even if the issuer cannot be reached, so the fetch is not awaited.
         if (now() - fetchedAt > maxAgeMs) void refresh()
         try {
           return await find(header, token)

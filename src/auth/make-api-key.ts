@@ -1,8 +1,8 @@
-/** `npm run api-key -- billing-app`: a new key, shown this once, and the line that lets it in. */
+/** `npm run api-key -- billing-app`: prints a new key, once, and its line for API_KEYS_FILE. */
 import { hash, randomBytes } from 'node:crypto'
 import { isCallerName } from './caller.ts'
 
-/** Told apart from other secrets by those who search for leaked ones. */
+/** Scanners for leaked secrets recognise the key by this prefix. */
 const prefix = 'fpc_'
 const keyBytes = 32
 
@@ -12,7 +12,7 @@ if (!isCallerName(caller) || caller.startsWith('#') || rest.length > 0) {
   process.exit(64)
 }
 const key = `${prefix}${randomBytes(keyBytes).toString('base64url')}`
-process.stdout.write(`The key, for the caller alone; it is shown this once:
+process.stdout.write(`The key, for the caller only. It is not shown again:
 ${key}
 
 The line for API_KEYS_FILE:

@@ -1,4 +1,4 @@
-/** The authenticator that the settings ask for. */
+/** Chooses the authenticator by the settings. */
 import type { Logger } from 'pino'
 import { createApiKeyAuthenticator } from './api-key.ts'
 import type { Authenticator } from './caller.ts'
@@ -31,7 +31,7 @@ export function openAuthenticator(
     case 'jwt': {
       const { rules, jwksUrl: url, readJwksToken: readToken, readJwksCa: readCa } = settings
       const keySet = createKeySet({ fetchKeys: () => fetchJwks({ url, readToken, readCa }), observe, log })
-      // Not awaited: an issuer that is away must not keep this service from starting.
+      // Not awaited: an issuer that cannot be reached must not stop the start of this service.
       void keySet.warmUp()
       return createJwtAuthenticator(keySet, rules)
     }

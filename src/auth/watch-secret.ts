@@ -1,8 +1,8 @@
-/** Secrets rotate without a restart: each is read again at intervals, and a bad one leaves the old one in use. */
+/** Secrets rotate without a restart: each is read again at intervals. After a faulty text the old secret stays in use. */
 import { hash } from 'node:crypto'
 import type { Logger } from 'pino'
 
-/** Kubernetes swaps a symbolic link, which file watchers miss; so secrets are polled. */
+/** Secrets are polled: Kubernetes swaps a symbolic link, and file watchers miss that. */
 export const lookAgainMs = 10_000
 
 /** Why a secret cannot be used. The message is logged, so it must hold no part of the secret. */
@@ -13,17 +13,17 @@ export class SecretFault extends Error {
   }
 }
 
-/** Told of every reading; the name is that of the setting. */
+/** Called after every reading with the name of the setting. */
 export type ObserveSecret = (secret: string, isRead: boolean) => void
 
 export interface SecretReportOptions {
-  /** Of the setting, for the metrics and the log. */
+  /** The name of the setting, for the metrics and the log. */
   readonly name: string
   readonly observe: ObserveSecret
   readonly log: Pick<Logger, 'info' | 'error'>
 }
 
-/** Tells of the readings of one secret, the first of which was good. */
+/** Reports the readings of one secret to log and metrics. The first reading, at the start, was good. */
 export interface SecretReport {
   read(isNew: boolean): void
   failed(error: unknown): void
@@ -41,7 +41,7 @@ export function createSecretReport({ name, observe, log }: SecretReportOptions):
     failed(error) {
       observe(name, false)
       const fault = describeFault(error)
-      // Once, and not at every look.
+      // A fault is logged once, and not after every reading.
       if (fault !== lastFault)
         log.error({ secret: name, fault, err: error }, 'a secret cannot be read; the old one stays')
       lastFault = fault
@@ -51,17 +51,17 @@ export function createSecretReport({ name, observe, log }: SecretReportOptions):
 
 export interface WatchSecretOptions extends SecretReportOptions {
   readonly everyMs: number
-  /** Gets each new text; throws where the text is bad, and then leaves what it had in place. */
+  /** Gets each new text. Throws if the text is faulty; the old secret must then stay in use. */
   readonly onChange: (text: string) => void | Promise<void>
 }
 
 export interface WatchedSecret {
-  /** Reads the secret now; true where its text is new and good. Calls at the same time share one reading. */
+  /** Reads the secret now; true if its text is new and good. Concurrent calls share one reading. */
   look(): Promise<boolean>
   stop(): void
 }
 
-/** `current` is the text that is in use already, read a moment ago. */
+/** `current` is the text in use, read a moment ago. */
 export function watchSecret(
   current: string,
   read: () => string | Promise<string>,
@@ -96,7 +96,7 @@ export function watchSecret(
   return { look, stop: () => clearInterval(timer) }
 }
 
-/** Instead of the text, so that the secret stands in memory once. */
+/** The digest is kept instead of the text, so that memory holds no second copy of the secret. */
 function toDigest(text: string): string {
   return hash('sha256', text)
 }

@@ -1,4 +1,4 @@
-/** Who may call what: each route says by itself whether it is public, and what is not public wants a credential. */
+/** Who may call which route: each route declares itself public or private, and a private route requires a credential. */
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { readBearerToken } from '../auth/bearer-token.ts'
@@ -8,17 +8,17 @@ export type Access = 'public' | 'private'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Set on private routes before anything else of the request is looked at; '' on public ones. */
+    /** Set on private routes before anything else of the request is checked; '' on public routes. */
     caller: Caller
   }
   interface FastifyContextConfig {
-    /** Each route must say it: `config: { access: 'private' }`. */
+    /** Each route must declare its access: `config: { access: 'private' }`. */
     access?: Access
   }
 }
 
 export interface AuthenticationOptions {
-  /** Undefined: nobody is asked, and every caller is anonymous. */
+  /** Undefined: no credential is required, and every caller is anonymous. */
   readonly authenticator: Authenticator | undefined
 }
 
@@ -33,7 +33,7 @@ export default fp(
     }
 
     app.addHook('onRequest', (request, _reply, done) => {
-      // Whatever else a route may say: a credential is wanted.
+      // Any value but 'public' requires a credential, so that a mistake never opens a route.
       if (request.routeOptions.config.access === 'public') {
         done()
         return
@@ -58,7 +58,7 @@ export default fp(
   { name: 'authentication' },
 )
 
-/** Checked when every route is there: a scope may declare for those that a plugin registers in it. */
+/** Checked only when every route is registered: a scope may declare the access for the routes of a plugin. */
 function requireDeclarations(app: FastifyInstance): void {
   const routes: RouteOptions[] = []
   app.addHook('onRoute', (route) => {
@@ -71,7 +71,7 @@ function requireDeclarations(app: FastifyInstance): void {
   })
 }
 
-/** For the routes of a plugin that knows nothing of this: all that come in this scope from here on are public. */
+/** For a plugin that cannot declare the access of its routes: all later routes of this scope are public. */
 export function declarePublic(scope: FastifyInstance): void {
   scope.addHook('onRoute', (route) => {
     route.config = { access: 'public', ...route.config }

@@ -1,4 +1,4 @@
-/** Who is who in the logs: `X-Request-Id` in, checked, and out again on every answer. */
+/** The headers of every answer. `X-Request-Id` names the request in the logs: the caller's own value, if it is well-formed. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'
@@ -6,14 +6,14 @@ import fp from 'fastify-plugin'
 
 const wellFormed = /^[A-Za-z0-9._-]{1,64}$/
 
-/** The caller's own id where it is well-formed, a new one otherwise. */
+/** The caller's own id if it is well-formed, otherwise a new one. */
 export function generateRequestId({ headers }: Pick<IncomingMessage, 'headers'>): string {
   const given = headers['x-request-id']
   return typeof given === 'string' && wellFormed.test(given) ? given : randomUUID()
 }
 
 export interface RequestIdOptions {
-  /** Said on every answer of a service that talks to the sandbox. */
+  /** Every answer of a service that talks to the sandbox has the header `X-Partner: sandbox`. */
   readonly isSandbox: boolean
 }
 

@@ -1,4 +1,4 @@
-/** Stopping without cutting anything: what is in flight gets its real answer, and nothing new begins. */
+/** Stopping without cutting a request: requests in flight get their real answer, and new requests are refused. */
 import type { Server } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
@@ -6,30 +6,30 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { Problem, retryAfter, safeToRetryUnread } from '../problems/problem.ts'
 import { isLatestOnItsConnection } from './unreadable-http.ts'
 
-/** Whether this process starts, works or stops; shared by the two listeners. */
+/** Whether this process starts, works or stops; both listeners share it. */
 export interface Lifecycle {
   phase: 'starting' | 'ready' | 'draining' | 'closing'
 }
 
 /**
- * Places in the bulkhead, for work that outlives its caller: a create goes on when the caller hangs up, and the process must not
- * exit before it ends.
+ * The creates in the bulkhead. A create goes on when its caller hangs up, and the process must not exit before the create ends.
  */
 export interface InFlight {
-  /** Resolves when there is none. */
+  /** Resolves when no create is in flight. */
   idle(): Promise<void>
 }
 
-/** How long kept-alive connections get to bring one more request, which is then told to go elsewhere instead of being cut. */
+/** How long a kept-alive connection may bring one more request. That request is refused with an answer instead of being cut. */
 const lingerMs = 500
 
-/** How long, after the last create has ended, a request may take to arrive completely or an answer to leave. */
+/** After the last create has ended: time for half-sent requests to arrive and for answers to leave. */
 const lastBytesMs = 2000
 
 /**
- * Stops accepting, answers what is in flight, and closes. Node's own `server.close()` ends idle connections at once, and with
- * them the request that a caller is just writing to one; so they get a moment in which every answer says `Connection: close`.
- * It also stops watching over half-sent requests, which would then hold the process for ever; so those are cut in the end.
+ * Stops accepting, answers the requests in flight, and closes. Node's own `server.close()` ends idle connections at once, and a
+ * request that a caller is just writing to one of them is lost. So idle connections get a moment in which every answer says
+ * `Connection: close`. `server.close()` also stops the time-outs of half-sent requests. Such a request would hold the process
+ * for ever, so its connection is cut in the end.
  */
 export async function drainServer(app: FastifyInstance, lifecycle: Lifecycle, inFlight: InFlight): Promise<void> {
   lifecycle.phase = 'closing'
@@ -41,7 +41,7 @@ export async function drainServer(app: FastifyInstance, lifecycle: Lifecycle, in
   clearTimeout(cutting)
 }
 
-/** Node accepts one connection in a turn of its event loop; closing the listening socket resets those that still wait. */
+/** Node accepts one connection in a turn of its event loop. Closing the listening socket resets the connections that still wait. */
 async function acceptWaitingConnections(server: Server): Promise<void> {
   let turnsWithout = 0
   const restart = () => {
@@ -64,12 +64,12 @@ function countConnections(server: Server): Promise<number> {
 }
 
 /**
- * While closing: every answer ends its connection, and what would begin something new is refused. Only once its body has
- * been read: a connection that is closed with bytes left in it is reset, and that may overtake the answer.
+ * While closing, every answer ends its connection, and new requests are refused. A request is refused only when its body has
+ * been read: a connection that is closed with unread bytes is reset, and the reset may overtake the answer.
  */
 export function addDrainHooks(app: FastifyInstance, lifecycle: Lifecycle): void {
   async function refuse({ headers }: FastifyRequest): Promise<never> {
-    // Told any earlier, a caller would come back at once and wait to be accepted again.
+    // If the caller got the answer earlier, its next connection could reach the same listening socket.
     while (app.server.listening) await nextTurn()
     throw new Problem('overloaded', {
       detail: 'This instance is shutting down.',

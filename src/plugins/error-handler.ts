@@ -1,4 +1,4 @@
-/** Everything thrown becomes one problem (RFC 9457) and, where it is a failure of ours or the partner's, one log line. */
+/** Every error becomes one problem (RFC 9457), and one log line if it is a failure of this service or of FreedomPay. */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Problem, toBody } from '../problems/problem.ts'
@@ -7,7 +7,7 @@ import { toProblem } from '../problems/translate.ts'
 export const problemMediaType = 'application/problem+json'
 
 export interface ErrorHandlerOptions {
-  /** Where the pages stand that `type` leads to. */
+  /** The prefix of the pages that `type` leads to. */
   readonly basePath?: string
 }
 
@@ -18,7 +18,7 @@ export default fp(
   { name: 'error-handler' },
 )
 
-/** For what the router itself refuses, such as an address that cannot be decoded: no hook runs for it. */
+/** For requests that the router itself refuses, for example an address that cannot be decoded: no hook runs for them. */
 export function sendProblem(
   problem: Problem,
   request: FastifyRequest,
@@ -39,7 +39,7 @@ function answerWith(problem: Problem, request: FastifyRequest, reply: FastifyRep
     const level = problem.code === 'internal' ? 'error' : 'warn'
     request.log[level]({ code: problem.code, err: problem }, problem.message)
   }
-  // Fastify ends the connection of a body that no parser took, though nothing of it is left to arrive.
+  // Fastify wants to end the connection if no parser took the body. A body that has arrived completely is no reason to.
   if (request.raw.complete) reply.removeHeader('connection')
   return reply.code(problem.status).headers(problem.headers).type(problemMediaType).send(toBody(problem, basePath))
 }

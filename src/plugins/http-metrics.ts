@@ -9,15 +9,15 @@ export interface HttpMetricsOptions {
   readonly metrics: Pick<Metrics, 'observeHttpRequest' | 'countCaller'>
 }
 
-/** nginx's number for "client closed request"; nobody ever receives it. */
+/** nginx's number for "client closed request"; it stands in logs and metrics only. */
 const hungUpStatusCode = 499
 
-/** What the caller got. */
+/** The status that the caller got. */
 export function toStatusCode({ raw, statusCode }: FastifyReply): number {
   return statusByHand(raw) ?? (raw.writableFinished ? statusCode : hungUpStatusCode)
 }
 
-/** The pattern and not the address, which may hold ids. */
+/** The pattern of the route: an address may hold ids. */
 export function toRoute({ is404, routeOptions }: FastifyRequest): string {
   return (is404 ? undefined : routeOptions.url) ?? 'unmatched'
 }
@@ -42,7 +42,7 @@ export default fp(
       )
     }
 
-    // Fastify's onResponse does not run for an answer that nobody was there to take; `close` always comes.
+    // Fastify's onResponse does not run if the caller hung up; `close` always comes.
     app.addHook('onRequest', (request, reply, done) => {
       reply.raw.on('close', () => record(request, reply))
       done()

@@ -1,6 +1,6 @@
 /**
- * A connection that is closed with bytes of its caller's left unread is reset, and the reset may overtake the answer. So an answer
- * that comes before its request is complete is followed by a while of reading and discarding, as nginx does (`lingering_close`).
+ * A connection that is closed with unread bytes is reset, and the reset may overtake the answer. So after an answer to an incomplete
+ * request the service goes on reading for a while and discards the bytes, as nginx does (`lingering_close`).
  */
 import { Socket } from 'node:net'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -19,20 +19,20 @@ export default fp(
   { name: 'linger' },
 )
 
-/** By itself for an answer that no hook sees, as the router has refused the address. */
+/** Called directly where no hook runs: for an address that the router refuses. */
 export function lingerIfIncomplete({ raw }: FastifyRequest, reply: FastifyReply): void {
   if (raw.complete) return
-  // Nobody told this caller to send its body, so that it may send another request instead.
+  // This caller was not told to send its body, so its next bytes may be a body or another request.
   if (raw.headers.expect !== undefined) reply.header('connection', 'close')
   const { socket } = raw
-  // Node's own way of ending a connection behind its last answer.
+  // Node calls destroySoon to end a connection after its last answer.
   socket.destroySoon = () => {
     if (raw.complete) Socket.prototype.destroySoon.call(socket)
     else endLingering(socket)
   }
 }
 
-/** Sends these bytes, then the end; reads and discards until the caller ends, too, or the time or the size is over. */
+/** Sends the last bytes and the end. Then reads and discards until the caller ends as well, or a limit of time or size is reached. */
 export function endLingering(socket: Socket, lastBytes = '', lingerMs = maxLingerMs): void {
   if (socket.destroyed) return
   discardInput(socket)
@@ -44,7 +44,7 @@ export function endLingering(socket: Socket, lastBytes = '', lingerMs = maxLinge
 
 const discarding = new WeakSet<Socket>()
 
-/** Takes a connection from its HTTP parser: nothing that comes from now on is a request. */
+/** Takes a connection from its HTTP parser: later bytes are no request. */
 export function discardInput(socket: Socket): void {
   if (discarding.has(socket)) return
   discarding.add(socket)
@@ -53,7 +53,7 @@ export function discardInput(socket: Socket): void {
   socket.on('data', (chunk: Buffer) => {
     bytes += chunk.length
     if (bytes <= maxLingerBytes) return
-    // An earlier answer may still be on its way.
+    // While an earlier answer may still be on its way, the connection must not be destroyed.
     if (socket.writableEnded) socket.destroy()
     else socket.pause()
   })

@@ -1,4 +1,4 @@
-/** An unknown address is 404, a known one with another method is 405. */
+/** An unknown address is a 404; a known address with another method is a 405. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Problem } from '../problems/problem.ts'
@@ -7,7 +7,7 @@ export default fp(
   async function notFound(app: FastifyInstance) {
     const allowedMethods = collectAllowedMethods(app)
 
-    // Before the body is read: an unknown address is unknown whatever comes with it.
+    // Before the body is read: the body cannot change the answer.
     app.addHook('onRequest', (request, _reply, done) => {
       if (request.is404) throw toNoRoute(request, allowedMethods)
       done()
@@ -18,7 +18,7 @@ export default fp(
 
 type AllowedMethods = (path: string) => string[]
 
-/** Which methods the routes know for a path, whether or not the router has ever heard of the method that came. */
+/** The methods of a path, collected here because the router cannot be asked about a method that it does not know. */
 function collectAllowedMethods(app: FastifyInstance): AllowedMethods {
   const routes = new Map<string, { pattern: RegExp; methods: Set<string> }>()
   app.addHook('onRoute', ({ url, method }) => {
@@ -32,7 +32,7 @@ function collectAllowedMethods(app: FastifyInstance): AllowedMethods {
   }
 }
 
-/** A route's pattern as a regular expression: `:name` is one segment, `*` is the rest. */
+/** The pattern of a route as a regular expression: `:name` is one segment, `*` is the rest. */
 function toPattern(url: string): RegExp {
   const escaped = url.replace(/[.+?^${}()|[\]\\]/g, '\\$&')
   return new RegExp(`^${escaped.replace(/:\w+/g, '[^/]+').replace(/\*/g, '.*')}$`)

@@ -1,7 +1,7 @@
-/** What @fastify/swagger leaves undone: named schemas in their place, and OpenAPI 3.1's own words. */
+/** Two steps that @fastify/swagger lacks: schemas move to `components/schemas`, and OpenAPI 3.0's words become those of 3.1. */
 import { isDeepStrictEqual } from 'node:util'
 
-/** A JSON Schema, as far as it matters here. */
+/** The members of a JSON Schema that this file reads. */
 interface Schema {
   $ref?: string
   title?: string
@@ -12,7 +12,7 @@ interface Schema {
   items?: Schema
   oneOf?: Schema[]
   description?: string
-  /** What a named schema is for in this place: the description beside the reference. */
+  /** The use of a named schema in this place: it becomes the description beside the reference. */
   'x-use'?: string
 }
 type Content = Record<string, { schema?: Schema }>
@@ -27,8 +27,8 @@ export interface OpenApiDocument {
 }
 
 /**
- * Moves every schema that has a title to `components/schemas` under that name. The routes themselves keep whole schemas, so
- * what serialises their answers needs no references.
+ * Moves every schema that has a title to `components/schemas` under that name. The routes keep whole schemas, so that the
+ * serialiser of their answers needs no references.
  * @throws Error where two schemas that differ share a title
  */
 export function finishDocument<T extends OpenApiDocument>(document: T): T {
@@ -55,9 +55,9 @@ function finishSchema(schema: Schema, schemas: Record<string, Schema>): Schema {
     ...(items && { items: finishSchema(items, schemas) }),
     ...(properties && { properties: finishProperties(properties, schemas) }),
     ...(oneOf && { oneOf: oneOf.map((one) => finishSchema(one, schemas)) }),
-    // An enum says it all to a validator, but Swagger UI would show the type "any".
+    // An enum is enough for a validator, but Swagger UI would show the type "any".
     ...(rest.type === undefined && isEnumOfTexts(rest) && { type: 'string' }),
-    // OpenAPI 3.0's word for it, which @fastify/swagger uses in 3.1 as well.
+    // `format: byte` is OpenAPI 3.0; @fastify/swagger uses it in 3.1 as well.
     ...(format === 'byte' ? { contentEncoding: 'base64' } : format !== undefined && { format }),
   }
   if (title === undefined) return finished

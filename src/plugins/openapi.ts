@@ -1,4 +1,4 @@
-/** OpenAPI 3.1, generated from the route schemas, and Swagger UI over it. */
+/** OpenAPI 3.1, generated from the schemas of the routes, and Swagger UI as its page. */
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
@@ -9,27 +9,27 @@ import { finishDocument, type OpenApiDocument } from './openapi-document.ts'
 
 export interface OpenApiOptions {
   readonly version: string
-  /** How /docs is served, if at all; /openapi.json is always there. */
+  /** Whether and how /docs is served; /openapi.json is always served. */
   readonly docs: DocsMode
-  /** Said on the page. */
+  /** The page shows a banner for the sandbox and another for FreedomPay. */
   readonly isSandbox: boolean
-  /** What private routes want of a caller; undefined: nothing. */
+  /** The credential that private routes require; undefined: none. */
   readonly scheme: Authenticator['scheme'] | undefined
 }
 
 const description = `Creates card clients at FreedomPay and never lies about an outcome.
 
-201 means that the client exists, 202 that the outcome is not final yet. With a problem this request has created nothing,
-unless it says \`safeToRetry: same-key-only\`: then that is not certain. Each problem's \`type\` leads to a page that explains it.`
+201: the client exists. 202: the outcome is not final yet. A problem: this request has created nothing, but with
+\`safeToRetry: same-key-only\` that is not certain. The \`type\` of a problem leads to a page that explains the problem.`
 
-/** The examples are made where nobody knows of a base path. */
+/** The examples are written without the base path, as their authors cannot know it. */
 function moveExamples<T extends object>(document: T, basePath: string): T {
   const move = (name: string, value: unknown) =>
     name === 'type' && typeof value === 'string' && value.startsWith('/problems/') ? `${basePath}${value}` : value
   return basePath === '' ? document : JSON.parse(JSON.stringify(document, move))
 }
 
-/** `identifier` is a word of OpenAPI 3.1. */
+/** `identifier` (SPDX) exists since OpenAPI 3.1. */
 const license = { name: 'MIT', identifier: 'MIT' }
 
 export default fp(
@@ -45,11 +45,11 @@ export default fp(
         },
         servers: [{ url: app.prefix || '/', description: 'This service' }],
         tags: [
-          { name: 'clients', description: 'Creating clients and learning what came of it' },
-          { name: 'problems', description: 'What each error code means' },
+          { name: 'clients', description: 'Create clients and read their outcomes' },
+          { name: 'problems', description: 'The meaning of each problem code' },
         ],
         ...(scheme && { components: { securitySchemes: { caller: scheme } } }),
-        // Said outright: no credential is needed, but where a route says otherwise.
+        // Explicit: only routes with a `security` of their own require a credential.
         security: [{}],
       },
       convertConstToEnum: false,

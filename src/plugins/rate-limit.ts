@@ -1,11 +1,11 @@
-/** How many requests one caller may send in a minute, counted by this process. */
+/** Limits the requests of one caller in a minute. Each process counts for itself. */
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { Problem } from '../problems/problem.ts'
 
 export interface CallerRateOptions {
-  /** 0: any number. */
+  /** 0: no limit. */
   readonly perMinute: number
 }
 
@@ -17,14 +17,14 @@ export default fp(
       max: perMinute,
       timeWindow: 60_000,
       enableDraftSpec: true,
-      // Pages are nobody's, and need nothing of the partner's or of the ledger's.
+      // Public pages have no caller, and cost no work of FreedomPay or of the ledger.
       allowList: ({ routeOptions }) => routeOptions.config.access === 'public',
       keyGenerator: ({ caller }) => caller,
       errorResponseBuilder: ({ headers }) =>
-        // With a key, an earlier request may have gone further: the ledger was not asked.
+        // With a key, an earlier attempt may have reached FreedomPay: the ledger was not asked.
         new Problem('rate-limited', headers['idempotency-key'] === undefined ? {} : { safeToRetry: 'same-key-only' }),
     })
-    // Before the hooks of the routes: what those refuse counts as well.
+    // Before the hooks of the routes, so that requests that those hooks refuse are counted as well.
     app.addHook('onRequest', app.rateLimit())
   },
   { name: 'caller-rate', dependencies: ['authentication'] },

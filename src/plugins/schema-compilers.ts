@@ -1,4 +1,4 @@
-/** TypeBox for every route: what a schema does not allow gets no further, and what a schema does not name does not leave. */
+/** TypeBox for every route: a request that breaks its schema is refused, and an answer keeps only the members that its schema names. */
 import type { FastifyInstance, FastifySchemaCompiler, FastifySerializerCompiler } from 'fastify'
 import fp from 'fastify-plugin'
 import type { TSchema } from 'typebox'
@@ -15,21 +15,21 @@ export default fp(
   { name: 'schema-compilers' },
 )
 
-/** For `fastify()`: its own compilers bring Ajv and generate code from each schema, which start-up has to wait for. */
+/** For `fastify()`: its default compilers load Ajv and generate code from each schema, which makes the start slower. */
 export const noDefaultCompilers = { buildValidator: refuseToBuild, buildSerializer: refuseToBuild }
 
 function refuseToBuild(): never {
   throw new Error('schema-compilers must be registered before the first route')
 }
 
-/** Nothing is coerced: a parameter is a text. Headers are read where they are used, as a malformed one is not always an error. */
+/** No value is coerced: a parameter is a text. Headers are not checked here, as a malformed header is not always an error. */
 export const compileValidator: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   if (httpPart === 'headers') return () => true
   const contract = Compile(schema)
   return (value) => {
     if (contract.Check(value)) return { value }
     const faults = limitInputErrors(findInputErrors(contract, value))
-    // A body is pointed into; a parameter is named.
+    // In a body the pointer is a JSON Pointer; for a parameter it is the name.
     const errors =
       httpPart === 'body' ? faults : faults.map(({ pointer, message }) => ({ pointer: pointer.slice(1), message }))
     return { error: new Problem('invalid-request', { errors }) }

@@ -1,4 +1,4 @@
-/** One span for each request, and its context for what the request leads to. Registered only where there is tracing. */
+/** One span for each request; calls and ledger steps of the request get its context. Registered only if tracing is on. */
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { outcomeOfProblem } from '../telemetry/metrics.ts'
@@ -30,7 +30,7 @@ export default fp(
       })
       trace.run(done)
     })
-    // A body arrives by events of its connection, which belong to no request.
+    // The body arrives in events of the connection, outside the context of the request; so the context is set again.
     app.addHook('preValidation', (request, _reply, done) => {
       const trace = ofRequest.get(request)
       if (trace === undefined) done()

@@ -1,4 +1,4 @@
-/** Requests that cannot be read as HTTP, or not as one that we take: before Fastify sees them, or before a route does. */
+/** Refuses requests that are unreadable or ambiguous as HTTP, before Fastify or a route sees them. */
 import { randomUUID } from 'node:crypto'
 import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
@@ -16,7 +16,7 @@ export default fp(
     app.addHook('onRequest', (request, reply, done) => {
       trackExchange(request, reply)
       if (ending.has(request.raw.socket)) {
-        // Nobody would hear what becomes of it.
+        // The connection is ending: the caller could not get an answer to this request.
         reply.hijack()
         return
       }
@@ -31,15 +31,15 @@ export default fp(
   { name: 'unreadable-http', dependencies: ['error-handler', 'linger'] },
 )
 
-/** Node would answer these faults by itself, without a word. */
+/** Node would answer a missing Host or an unknown Expect by itself, without a problem. */
 function leaveHeadersToUs({ server }: FastifyInstance): void {
   Object.assign(server, { requireHostHeader: false })
   server.on('checkExpectation', (req: IncomingMessage, res: ServerResponse) => server.emit('request', req, res))
 }
 
 /**
- * Where two programs in a row may disagree about who is meant, or where a body ends, the request is refused, and its connection
- * ends (RFC 9112, sections 3.2 and 6.1).
+ * Two programs in a row could disagree about the host of such a request or about the end of its body (request smuggling). So the
+ * request is refused, and its connection ends (RFC 9112, sections 3.2 and 6.1).
  * @throws Problem invalid-request
  */
 function requireReadableHeaders({ httpVersion, headers, rawHeaders }: IncomingMessage): void {
@@ -69,11 +69,11 @@ function isSentTwice(name: string, rawHeaders: readonly string[]): boolean {
   return lines > 1
 }
 
-/** A caller that was too slow is not waited for as long again. */
+/** Short, as the caller has already been too slow. */
 const shortLingerMs = 2000
 
 const clientErrors: Record<string, { status: number; message: string; lingerMs?: number }> = {
-  HPE_HEADER_OVERFLOW: { status: 431, message: 'the header lines are too long together' },
+  HPE_HEADER_OVERFLOW: { status: 431, message: 'the header lines together are too long' },
   ERR_HTTP_REQUEST_TIMEOUT: {
     status: 408,
     message: 'the request did not arrive completely in time',
@@ -84,14 +84,14 @@ const clientErrors: Record<string, { status: number; message: string; lingerMs?:
 interface HttpExchange {
   readonly request: FastifyRequest
   readonly reply: FastifyReply
-  /** The one before on the connection, while it may be unanswered. Answers leave in order, so it is the last to wait for. */
+  /** The exchange before on this connection, while it may be unanswered. Answers leave in order, so no other must be awaited. */
   previous?: HttpExchange
 }
 
-/** The latest on each connection. */
+/** The latest exchange of each connection. */
 const exchanges = new WeakMap<Socket, HttpExchange>()
 
-/** Must hear of every request on a connection, also of those for which no hook runs. */
+/** Must be called for every request on a connection, also for requests for which no hook runs. */
 export function trackExchange(request: FastifyRequest, reply: FastifyReply): void {
   const { socket } = request.raw
   const previous = exchanges.get(socket)
@@ -103,16 +103,16 @@ function isAnswered(exchange: HttpExchange | undefined): boolean {
   return exchange === undefined || exchange.reply.raw.writableFinished
 }
 
-/** Whether no other request has arrived behind this one; an answer that ends the connection would take theirs away. */
+/** If a later request has arrived, this answer must not end the connection: the later request would get no answer. */
 export function isLatestOnItsConnection(request: FastifyRequest): boolean {
   const latest = exchanges.get(request.raw.socket)
   return latest === undefined || latest.request === request
 }
 
-/** Connections that end behind an answer that is still to come. */
+/** Connections that end after an answer that has not been sent yet. */
 const ending = new WeakSet<Socket>()
 
-/** The status of each answer that was written to the socket past its response. */
+/** The status of each answer that was written directly to the socket. */
 const statusesByHand = new WeakMap<ServerResponse, number>()
 
 export function statusByHand(response: ServerResponse): number | undefined {
@@ -120,8 +120,8 @@ export function statusByHand(response: ServerResponse): number | undefined {
 }
 
 /**
- * What HTTP itself could not read never reaches a handler, so the answer is written to the socket by hand: behind those that
- * earlier requests on the connection have still to get.
+ * A request that Node cannot read as HTTP never reaches a handler, so its answer is written directly to the socket, after the
+ * answers to earlier requests on the connection.
  */
 export function answerClientError(
   error: Error & { code?: string },
@@ -149,7 +149,7 @@ export function answerClientError(
   }
   ending.add(socket)
   discardInput(socket)
-  // What comes behind whole requests and is none has nobody who waits for an answer to it.
+  // Unreadable bytes after complete requests get no answer: no request of the caller waits for one.
   awaited.reply.raw.once('close', unfinished === undefined ? () => endLingering(socket) : end)
 }
 
@@ -162,7 +162,7 @@ function writeByHand(
 ): void {
   const { status, message, lingerMs } = clientErrors[String(error.code)] ?? {
     status: 400,
-    message: 'this is not readable as HTTP',
+    message: 'the request is not readable as HTTP',
   }
   const body = toBody(invalidRequest('', message, { status }), basePath)
   const reqId = unfinished?.request.id ?? randomUUID()

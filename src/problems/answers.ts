@@ -128,7 +128,7 @@ export function problemAnswers(codes: readonly ProblemCode[], examples: ProblemE
   const shown = {
     'invalid-request': toProblemExample('invalid-request', {
       status: 431,
-      errors: [{ pointer: '', message: 'the header lines are too long together' }],
+      errors: [{ pointer: '', message: 'the header lines together are too long' }],
     }),
   }
   return {

@@ -2,7 +2,7 @@
 import { Compile } from 'typebox/compile'
 import { Settings } from 'typebox/system'
 
-/** Enough for every member of a body and of its objects, and for every setting; the default of 8 would hide some. */
+/** Enough for every member of a body and of its objects, and for every setting; the default of 8 would hide faults. */
 export const maxErrors = 64
 Settings.Set({ maxErrors })
 

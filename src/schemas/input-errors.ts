@@ -1,4 +1,4 @@
-/** From a value to every place where it breaks its schema, in sentences that never quote the value. */
+/** Finds every place where a value breaks its schema. The sentences never quote the value. */
 import type { TSchema } from 'typebox'
 import type { TLocalizedValidationError } from 'typebox/error'
 import type { InputError } from '../problems/problem.ts'
@@ -6,17 +6,17 @@ import { type Compile, maxErrors } from './compile.ts'
 
 export type Contract<T extends TSchema = TSchema> = ReturnType<typeof Compile<T>>
 
-/** More than any contract here has. */
+/** More members than any contract of this service has. */
 const maxMembers = 128
 const maxPointerLength = 128
 
-/** Every fault; to find only whether there is one, `contract.Check` is faster. Members beyond the first 128 are taken out of `value`. */
+/** Finds every fault; `contract.Check` is faster if a yes or no is enough. Removes unknown members beyond the first 128 from `value`. */
 export function findInputErrors(contract: Contract, value: unknown): InputError[] {
   const schema = contract.Type()
   return contract.Errors(withoutExcess(value, schema)).flatMap((error) => toInputErrors(error, schema))
 }
 
-/** What leaves: a member's name is the caller's text, and may be as long as the body. */
+/** Limits the errors of an answer: a pointer holds the name of a member, which the caller may make as long as the body. */
 export function limitInputErrors(errors: readonly InputError[]): InputError[] {
   return errors
     .slice(0, maxErrors)
@@ -28,8 +28,8 @@ interface ObjectSchema extends TSchema {
 }
 
 /**
- * To look at each of 100 000 unknown members would take half a second in which no other request is served; the first of them are
- * enough to refuse the body.
+ * A check of 100,000 unknown members would take half a second, in which no other request is served. The first of them are enough to
+ * refuse the body.
  */
 function withoutExcess(value: unknown, schema: ObjectSchema): unknown {
   const { properties } = schema
@@ -68,7 +68,7 @@ function toInputErrors(error: TLocalizedValidationError, schema: TSchema): Input
     case 'format':
       return [{ pointer, message: error.params.format === 'uuid' ? 'must be a UUID' : error.message }]
     case 'additionalProperties':
-      // Of the object; each member that is too many has an error of its own.
+      // This error is about the object; each unknown member has an error of its own.
       return []
     default:
       return [{ pointer, message: findOwnSentence(schema, error.schemaPath) ?? error.message }]
@@ -79,7 +79,7 @@ interface Refined {
   '~refine'?: { error: (value: unknown) => string }[]
 }
 
-/** JSON Schema's rules are looked at first, so its message on a length or a pattern would hide the sentence of our own. */
+/** JSON Schema's rules are checked first, so its message on a length or a pattern would hide the contract's own sentence. */
 function findOwnSentence(root: TSchema, schemaPath: string): string | undefined {
   let schema: unknown = root
   for (const name of schemaPath.split('/').slice(1)) schema = (schema as Record<string, unknown>)[name]

@@ -1,10 +1,10 @@
-/** From a value to the part of it that a schema names. */
+/** Cuts a value down to the members that its schema names. */
 import type { TSchema } from 'typebox'
 import { isObject } from './input-errors.ts'
 
 export type Project = (value: unknown) => unknown
 
-/** JSON Schema, as far as answers use it. */
+/** The keywords of JSON Schema that answers use. */
 interface AnswerSchema extends TSchema {
   readonly type?: unknown
   readonly properties?: Readonly<Record<string, AnswerSchema>>
@@ -15,12 +15,12 @@ interface AnswerSchema extends TSchema {
   readonly enum?: readonly unknown[]
 }
 
-/** What this cannot follow. A schema with one of these must not pass as "everything is allowed". */
+/** Keywords that the projection does not support. A schema with one of them must not count as "every value is allowed". */
 const unknownKeywords = ['$ref', 'allOf', 'patternProperties', 'prefixItems', 'if', 'dependentSchemas']
 
 /**
- * Nothing is copied where the schema names no members. In a union, `const` and `enum` members tell which schema is meant.
- * @throws Error where the schema has a keyword that no answer of this service needs so far
+ * A value is copied only if its schema names members. In a union, the `const` and `enum` members show which schema applies.
+ * @throws Error if the schema has an unsupported keyword: no answer of this service needs one so far
  */
 export function compileProjection(schema: AnswerSchema): Project {
   for (const keyword of unknownKeywords) {
@@ -35,10 +35,10 @@ export function compileProjection(schema: AnswerSchema): Project {
   return schema.type === undefined && words(schema) === undefined ? keep : keepScalar
 }
 
-/** Of a schema that allows anything, as `Type.Unknown()`. */
+/** For a schema that allows every value, such as `Type.Unknown()`. */
 const keep: Project = (value) => value
 
-/** A date becomes a text; any other object holds members that no schema names. */
+/** JSON.stringify makes a text of a date. Any other object is removed, as its members are not named by the schema. */
 const keepScalar: Project = (value) =>
   typeof value !== 'object' || value === null || value instanceof Date ? value : undefined
 
@@ -60,7 +60,7 @@ function compileArray(items: AnswerSchema): Project {
   return (value) => (Array.isArray(value) ? value.map(project) : keepScalar(value))
 }
 
-/** Where no schema fits, the members that any of them names: the answer is wrong then, but its caller must get one. */
+/** If no schema fits, the answer is wrong, but the caller must get one: it keeps the members that any of the schemas names. */
 function compileUnion(schemas: readonly AnswerSchema[]): Project {
   const branches = schemas.map((schema) => ({ fits: compileFit(schema), project: compileProjection(schema) }))
   const project = compileObject(Object.assign({}, ...schemas.map(({ properties }) => properties)))
@@ -78,7 +78,7 @@ function compileFit(schema: AnswerSchema): (value: unknown) => boolean {
   return (value) => isObject(value) && told.every(({ name, allowed }) => allowed.includes(value[name]))
 }
 
-/** The only values that a schema allows, where it lists them. */
+/** The allowed values, if the schema lists them; otherwise undefined. */
 function words(schema: AnswerSchema): readonly unknown[] | undefined {
   return 'const' in schema ? [schema.const] : schema.enum
 }

@@ -1,15 +1,15 @@
-/** Who called and how that ended, and whether secrets can be read. */
+/** Metrics of callers and of secrets. */
 import { Counter, Gauge, type Registry } from 'prom-client'
 
 export const callerOutcomes = ['ok', 'invalid', 'rate_limited', 'failed', 'hung_up'] as const
 export type CallerOutcome = (typeof callerOutcomes)[number]
 
-/** An issuer may know any number of callers; the rest of them share one label. */
+/** An issuer may know any number of callers. The callers beyond this number share one label. */
 const maxCallers = 1000
 const otherCallers = 'other'
 
 export interface AuthMetrics {
-  /** `caller` is configured or verified, never a text that somebody chose. */
+  /** `caller` is configured or verified; an unverified text must never become a label. */
   readonly countCaller: (caller: string, statusCode: number) => void
   readonly observeSecret: (secret: string, isRead: boolean) => void
 }
@@ -19,10 +19,10 @@ export function createAuthMetrics(registry: Registry): AuthMetrics {
   const counts = new Map<string, Record<CallerOutcome, number>>()
   new Counter({
     name: 'caller_requests_total',
-    help: 'Requests of callers that are known, by how they ended',
+    help: 'Requests of known callers, by their outcome',
     labelNames: ['caller', 'outcome'],
     registers,
-    // Handed over when asked for: making a text of the labels costs more than the rest of the counting.
+    // At the scrape only: prom-client makes a text of the labels at each `inc`, which costs more than the counting.
     collect() {
       this.reset()
       for (const [caller, ofCaller] of counts) {
@@ -32,19 +32,19 @@ export function createAuthMetrics(registry: Registry): AuthMetrics {
   })
   const readAt = new Gauge({
     name: 'secret_read_timestamp_seconds',
-    help: 'When a secret, by its setting, could last be read',
+    help: 'Time of the last successful reading of a secret, by the name of its setting',
     labelNames: ['secret'],
     registers,
   })
   const isFailed = new Gauge({
     name: 'secret_read_failed',
-    help: 'Whether the last reading of a secret failed, or brought a faulty one: then the one before stays in use',
+    help: '1 while the last reading of a secret failed or gave a faulty text: the secret before stays in use',
     labelNames: ['secret'],
     registers,
   })
   const failures = new Counter({
     name: 'secret_read_failures_total',
-    help: 'Readings of a secret that failed, or brought a faulty one',
+    help: 'Readings of a secret that failed or gave a faulty text',
     labelNames: ['secret'],
     registers,
   })

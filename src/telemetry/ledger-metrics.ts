@@ -1,11 +1,11 @@
-/** What the ledger and the reconciler do. */
+/** Metrics of the ledger and of the reconciler. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { LedgerStats } from '../ledger/ledger.ts'
 import { type LedgerOperation, type LedgerResult, ledgerOperations, ledgerResults } from '../ledger/observe.ts'
 import type { ReconcilerObserver } from '../ledger/reconciler.ts'
 import { isFinal, type State, states } from '../ledger/states.ts'
 
-/** From a map in memory to a ledger that is given up. */
+/** In seconds: from the engine in memory to an operation that is given up. */
 const ledgerBuckets = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5]
 
 export interface LedgerMetrics {
@@ -15,18 +15,18 @@ export interface LedgerMetrics {
   readonly observeLedgerRequest: (operation: LedgerOperation, result: LedgerResult, seconds: number) => void
 }
 
-/** `readStats` is asked once at every scrape. */
+/** `readStats` is called once for each scrape. */
 export function createLedgerMetrics(registry: Registry, readStats: () => Promise<LedgerStats>): LedgerMetrics {
   const registers = [registry]
   registerLedgerGauges(registry, readStats)
   const unknownDuplicates = new Counter({
     name: 'partner_unknown_duplicates_total',
-    help: 'Creates that FreedomPay already knew and the ledger did not: the ledger has lost a row',
+    help: 'Creates that FreedomPay knew and the ledger did not know: the ledger has lost a row',
     registers,
   })
   const duration = new Histogram({
     name: 'ledger_request_duration_seconds',
-    help: 'Time of one operation of the ledger, by whether it was answered',
+    help: 'Time of one operation of the ledger, by its result',
     labelNames: ['operation', 'result'],
     buckets: ledgerBuckets,
     registers,
@@ -41,7 +41,7 @@ export function createLedgerMetrics(registry: Registry, readStats: () => Promise
   }
 }
 
-/** Which state a row that was concluded from silence or doubt can be corrected to. */
+/** The possible corrections of a state that was concluded from silence or doubt. */
 const corrections = [
   ['not-created', 'created'],
   ['not-created', 'processing'],
@@ -54,7 +54,7 @@ function createReconcilerObserver(registry: Registry): ReconcilerObserver {
   const registers = [registry]
   const foundOut = new Counter({
     name: 'clients_found_out_total',
-    help: 'Final outcomes that the reconciler learnt, corrected ones included',
+    help: 'Final outcomes that the reconciler found out, including corrected ones',
     labelNames: ['outcome'],
     registers,
   })
@@ -75,9 +75,9 @@ function createReconcilerObserver(registry: Registry): ReconcilerObserver {
   }
 }
 
-/** While the ledger cannot be reached the last known numbers stand, and readiness tells why. Every replica reports the same: use max. */
+/** While the ledger cannot be reached, the gauges keep their last numbers; /readyz shows the fault. */
 function registerLedgerGauges(registry: Registry, readStats: () => Promise<LedgerStats>): void {
-  /** The gauges of one scrape are collected together, so they share one question. */
+  /** The gauges of one scrape are collected together, so they share one query. */
   let asked: Promise<LedgerStats | undefined> | undefined
   function readOnce(): Promise<LedgerStats | undefined> {
     asked ??= readStats()
@@ -99,22 +99,22 @@ function registerLedgerGauges(registry: Registry, readStats: () => Promise<Ledge
     })
   register(
     'ledger_unresolved',
-    'Creates that no request works on any more and whose outcome is not final',
+    'Creates without a final outcome that no request works on any more',
     ({ unresolved }) => unresolved,
   )
   register(
     'ledger_oldest_unresolved_seconds',
-    'Since the oldest unresolved create was last worked on',
+    'Seconds since a request last worked on the oldest unresolved create',
     ({ oldestUnresolvedSeconds }) => oldestUnresolvedSeconds,
   )
   register(
     'ledger_needs_attention',
-    'Creates that have been asked about for 24 h without a final answer',
+    'Creates that FreedomPay has been asked about for 24 h without a final answer',
     ({ needsAttention }) => needsAttention,
   )
   register(
     'reconciler_oldest_due_seconds',
-    'How late the reconciler is with the row that is due longest',
+    'Delay of the reconciler at the row that has been due for the longest time',
     ({ oldestDueSeconds }) => oldestDueSeconds,
   )
 }

@@ -1,25 +1,25 @@
-/** Standard output, written in the background, where nobody may be reading. */
+/** Standard output, written in the background: a reader that does not read must not stop the service. */
 import { fstatSync } from 'node:fs'
 import { isatty } from 'node:tty'
 import { type DestinationStream, type Logger, pino } from 'pino'
 import { Counter, type Registry } from 'prom-client'
 
-/** A line is written within this, or with others as soon as they are this many bytes: a system call for each costs more than it. */
+/** Lines are written together, after this time or at this size: a system call for each line costs more than the line itself. */
 const flushEveryMs = 100
 const bufferedBytes = 12 * 1024
-/** What is held for a reader that does not read; further lines are dropped and counted. */
+/** The most that is held for a reader that does not read; further lines are dropped and counted. */
 const maxHeldBytes = 8 * 1024 * 1024
 const stdout = 1
 
-/** How long the process waits for a reader of its last lines. */
+/** How long the process waits at its end for a reader of the last lines. */
 const settleMs = 1000
 
 const dropped = new WeakMap<DestinationStream, number>()
 
-/** What is still held is written when the process exits by itself. */
+/** Lines that are still held are written when the process exits by itself. */
 export function openStdout(): DestinationStream {
   const stat = fstatSync(stdout)
-  // Makes a pipe non-blocking: a write to a full one would otherwise never return, and neither would the exit.
+  // Access to process.stdout makes a pipe non-blocking. Otherwise a write to a full pipe never returns, and the process never exits.
   if (stat.isFIFO() || stat.isSocket()) void process.stdout
   let exitingAtMs: number | undefined
   process.once('exit', () => {
@@ -38,7 +38,7 @@ export function openStdout(): DestinationStream {
   return destination
 }
 
-/** Lines for people, where they look at a terminal and this was installed for development; undefined elsewhere. */
+/** Lines for people at a terminal; undefined without a terminal, and without pino-pretty, a development dependency. */
 export async function openTerminal(): Promise<DestinationStream | undefined> {
   if (!isatty(stdout)) return undefined
   try {
@@ -51,8 +51,8 @@ export async function openTerminal(): Promise<DestinationStream | undefined> {
 }
 
 /**
- * Resolves once nothing is being written in the background: what is at exit may come behind the lines that are written then, or
- * never. Where nobody reads, the lines are given up.
+ * Resolves when no line is being written in the background: at the exit such lines could get lost or come in the wrong order. If
+ * the reader does not read, the lines are given up.
  */
 export function settleWrites(log: Logger): Promise<void> {
   return new Promise((resolve) => {
@@ -74,7 +74,7 @@ export function registerDroppedLines(registry: Registry, log: Logger): void {
   let known = 0
   new Counter({
     name: 'log_lines_dropped_total',
-    help: 'Log lines that were given up because nobody read standard output',
+    help: 'Log lines that were dropped because standard output was not read',
     registers: [registry],
     collect() {
       const count = countDroppedLines(log)

@@ -1,4 +1,4 @@
-/** One JSON line each. Fields are allow-listed where they are logged; the redaction below is only the second net. */
+/** JSON log lines. Each call logs only named fields; the redaction below is a second protection. */
 import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
 import { type Bindings, type DestinationStream, type Logger, pino } from 'pino'
@@ -11,7 +11,7 @@ const { name: service, version } = packageJson
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const
 export type LogLevel = (typeof logLevels)[number]
 
-/** What must never be in a log, wherever somebody might put it by mistake. */
+/** Fields that must never be in a log, even if a call logs one of them by mistake. */
 const neverLogged = [
   'body',
   'headers',
@@ -45,7 +45,7 @@ export function createLogger(level: LogLevel, destination: DestinationStream = o
   return log
 }
 
-/** What the last line of a request tells. None of it is the caller's text, but for what has been checked. */
+/** The fields of the last line of a request. A caller's text is logged only after a check. */
 export interface RequestSummary {
   readonly method: string
   readonly route: string
@@ -56,20 +56,20 @@ export interface RequestSummary {
 type Fields = Readonly<Record<string, unknown>>
 
 /**
- * The lines of one HTTP request, with what they have in common: a request has one line as a rule, so a pino child, which writes
- * that into a text beforehand, costs more than it spares.
+ * The lines of one HTTP request, with their common fields. Most requests have one line, so a pino child, which serialises the
+ * common fields in advance, would cost more than it saves.
  */
 export class RequestLog implements FastifyBaseLogger {
   private readonly log: Logger
   private readonly reqId: string
-  /** Once it is known. */
+  /** Undefined until the caller is known. */
   caller: string | undefined
-  /** The caller's, or the one under which this request is traced. */
+  /** The `traceparent` of the caller, or of this request's own trace. */
   traceparent: unknown
-  /** The create that the request is about, once that is known. */
+  /** The create that the request is about; undefined until the create is known. */
   requestId: string | undefined
   outcome: string | undefined
-  /** Of the problem that the request was answered with. */
+  /** The code of the problem that the request was answered with. */
   code: string | undefined
 
   constructor(log: Logger, reqId: string, traceparent?: unknown) {
@@ -128,14 +128,14 @@ export class RequestLog implements FastifyBaseLogger {
 
   private write(level: Exclude<LogLevel, 'silent'>, told: unknown, message?: string): void {
     if (typeof told === 'string') this.log[level](this.own, told)
-    // Without any message pino takes the error's, which may quote anything.
+    // Without a message pino logs the error's message, which may quote personal data.
     else if (told instanceof Error) this.log[level]({ ...this.own, err: told }, '')
     else this.log[level](Object.assign({ ...this.own }, told), message ?? '')
   }
 }
 
 declare module 'fastify' {
-  /** What a request's lines have in common, see RequestLog; the lines of other loggers have none of it. */
+  /** The common fields of a request's lines, see RequestLog; other loggers have none of them. */
   interface FastifyBaseLogger {
     caller?: string | undefined
     traceparent?: unknown
@@ -153,14 +153,14 @@ export function createRequestLogs(
     new RequestLog(log, String(reqId), rawRequest?.headers.traceparent)
 }
 
-/** More than any error of this service has below it; causes may go round in a circle. */
+/** More than any error of this service has. The limit is needed, as causes may form a circle. */
 const maxCauses = 5
 
 const ownFields = ['code', 'syscall', 'address', 'port', 'statusCode'] as const
 
 /**
- * An error without its message, as messages quote what they complain about: a JSON parser's holds a piece of the body. The
- * type, the code and where it happened tell enough.
+ * An error without its message, as a message may quote data: the message of a JSON parser holds a piece of the body. The type,
+ * the code and the stack are enough to find the fault.
  */
 export function describeError(error: unknown): Record<string, unknown> {
   return describe(error, maxCauses)
@@ -179,7 +179,7 @@ function describe(error: unknown, causesLeft: number): Record<string, unknown> {
   return fields
 }
 
-/** A stack begins with the message, which may have lines of its own that look like frames. */
+/** A stack begins with the message, and lines of the message may look like frames; so the message is cut off first. */
 function findFrames({ message, stack = '' }: Error): string[] {
   const start = stack.indexOf(message)
   if (start < 0) return []

@@ -1,4 +1,4 @@
-/** Every metric of the service, on a registry of its own. No label ever holds a value of a caller's. */
+/** Every metric of the service, on a registry of its own. No label holds a value from the body of a request. */
 import { Counter, collectDefaultMetrics, Gauge, Histogram, type LabelValues, Registry } from 'prom-client'
 import type { LedgerStats } from '../ledger/ledger.ts'
 import type { ProblemCode } from '../problems/catalogue.ts'
@@ -19,7 +19,7 @@ export const createOutcomes = [
 ] as const
 export type CreateOutcome = (typeof createOutcomes)[number]
 
-/** Which outcome a problem is counted as; the catalogue's other codes never end a create. */
+/** The outcome that a problem is counted as. The other codes of the catalogue never end a create. */
 export const outcomeOfProblem: Partial<Record<ProblemCode, CreateOutcome>> = {
   'invalid-request': 'invalid',
   'invalid-idempotency-key': 'invalid',
@@ -34,11 +34,11 @@ export const outcomeOfProblem: Partial<Record<ProblemCode, CreateOutcome>> = {
   internal: 'unknown',
 }
 
-/** What an Idempotency-Key led to. */
+/** The results of an Idempotency-Key. */
 const keyResults = ['new', 'joined', 'replayed', 'in_progress', 'reused'] as const
 export type KeyResult = (typeof keyResults)[number]
 
-/** From a local call to beyond the default deadline, so that a create that ends just after its deadline is not in +Inf. */
+/** In seconds. The last bucket is above the default deadline, so that a create that ends just after the deadline is not in +Inf. */
 const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 30]
 
 export interface BuildInfo {
@@ -55,17 +55,17 @@ export interface Metrics extends AuthMetrics, PartnerMetrics, LedgerMetrics {
   readonly countKey: (result: KeyResult) => void
 }
 
-/** `readStats` is asked once at every scrape. */
+/** `readStats` is called once for each scrape. */
 export function createMetrics(buildInfo: BuildInfo, readStats: () => Promise<LedgerStats>): Metrics {
   const registry = new Registry()
   const registers = [registry]
   collectDefaultMetrics({ register: registry })
-  // Gauges with the name of a counter, which promtool refuses; what they add up is there by type.
+  // promtool refuses these gauges: their names end like a counter's. The same numbers are there by type.
   for (const kind of ['handles', 'requests', 'resources']) registry.removeSingleMetric(`nodejs_active_${kind}_total`)
 
   const httpDuration = new Histogram({
     name: 'http_request_duration_seconds',
-    help: 'Time from the arrival of a request to the end of its answer, by route pattern',
+    help: 'Time from the arrival of a request to the end of its answer, by the pattern of the route',
     labelNames: ['method', 'route', 'status_code'],
     buckets: durationBuckets,
     registers,
@@ -73,7 +73,7 @@ export function createMetrics(buildInfo: BuildInfo, readStats: () => Promise<Led
 
   const creates = new Counter({
     name: 'clients_create_total',
-    help: 'Creates by what the caller was told',
+    help: 'Creates, by the outcome in the answer to the caller',
     labelNames: ['outcome'],
     registers,
   })
@@ -81,7 +81,7 @@ export function createMetrics(buildInfo: BuildInfo, readStats: () => Promise<Led
 
   const keys = new Counter({
     name: 'idempotency_total',
-    help: 'Creates with an Idempotency-Key, by what the key led to',
+    help: 'Creates with an Idempotency-Key, by the result of the key',
     labelNames: ['result'],
     registers,
   })
@@ -89,7 +89,7 @@ export function createMetrics(buildInfo: BuildInfo, readStats: () => Promise<Led
 
   new Gauge({
     name: 'build_info',
-    help: 'What is running; always 1',
+    help: 'Version and commit of this process; always 1',
     labelNames: ['version', 'commit'],
     registers,
   }).set({ ...buildInfo }, 1)

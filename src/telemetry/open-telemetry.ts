@@ -1,6 +1,6 @@
 /**
- * Spans by OpenTelemetry, one for a request, one for each call to FreedomPay and one for each step of the ledger, sent by OTLP over HTTP.
- * Each attribute is named here, so none can hold personal data, an idempotency key or an address with an id in it.
+ * OpenTelemetry spans, sent by OTLP over HTTP: one for each request, each call to FreedomPay and each step of the ledger.
+ * Each attribute is named here, so that none can hold personal data, an idempotency key or an address with an id.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -28,7 +28,7 @@ import { readTraceContext, type Tracing, type TracingSettings } from './tracing.
 
 type Settings = TracingSettings & { readonly collector: string }
 
-/** A collector that does not answer holds neither the process at its end, nor more spans than the queue takes. */
+/** A collector that does not answer must not delay the end of the process. */
 const longestStopMs = 1000
 const exportTimeoutMs = 5000
 const warnEveryMs = 60_000
@@ -38,7 +38,7 @@ export function openTelemetry({ collector, sampledShare, reachesPartner }: Setti
   const provider = createProvider(collector, sampledShare)
   const tracer = provider.getTracer(packageJson.name, packageJson.version)
   const propagator = new W3CTraceContextPropagator()
-  /** The caller's `tracestate` goes on to FreedomPay as it came, and into no span: it is a text of the caller's. */
+  /** The caller's `tracestate` goes on to FreedomPay unchanged. It is not put into a span, as the caller chooses its text. */
   const current = new AsyncLocalStorage<{ readonly context: Context; readonly tracestate: string | undefined }>()
   warnOfFailures(log)
 
@@ -71,7 +71,7 @@ export function openTelemetry({ collector, sampledShare, reachesPartner }: Setti
       }
     },
     startCall(operation) {
-      // A question of the reconciler's belongs to no request: it begins a trace.
+      // A question of the reconciler belongs to no request, so it begins a trace of its own.
       const { context: parent, tracestate } = current.getStore() ?? outsideOfRequests
       const span = tracer.startSpan(`FreedomPay ${operation}`, { kind: SpanKind.CLIENT }, parent)
       span.setAttribute('partner.operation', operation)
@@ -86,7 +86,7 @@ export function openTelemetry({ collector, sampledShare, reachesPartner }: Setti
     },
     observeLedger(operation, result, seconds) {
       const parent = current.getStore()?.context
-      // The reconciler looks for due rows every second or so, and probes come as often: nobody wants a trace of each.
+      // The reconciler and the probes use the ledger about once a second: a trace of each step would be noise.
       if (parent === undefined) return
       const endedAt = Date.now()
       const attributes = { 'ledger.operation': operation, 'ledger.result': result }
@@ -108,7 +108,7 @@ function createProvider(collector: string, sampledShare: number): TracerProvider
     timeoutMillis: exportTimeoutMs,
   })
   const { name, version } = packageJson
-  // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say more, such as the environment.
+  // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES can add more, for example the environment.
   const own = resourceFromAttributes({ 'service.name': name, 'service.version': version })
   return new TracerProvider({
     resource: own.merge(detectResources({ detectors: [envDetector] })),
@@ -117,7 +117,7 @@ function createProvider(collector: string, sampledShare: number): TracerProvider
   })
 }
 
-/** Without the error's message, which may quote the collector. */
+/** The warning leaves out the error's message, as the message may quote the collector's answer. */
 function warnOfFailures(log: Logger): void {
   let nextAt = 0
   setGlobalErrorHandler(() => {

@@ -1,16 +1,16 @@
-/** Which tracing there is, by the settings. */
+/** Chooses the tracing by the settings. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Logger } from 'pino'
 import { readTraceContext, type Tracing, type TracingSettings } from './tracing.ts'
 
-/** OpenTelemetry is loaded where it is used: it takes memory, and time at the start. */
+/** OpenTelemetry costs memory and start-up time, so it is loaded only with a collector. */
 export async function openTracing(settings: TracingSettings, log: Logger): Promise<Tracing | undefined> {
   if (settings.collector === undefined) return settings.reachesPartner ? passOn() : undefined
   const { openTelemetry } = await import('./open-telemetry.ts')
   return openTelemetry({ ...settings, collector: settings.collector }, log)
 }
 
-/** Without spans of its own, this service hands on what it was given. */
+/** Without a collector the service makes no spans, but sends the caller's trace context on to FreedomPay. */
 function passOn(): Tracing {
   const current = new AsyncLocalStorage<Readonly<Record<string, string>>>()
   return {

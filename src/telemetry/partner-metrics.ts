@@ -1,4 +1,4 @@
-/** What is sent to FreedomPay. */
+/** Metrics of the calls to FreedomPay. */
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client'
 import type { PartnerObserver } from '../partner/card-api.ts'
 import { results } from '../partner/outcome.ts'
@@ -15,7 +15,7 @@ export function createPartnerMetrics(registry: Registry, durationBuckets: number
   const registers = [registry]
   const duration = new Histogram({
     name: 'partner_request_duration_seconds',
-    help: 'Time of one call to FreedomPay, from start to last byte, by what came of it',
+    help: 'Time of one call to FreedomPay, from start to last byte, by its result',
     labelNames: ['operation', 'result'],
     buckets: durationBuckets,
     registers,
@@ -32,7 +32,7 @@ export function createPartnerMetrics(registry: Registry, durationBuckets: number
 
   const partnerRetries = new Counter({
     name: 'partner_retries_total',
-    help: 'Creates sent again, by why that was safe',
+    help: 'Creates that were sent again, by the reason why that was safe',
     labelNames: ['reason'],
     registers,
   })
@@ -42,7 +42,7 @@ export function createPartnerMetrics(registry: Registry, durationBuckets: number
 
   const partnerCircuitState = new Gauge({
     name: 'partner_circuit_state',
-    help: 'Whether creates are let through to FreedomPay: 1 for the state that holds, 0 for the others',
+    help: 'State of the circuit breaker in front of FreedomPay: 1 for the present state, 0 for the others',
     labelNames: ['state'],
     registers,
   })

@@ -1,6 +1,6 @@
 /**
- * What ties a request to its calls and ledger steps: W3C Trace Context (https://www.w3.org/TR/trace-context/) from the caller, on to
- * FreedomPay where a setting says so, and spans where a collector is named. Where neither is asked for there is no tracing at all.
+ * Tracing connects a request with its calls and ledger steps. The W3C Trace Context (https://www.w3.org/TR/trace-context/) comes from
+ * the caller. One setting sends it on to FreedomPay; another names a collector for spans. Without both, tracing is off.
  */
 import type { IncomingHttpHeaders } from 'node:http'
 import type { ObserveLedger } from '../ledger/observe.ts'
@@ -8,9 +8,9 @@ import type { StartCallTrace } from '../partner/card-api.ts'
 import { parseTraceId } from './trace-id.ts'
 
 export interface TracingSettings {
-  /** An OTLP endpoint as OpenTelemetry's settings have it, without `/v1/traces`; undefined: no spans. */
+  /** The OTLP endpoint, without `/v1/traces`; undefined: no spans. */
   readonly collector: string | undefined
-  /** Of the requests whose caller has not decided it, how many are traced: 0 to 1. */
+  /** Share of the requests that are traced, 0 to 1, where the caller's `traceparent` does not decide. */
   readonly sampledShare: number
   /** Whether FreedomPay gets `traceparent` and `tracestate`. */
   readonly reachesPartner: boolean
@@ -18,18 +18,18 @@ export interface TracingSettings {
 
 export interface TracedRequest {
   readonly method: string
-  /** Its pattern: an address may hold ids. */
+  /** The pattern of the route: an address may hold ids. */
   readonly route: string
   readonly statusCode: number
   readonly outcome: string | undefined
-  /** Of the problem that it was answered with. */
+  /** The code of the problem that the request was answered with. */
   readonly problem: string | undefined
 }
 
 export interface RequestTrace {
   /** For the log. */
   readonly traceparent: string | undefined
-  /** What begins in `next`, or later because of it, belongs to this request. */
+  /** Calls and ledger steps that begin in `next`, or later as its consequence, belong to this request. */
   run(next: () => void): void
   end(summary: TracedRequest): void
 }
@@ -37,16 +37,16 @@ export interface RequestTrace {
 export interface Tracing {
   startRequest(headers: IncomingHttpHeaders): RequestTrace
   readonly startCall: StartCallTrace
-  /** At its end, where it was asked for. */
+  /** Called at the end of each step of the ledger. */
   readonly observeLedger: ObserveLedger
-  /** Sends what has not been sent, and gives up soon. */
+  /** Sends the remaining spans, and gives up after a short time. */
   stop(): Promise<void>
 }
 
-/** As long as other services must be able to carry it. */
+/** 512 characters: the length that the standard requires every service to carry. */
 const wellFormedState = /^[\x20-\x7e]{1,512}$/
 
-/** Empty where the caller's `traceparent` is malformed, as `tracestate` means nothing without it. */
+/** Empty if the caller's `traceparent` is malformed: `tracestate` has no meaning without it. */
 export function readTraceContext({ traceparent, tracestate }: IncomingHttpHeaders): {
   traceparent?: string
   tracestate?: string

@@ -43,9 +43,9 @@ for (const line of notOneToken) {
   t.test(`${JSON.stringify(line).slice(0, 30)} is not Bearer and one token`, async (t) => {
     t.throws(() => readBearerToken(toRawHeaders(line)), {
       code: 'unauthenticated',
-      body: { detail: 'The credential is not accepted: the Authorization header is not Bearer and one token.' },
+      body: { detail: 'The credential is not accepted: the Authorization header must be Bearer and one token.' },
       headers: {
-        'www-authenticate': `${realm}, error="invalid_token", error_description="the Authorization header is not Bearer and one token"`,
+        'www-authenticate': `${realm}, error="invalid_token", error_description="the Authorization header must be Bearer and one token"`,
       },
     })
   })
@@ -63,7 +63,7 @@ t.test('without a credential no error is named', async (t) => {
   ]) {
     t.throws(() => readBearerToken(rawHeaders), {
       code: 'unauthenticated',
-      body: { detail: 'The request carries no credential. Send `Authorization: Bearer <credential>`.' },
+      body: { detail: 'The request has no credential. Send `Authorization: Bearer <credential>`.' },
       headers: { 'www-authenticate': realm },
     })
   }
@@ -94,7 +94,7 @@ t.test('the reason and the cause of a refusal are kept', async (t) => {
 t.test('a scope that is missing is named', async (t) => {
   t.match(insufficientScope('clients:create'), {
     code: 'forbidden',
-    body: { detail: 'The token does not have the scope that this service asks for.' },
+    body: { detail: 'The token does not have the scope that this service requires.' },
     headers: { 'www-authenticate': `${realm}, error="insufficient_scope", scope="clients:create"` },
   })
 })

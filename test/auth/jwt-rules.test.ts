@@ -45,7 +45,7 @@ for (const [kid, ...names] of algorithms) {
 }
 
 const reasons: [reason: string, make: () => Promise<string>][] = [
-  ['the issuer of the token is another', () => sign({ iss: 'https://elsewhere.example' })],
+  ['the token comes from another issuer', () => sign({ iss: 'https://elsewhere.example' })],
   ['the token is for another audience', () => sign({ aud: 'another-service' })],
   ['the token is not valid yet', () => sign({ nbf: nowSeconds() + 60 })],
   ['the token has no time of expiry', () => sign({ exp: undefined })],
@@ -116,7 +116,8 @@ t.test('where the keys cannot be fetched the token is neither good nor bad', asy
   await t.rejects(async () => authenticate(token), {
     code: 'overloaded',
     body: {
-      detail: 'The keys that tokens are checked with cannot be fetched at the moment. Nothing was sent to FreedomPay.',
+      detail:
+        'The issuer’s keys, which verify tokens, cannot be fetched at the moment. Nothing was sent to FreedomPay.',
     },
     headers: { 'retry-after': /^\d+$/ },
     cause: unreachable,

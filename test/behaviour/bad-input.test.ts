@@ -23,7 +23,7 @@ function refused(pointer: string, message: string) {
 
 const unsupported = { status: 415, code: 'unsupported-media-type' }
 const notFound = { status: 404, code: 'not-found' }
-const badHttp = refused('', 'this is not readable as HTTP')
+const badHttp = refused('', 'the request is not readable as HTTP')
 const badAddress = refused('', 'the address cannot be decoded')
 
 interface Row {
@@ -230,7 +230,7 @@ const rows: Row[] = [
   {
     name: 'headers of 20 kB',
     bytes: post(good, [...json, `X-Long: ${'x'.repeat(20_000)}`]),
-    ...refused('', 'the header lines are too long together'),
+    ...refused('', 'the header lines together are too long'),
     status: 431,
     route: unmatched,
   },

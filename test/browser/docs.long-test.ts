@@ -90,7 +90,7 @@ t.test(
       const { page } = await openPage(browser)
       await page.goto(`${service.url}/docs`)
       await page.locator('#operations-clients-createClient .opblock-body').waitFor()
-      await page.getByText('"Try it out" is switched off here').waitFor()
+      await page.getByText('"Try it out" is switched off').waitFor()
       t.equal(await page.getByRole('button', { name: 'Execute' }).count(), 0)
       t.equal(await page.getByRole('button', { name: 'Try it out' }).count(), 0)
     } finally {

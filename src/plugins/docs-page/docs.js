@@ -1,18 +1,18 @@
-// Runs in the reader's browser beside Swagger UI: what its options cannot do.
+// Runs in the reader's browser, for changes that Swagger UI has no option for.
 
-// Swagger UI has a dark theme, but asks nobody's system for it.
+// Swagger UI has a dark theme, but does not follow the system's setting.
 const dark = matchMedia('(prefers-color-scheme: dark)')
 const followSystem = () => document.documentElement.classList.toggle('dark-mode', dark.matches)
 dark.addEventListener('change', followSystem)
 followSystem()
 
-// crypto.randomUUID is missing where the page is reached over plain HTTP by another name than localhost.
+// crypto.randomUUID is missing if the page is reached over plain HTTP by another name than localhost.
 function makeKey() {
   const bytes = crypto.getRandomValues(new Uint8Array(16))
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
-// The next try is another intent, so it gets another key.
+// The next request on the page is another intent, so its key is a new one.
 function freshKeys() {
   return {
     statePlugins: {
@@ -41,7 +41,7 @@ window.SwaggerUIBundle = Object.assign(
   build,
 )
 
-// Swagger UI leaves these without a name, or without a place in the order of the keys.
+// Swagger UI gives these controls no accessible name, and the keyboard cannot reach some scrollable blocks.
 const names = [
   ['.examples-select select', 'Example of the body'],
   ['.body-param-content-type select, .content-type-wrapper select, .response-control-media-type select', 'Media type'],
@@ -65,7 +65,7 @@ function nameControls() {
   }
 }
 
-// Once, as soon as it is there: what most readers came for.
+// Once, as soon as Swagger UI has drawn it: most readers look for POST /clients.
 let isOpen = false
 function openCreate() {
   const summary = document.querySelector('#operations-clients-createClient .opblock-summary-control')

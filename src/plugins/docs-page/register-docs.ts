@@ -1,10 +1,10 @@
-/** /docs: Swagger UI over the document, as a page to work with. */
+/** /docs: Swagger UI shows the OpenAPI document and can send requests. */
 import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
 
-/** try: "Try it out" is on. read: the page without it. off: no page. */
+/** try: with "Try it out". read: without "Try it out". off: no page. */
 export type DocsMode = 'try' | 'read' | 'off'
 
 export interface DocsPageOptions {
@@ -13,8 +13,8 @@ export interface DocsPageOptions {
 }
 
 /**
- * The page loads nothing from elsewhere. The plugin's own policy would let it, and would also upgrade its parts to HTTPS,
- * which leaves a blank page wherever the service is reached over HTTP by another name than localhost.
+ * The page loads only from this service. The plugin's own policy allows other hosts. It also upgrades requests to HTTPS, which
+ * leaves a blank page if the service is reached over HTTP by another name than localhost.
  */
 const contentSecurityPolicy = [
   "default-src 'none'",
@@ -30,10 +30,10 @@ const contentSecurityPolicy = [
 const readPart = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8')
 
 export async function registerDocsPage(app: FastifyInstance, { mode, isSandbox }: DocsPageOptions): Promise<void> {
-  /** Where most people begin who type the address alone. */
+  /** For people who type only the host into their browser. */
   app.get('/', { schema: { hide: true }, handler: (_request, reply) => reply.redirect(`${app.prefix}/docs`, 302) })
 
-  // Of this scope alone: no other route pays for it.
+  // In this scope only, so that no other route pays for the hook.
   app.addHook('onSend', (_request, reply, payload, done) => {
     const isPage = typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')
     done(null, isPage ? addViewport(payload) : payload)
@@ -47,12 +47,12 @@ export async function registerDocsPage(app: FastifyInstance, { mode, isSandbox }
       js: [{ filename: 'docs.js', content: readPart('docs.js') }],
     },
     uiConfig: {
-      // Without the bar that would load any other document.
+      // Without the top bar, which could load any other document.
       layout: 'BaseLayout',
       tryItOutEnabled: mode === 'try',
       ...(mode === 'read' && { supportedSubmitMethods: [] }),
       docExpansion: 'list',
-      // Its links stand within buttons, where no keyboard and no screen reader tells them apart.
+      // Deep links stand inside buttons, where keyboards and screen readers cannot tell link and button apart.
       deepLinking: false,
       defaultModelsExpandDepth: 0,
       displayRequestDuration: true,
@@ -71,17 +71,17 @@ function addViewport(html: string): string {
 const sandboxBanner =
   '> **Sandbox.** Nothing here reaches FreedomPay: no real client is created. The last three digits of the phone number choose what happens.'
 const liveBanner = '> **Live.** This service talks to FreedomPay: a create makes a real client.'
-const readOnly = ' "Try it out" is switched off here (`DOCS`).'
+const readOnly = ' "Try it out" is switched off (`DOCS`).'
 
 const startHere = (mode: DocsPageOptions['mode'], prefix: string) => `## Start here
 
 1. ${mode === 'try' ? 'Open **POST /clients** below, choose an example, press *Execute*.' : 'Read **POST /clients** below; its examples have a body for each case.'}
-2. Send an \`Idempotency-Key\` with every create, and the same key with every retry of it: at most one client comes of it.
-3. 201: the client exists. 202: not final yet; wait as \`Retry-After\` says, then ask again with the same key, or read \`Location\`.
-4. A problem says in \`safeToRetry\` whether to send it again; its \`type\` leads to a page that explains it: [all problems](${prefix}/problems).
-5. For support quote \`requestId\`, which names the create. \`X-Request-Id\` names one HTTP request, of which a create may have several.
+2. Send an \`Idempotency-Key\` with every create, and the same key with every retry: one key creates at most one client.
+3. 201: the client exists. 202: the outcome is not final yet; wait as \`Retry-After\` says, then send the same request with the same key, or read \`Location\`.
+4. \`safeToRetry\` of a problem says whether to send the request again; \`type\` leads to a page that explains the problem: [all problems](${prefix}/problems).
+5. For support, quote \`requestId\`: it names the create. \`X-Request-Id\` names one HTTP request; a create may have several.
 
-[All problems](${prefix}/problems) · [The document for generators](${prefix}/openapi.json) · How to call it, a typed client and the changelog: \`docs/how-to-call-it.md\`, \`client/\` and \`CHANGELOG.md\` in the repository.
+[All problems](${prefix}/problems) · [The OpenAPI document](${prefix}/openapi.json) · How to call it, a typed client and the changelog: \`docs/how-to-call-it.md\`, \`client/\` and \`CHANGELOG.md\` in the repository.
 
 `
 
@@ -90,7 +90,7 @@ interface Parameter {
   example?: unknown
 }
 
-/** The document as the page shows it: with the banner, and with a key that nobody has used. */
+/** The document with the banner, and with an example key that no earlier request has used. */
 function toPageDocument(
   document: Readonly<Record<string, unknown>>,
   { mode, isSandbox }: DocsPageOptions,
