@@ -49,10 +49,10 @@ export interface paths {
         put?: never;
         /**
          * Create a card client at FreedomPay
-         * @description Answers 201 when FreedomPay has created the client, 202 when the outcome is not final yet, and
-         *     otherwise a problem: then this request has created nothing, unless it says `safeToRetry: same-key-only`, where that is not certain.
+         * @description 201: FreedomPay has created the client. 202: the outcome is not final yet. Every other answer is a problem,
+         *     and this request has created no client. Only with `safeToRetry: same-key-only` that is not certain.
          *
-         *     Where the service talks to its sandbox, the last three digits of the phone number choose what happens; the examples have them.
+         *     If the service uses its sandbox, the last three digits of the phone number choose the scenario. Each example names its scenario.
          */
         post: operations["createClient"];
         delete?: never;
@@ -69,7 +69,7 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * What is known of an earlier create
+         * Read the state of an earlier create
          * @description Only the caller that made the request sees it.
          */
         get: operations["readRequest"];
@@ -937,11 +937,11 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Names your intent: however often it comes, with one key and one body at most one client is created. 1 to 255 visible ASCII characters, for example a UUID; in double quotes it is the same key */
+                /** @description Names your intent: all requests with one key and one body create at most one client. 1 to 255 visible ASCII characters, for example a UUID. A key in double quotes is the same key as without */
                 "Idempotency-Key"?: string;
-                /** @description `respond-async`: answer as soon as FreedomPay has accepted. `wait=N`: wait up to N seconds, at most the deadline, for a final outcome */
+                /** @description `respond-async`: answer as soon as FreedomPay has accepted the request. `wait=N`: wait up to N seconds, at most the deadline, for a final outcome */
                 Prefer?: string;
-                /** @description Your name for this HTTP request, for the logs: 1 to 64 of A-Z a-z 0-9 . _ -; otherwise it is replaced. A repeated request may have another one: it is neither the Idempotency-Key nor the `requestId` of the create */
+                /** @description Your name for this HTTP request, for the logs: 1 to 64 of A-Z a-z 0-9 . _ -; the service replaces any other value. A repeated request may have another name. The name is neither the Idempotency-Key nor the `requestId` of the create */
                 "X-Request-Id"?: string;
                 /** @description W3C trace context; its trace id is logged */
                 traceparent?: string;
@@ -965,7 +965,7 @@ export interface operations {
                     "X-Partner"?: "sandbox";
                     /** @description Only with an Idempotency-Key. new: this request started the create. joined: this request waited for an earlier one in flight. replayed: the answer comes from an earlier request */
                     "Idempotency-Status"?: "new" | "joined" | "replayed";
-                    /** @description Where to read what became of this create */
+                    /** @description The address at which the state of this create can be read */
                     Location?: string;
                     /** @description The preferences that were honoured, where there are any */
                     "Preference-Applied"?: string;
@@ -984,7 +984,7 @@ export interface operations {
                     "X-Partner"?: "sandbox";
                     /** @description Only with an Idempotency-Key. new: this request started the create. joined: this request waited for an earlier one in flight. replayed: the answer comes from an earlier request */
                     "Idempotency-Status"?: "new" | "joined" | "replayed";
-                    /** @description Where to read what became of this create */
+                    /** @description The address at which the state of this create can be read */
                     Location?: string;
                     /** @description The preferences that were honoured, where there are any */
                     "Preference-Applied"?: string;
@@ -1213,7 +1213,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description What is known */
+            /** @description The state of the create */
             200: {
                 headers: {
                     /** @description Names this HTTP request in the logs: your own value if it is well-formed. `requestId` is another identifier: it names the create */

@@ -25,7 +25,10 @@ import {
 const acceptedAnswer = {
   ...everyAnswer,
   ...idempotencyStatus,
-  Location: Type.String({ format: 'uri-reference', description: 'Where to read what became of this create' }),
+  Location: Type.String({
+    format: 'uri-reference',
+    description: 'The address at which the state of this create can be read',
+  }),
   'Preference-Applied': Type.String({ description: 'The preferences that were honoured, where there are any' }),
 }
 
@@ -34,7 +37,7 @@ const readRequestLink = {
   readRequest: {
     operationId: 'readRequest',
     parameters: { requestId: '$response.body#/requestId' },
-    description: 'What is known of this create later: the address in `Location`',
+    description: 'Reads the state of this create later: the address in `Location`',
   },
 }
 
@@ -42,10 +45,10 @@ const { anyOf, ...clientRequest } = ClientRequest
 /** OpenAPI's `oneOf` (exactly one): TypeBox can express only `anyOf`. */
 const oneClientRequest = { ...clientRequest, oneOf: anyOf }
 
-const createDescription = `Answers 201 when FreedomPay has created the client, 202 when the outcome is not final yet, and
-otherwise a problem: then this request has created nothing, unless it says \`safeToRetry: same-key-only\`, where that is not certain.
+const createDescription = `201: FreedomPay has created the client. 202: the outcome is not final yet. Every other answer is a problem,
+and this request has created no client. Only with \`safeToRetry: same-key-only\` that is not certain.
 
-Where the service talks to its sandbox, the last three digits of the phone number choose what happens; the examples have them.`
+If the service uses its sandbox, the last three digits of the phone number choose the scenario. Each example names its scenario.`
 
 export const createClientSchema = {
   operationId: 'createClient',
@@ -57,19 +60,19 @@ export const createClientSchema = {
       Type.String({
         pattern: idempotencyKeyPattern,
         description:
-          'Names your intent: however often it comes, with one key and one body at most one client is created. 1 to 255 visible ASCII characters, for example a UUID; in double quotes it is the same key',
+          'Names your intent: all requests with one key and one body create at most one client. 1 to 255 visible ASCII characters, for example a UUID. A key in double quotes is the same key as without',
       }),
     ),
     Prefer: Type.Optional(
       Type.String({
         description:
-          '`respond-async`: answer as soon as FreedomPay has accepted. `wait=N`: wait up to N seconds, at most the deadline, for a final outcome',
+          '`respond-async`: answer as soon as FreedomPay has accepted the request. `wait=N`: wait up to N seconds, at most the deadline, for a final outcome',
       }),
     ),
     'X-Request-Id': Type.Optional(
       Type.String({
         description:
-          'Your name for this HTTP request, for the logs: 1 to 64 of A-Z a-z 0-9 . _ -; otherwise it is replaced. A repeated request may have another one: it is neither the Idempotency-Key nor the `requestId` of the create',
+          'Your name for this HTTP request, for the logs: 1 to 64 of A-Z a-z 0-9 . _ -; the service replaces any other value. A repeated request may have another name. The name is neither the Idempotency-Key nor the `requestId` of the create',
       }),
     ),
     traceparent: Type.Optional(Type.String({ description: 'W3C trace context; its trace id is logged' })),
@@ -108,7 +111,7 @@ export const createClientLinks = { 201: readRequestLink, 202: readRequestLink }
 
 export const readRequestSchema = {
   operationId: 'readRequest',
-  summary: 'What is known of an earlier create',
+  summary: 'Read the state of an earlier create',
   description: 'Only the caller that made the request sees it.',
   tags: ['clients'],
   params: Type.Object({
@@ -120,7 +123,7 @@ export const readRequestSchema = {
   }),
   response: {
     200: toAnswer(
-      'What is known',
+      'The state of the create',
       { ...everyAnswer, ...retryAfter },
       'application/json',
       oneClientRequest,
