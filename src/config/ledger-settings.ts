@@ -22,7 +22,9 @@ export function toLedgerKeyReader(settings: Settings, env: Environment, faults: 
       faults.push(`${name} must have at least ${minLedgerKeyBytes} bytes`)
     }
   }
-  return () => readText(env, 'LEDGER_KEY')
+  const isGiven = key !== undefined
+  // A file that is emptied later is faulty. Its key must not become the derived one.
+  return () => (isGiven ? readText(env, 'LEDGER_KEY') : undefined)
 }
 
 function isReadableLedgerUrl(url: string): boolean {

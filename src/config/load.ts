@@ -90,7 +90,8 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     ledgerAccount: settings.LEDGER_ACCOUNT,
     /** Reads the present key of the body fingerprints; undefined: derived from the secret key. */
     readLedgerKey: toLedgerKeyReader(settings, env, faults),
-    readPreviousLedgerKey: () => readText(env, 'LEDGER_PREVIOUS_KEY'),
+    /** An empty file counts as absent. */
+    readPreviousLedgerKey: () => readText(env, 'LEDGER_PREVIOUS_KEY') || undefined,
     /** 0: no limit. */
     callerRatePerMinute: settings.CALLER_RATE_PER_MINUTE,
     needsIdempotencyKey: settings.IDEMPOTENCY_KEY === 'required',

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fastify } from 'fastify'
@@ -214,6 +215,20 @@ t.test('a ledger that outlives the process needs a key that does, too', async (t
     t.match(faultsOf({ LEDGER_URL }), [/^LEDGER_KEY is required/], LEDGER_URL)
     t.equal(loadConfig({ LEDGER_URL, LEDGER_KEY: ledgerKey }).readLedgerKey(), ledgerKey)
   }
+})
+
+t.test('a key of the ledger in an empty file is absent', async (t) => {
+  const file = join(t.testdir({ empty: '\n' }), 'empty')
+  const config = loadConfig({ LEDGER_KEY_FILE: file, LEDGER_PREVIOUS_KEY_FILE: file })
+  t.equal(config.readLedgerKey(), undefined)
+  t.equal(config.readPreviousLedgerKey(), undefined)
+})
+
+t.test('a key of the ledger whose file is emptied later is a faulty one, and not the derived one', async (t) => {
+  const file = join(t.testdir({ key: ledgerKey }), 'key')
+  const config = loadConfig({ LEDGER_KEY_FILE: file })
+  writeFileSync(file, '')
+  t.equal(config.readLedgerKey(), '')
 })
 
 t.test('a ledger that cannot be there is named by its setting', async (t) => {
