@@ -40,23 +40,24 @@ export function watchLedgerKeys(
 ): LedgerKeys {
   const first = readKeys()
   let inUse = prepare('LEDGER_KEY', first.key)
-  let rotatedOut: Prepared | undefined
+  /** The latest first. Rows of each of them may still be in the ledger. */
+  let rotatedOut: readonly Prepared[] = []
   let fingerprints = toFingerprints(first)
 
-  /** The process remembers its last key, so a rotation without a restart needs no LEDGER_PREVIOUS_KEY. */
+  /** The process remembers its earlier keys, so a rotation without a restart needs no LEDGER_PREVIOUS_KEY. */
   function toFingerprints({ previousKey }: LedgerKeyTexts): Fingerprints {
-    const previous = previousKey === undefined ? undefined : prepare('LEDGER_PREVIOUS_KEY', previousKey)
-    const others = new Map<string, Fingerprint>()
-    for (const before of [previous, rotatedOut]) {
-      if (before !== undefined && before.digest !== inUse.digest) others.set(before.digest, before.fingerprint)
-    }
+    const previous = previousKey === undefined ? [] : [prepare('LEDGER_PREVIOUS_KEY', previousKey)]
+    const others = new Map([...previous, ...rotatedOut].map(({ digest, fingerprint }) => [digest, fingerprint]))
+    others.delete(inUse.digest)
     return [inUse.fingerprint, ...others.values()]
   }
 
   function rotate(texts: LedgerKeyTexts): void {
     const next = prepare('LEDGER_KEY', texts.key)
     if (texts.previousKey !== undefined) prepare('LEDGER_PREVIOUS_KEY', texts.previousKey)
-    if (next.digest !== inUse.digest) rotatedOut = inUse
+    if (next.digest !== inUse.digest) {
+      rotatedOut = [inUse, ...rotatedOut.filter(({ digest }) => digest !== inUse.digest)]
+    }
     inUse = next
     fingerprints = toFingerprints(texts)
   }

@@ -33,11 +33,19 @@ t.test('the key of before a rotation is still recognised, by its setting and wit
   keys.now = { key: keyOf('c'), previousKey: keyOf('b') }
   await until(prints, isSame(printsOf('c', 'b')))
   keys.now = { key: keyOf('d'), previousKey: undefined }
-  await until(prints, isSame(printsOf('d', 'c')))
+  await until(prints, isSame(printsOf('d', 'c', 'b')))
   keys.now = { key: keyOf('c'), previousKey: keyOf('c') }
-  await until(prints, isSame(printsOf('c', 'd')))
+  await until(prints, isSame(printsOf('c', 'd', 'b')))
   t.equal(logs.length, 4)
   t.notMatch(JSON.stringify(logs), /canary/)
+})
+
+t.test('after several rotations in a row every earlier key is still recognised', async (t) => {
+  const { keys, prints } = watch(t, { key: keyOf('a'), previousKey: undefined })
+  keys.now = { key: keyOf('b'), previousKey: undefined }
+  await until(prints, isSame(printsOf('b', 'a')))
+  keys.now = { key: keyOf('c'), previousKey: undefined }
+  await until(prints, isSame(printsOf('c', 'b', 'a')))
 })
 
 t.test('a key that is too short or unreadable leaves those in use, and is told once', async (t) => {
