@@ -57,6 +57,7 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
     const running = keyId === undefined ? undefined : works.get(keyId)
     if (running === undefined) return toAnswer(await begin(command))
     if (!fingerprints.includes(running.fingerprint)) throw keyReused(running)
+    command.log.requestId = running.requestId
     // The body of the first request is the one that is sent. A second copy would only use memory.
     forgetDocument(command.body)
     const seat = bulkhead.wait()
@@ -91,8 +92,9 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
 
   /** A final outcome is replayed even when the bulkhead is full: a replay calls only the ledger. */
   async function replayWithoutPlace(command: CreateCommand): Promise<Settlement> {
-    const { keyId, fingerprints } = command
+    const { keyId, fingerprints, log } = command
     const row = keyId === undefined ? undefined : await ledger.findByKey(keyId).catch(() => undefined)
+    if (row !== undefined) log.requestId = row.requestId
     const isReplay = row !== undefined && row.state !== 'not-created' && isFinal(row.state)
     if (isReplay && fingerprints.includes(row.fingerprint)) return { row, how: 'replayed' }
     if (isReplay) throw keyReused(row)
@@ -100,9 +102,11 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
   }
 
   async function settle(command: CreateCommand, seat: Seat, work: Work): Promise<Settlement> {
-    const { keyId, fingerprints, arrivedAt } = command
+    const { keyId, fingerprints, arrivedAt, log } = command
     const deadlineAt = arrivedAt + settings.deadlineMs
     const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)
+    work.requestId = row.requestId
+    log.requestId = row.requestId
     if (isClaimed) return await carryOn(row, 'send')
     if (keyId === undefined || !fingerprints.includes(row.fingerprint)) throw keyReused(row)
     switch (row.state) {

@@ -2,6 +2,8 @@
 import type { CreateClient } from '../body/schema.ts'
 
 export interface CommandLog {
+  /** What its lines name the create by. */
+  requestId?: string | undefined
   info(fields: Record<string, unknown>, message: string): void
   warn(fields: Record<string, unknown>, message: string): void
   error(fields: Record<string, unknown>, message: string): void

@@ -4,8 +4,8 @@ import type { Settlement } from '../answer.ts'
 import type { CreateCommand } from './create-command.ts'
 
 export interface Work {
-  /** The requestId of the request that began the create. */
-  readonly requestId: string
+  /** The requestId of the request that began the create; once claimed, of the row: a row may have its id by an earlier ledger key. */
+  requestId: string
   readonly fingerprint: string
   readonly settlement: Promise<Settlement>
   /** The answer while the create still runs; undefined until the row is claimed. */

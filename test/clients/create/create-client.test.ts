@@ -59,6 +59,26 @@ t.test('a create is claimed, sent, asked about and written down', { buffered: tr
   t.equal(story.partner.count('add'), 1)
 })
 
+t.test('an id by a new body key gives way to the one that the ledger has', { buffered: true }, async (t) => {
+  const said = createGate()
+  const story = startStory({ status: [() => said.passed.then(() => created('c'))] })
+  await story.write({ state: 'unknown' })
+  const logFor = (requestId: string) => ({ info() {}, warn() {}, error() {}, requestId })
+  const rotated = (log = logFor('b')) => ({ requestId: 'b', fingerprints: ['new print', 'print'], log })
+  const [first, joiner, replayer] = [rotated(), rotated(), rotated()]
+  const answer = story.run(first)
+  await nextTurn()
+  const joined = story.run(joiner)
+  t.match(await story.run({ requestId: 'd', fingerprints: ['other'], log: logFor('d') }), isReused)
+  said.open()
+  t.match(await Promise.all([answer, joined, story.run(replayer)]), [
+    isReplayed,
+    { requestId: 'a' },
+    { requestId: 'a' },
+  ])
+  for (const { log } of [first, joiner, replayer]) t.equal(log.requestId, 'a', 'so do the log lines')
+})
+
 t.test('without a key every request is one of its own', { buffered: true }, async (t) => {
   const story = startStory({ add: [created()], status: [created('c')] })
   const answers = await Promise.all(['a', 'b'].map((requestId) => story.run({ ...keyless, requestId })))
