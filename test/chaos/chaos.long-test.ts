@@ -1,7 +1,7 @@
 /** Killed and stopped processes, a bad line, a bad partner: what the ledger was told is there. */
 import t from 'tap'
 import { hasRedisServer } from './redis-server.ts'
-import { testSuite } from './test-suite.ts'
+import { testSuite } from './short-suite.ts'
 
 const skipRedis = hasRedisServer() ? false : 'there is no redis-server on the PATH'
 
@@ -9,6 +9,6 @@ const skipRedis = hasRedisServer() ? false : 'there is no redis-server on the PA
 t.jobs = 3
 t.setTimeout(150_000)
 
-testSuite('every promise is kept on a SQLite file, through kill -9', 'sqlite', false)
-testSuite('every promise is kept by three replicas, through kill -9 of one and of Redis', 'redis', skipRedis)
-testSuite('a partner that accepts repetitions gets none with PARTNER_RESEND=false', 'acceptingPartner', skipRedis)
+testSuite(t, 'every promise is kept on a SQLite file, through kill -9', 'sqlite', false)
+testSuite(t, 'every promise is kept by three replicas, through kill -9 of one and of Redis', 'redis', skipRedis)
+testSuite(t, 'a partner that accepts repetitions gets none with PARTNER_RESEND=false', 'acceptingPartner', skipRedis)

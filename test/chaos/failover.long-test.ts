@@ -2,12 +2,12 @@
 import t from 'tap'
 import { skipPostgres } from '../fixtures/postgres.ts'
 import { hasRedisServer } from './redis-server.ts'
-import { testSuite } from './test-suite.ts'
+import { testSuite } from './short-suite.ts'
 
 const skipRedis = hasRedisServer() ? false : 'there is no redis-server on the PATH'
 
 t.jobs = 2
 t.setTimeout(150_000)
 
-testSuite('no claim is lost in a failover of PostgreSQL', 'postgres', skipPostgres)
-testSuite('no intent has two clients after Redis has lost its last second', 'forgetfulRedis', skipRedis)
+testSuite(t, 'no claim is lost in a failover of PostgreSQL', 'postgres', skipPostgres)
+testSuite(t, 'no intent has two clients after Redis has lost its last second', 'forgetfulRedis', skipRedis)

@@ -22,7 +22,6 @@ const alerts = rules.flatMap(({ alert }) => alert ?? [])
 /** Metrics, by their labels, that a service without AUTH does not show (caller, secret) or that this version does not have yet. */
 const notYet: Record<string, string[]> = {
   caller_requests_total: ['caller', 'outcome'],
-  secret_read_failed: ['secret'],
 }
 /** What Prometheus itself adds to every sample. */
 const addedLabels = ['job', 'instance']
