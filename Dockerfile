@@ -1,16 +1,16 @@
-# Dependencies by the lock file, without those for development and without running any package's scripts. Of each package stays what
-# runs, without maps, types, documentation and tests.
+# Dependencies by the lock file, without development dependencies and without running the scripts of packages. Maps, types,
+# documentation and tests of the packages are deleted.
 FROM node:26-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci --omit=dev --ignore-scripts
-# What is in the image, for those who look for vulnerable parts (CycloneDX).
+# The list of parts (CycloneDX), for scanners that look for vulnerable parts.
 RUN npm run --silent sbom
 RUN find node_modules -type f \( -name '*.md' -o -name '*.markdown' -o -name '*.map' -o -name '*.d.ts' -o -name '*.d.mts' -o -name '*.d.cts' -o -name '*.ts' \) -delete \
   && find node_modules -depth -type d \( -name test -o -name tests -o -name __tests__ -o -name .github \) -exec rm -rf {} +
 
-# The base without what only builds: npm, yarn, documentation. It becomes one layer of the next stage, as deleting in a layer of its own
-# would save nothing.
+# The base without npm, yarn and documentation, which only builds need. It becomes one layer of the next stage: a deletion in a
+# layer of its own would save nothing.
 FROM node:26-bookworm-slim AS system
 RUN rm -rf /usr/local/lib/node_modules /usr/local/bin/npm /usr/local/bin/npx /usr/local/bin/yarn* /usr/local/bin/corepack \
     /opt/yarn* /usr/local/include /usr/local/share /usr/local/etc/npmrc /usr/local/*.md /usr/local/LICENSE \
@@ -35,7 +35,7 @@ RUN chown -R root:root $NODE_COMPILE_CACHE && chmod -R a+rX $NODE_COMPILE_CACHE
 FROM scratch
 COPY --from=system / /
 WORKDIR /app
-# A number, so that Kubernetes can see that it is not root.
+# A number, so that Kubernetes can see that the user is not root.
 USER 1000:1000
 ARG COMMIT=unknown
 ARG VERSION=1.0.0
@@ -51,5 +51,5 @@ ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
 EXPOSE 3000 3001
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.OPS_PORT || 3001}/readyz`).then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# Node itself is process 1: it gets SIGTERM first-hand, and npm, which would swallow it, is not there at run time.
+# Node itself is process 1, so that SIGTERM reaches Node. npm would not pass the signal on, and is not in the image.
 CMD ["node", "src/main.ts"]
