@@ -643,7 +643,7 @@ export interface components {
              */
             safeToRetry: "yes" | "same-key-only";
         };
-        /** @description FreedomPay decided against it; final */
+        /** @description FreedomPay rejected the client; final */
         RejectedClient: {
             /**
              * Format: uuid

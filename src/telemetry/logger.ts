@@ -1,7 +1,7 @@
 /** JSON log lines. Each call logs only named fields; the redaction below is a second protection. */
 import type { IncomingMessage } from 'node:http'
 import type { FastifyBaseLogger } from 'fastify'
-import { type Bindings, type DestinationStream, type Logger, pino } from 'pino'
+import { type Bindings, type DestinationStream, type LogFn, type Logger, pino } from 'pino'
 import packageJson from '../../package.json' with { type: 'json' }
 import { openStdout, rememberDestination } from './log-destination.ts'
 import { parseTraceId } from './trace-id.ts'
@@ -38,6 +38,14 @@ export function createLogger(level: LogLevel, destination: DestinationStream = o
       formatters: { level: (label) => ({ level: label }) },
       serializers: { err: describeError },
       redact: { paths: neverLogged, censor: '[redacted]' },
+      hooks: {
+        logMethod(args: Parameters<LogFn>, method) {
+          const [told, message] = args as readonly unknown[]
+          if (typeof told === 'string' || message !== undefined) method.apply(this, args)
+          // Without a message pino logs the error's message, which may quote personal data.
+          else method.call(this, told instanceof Error ? { err: told } : told, '')
+        },
+      },
     },
     destination,
   )
@@ -128,9 +136,8 @@ export class RequestLog implements FastifyBaseLogger {
 
   private write(level: Exclude<LogLevel, 'silent'>, told: unknown, message?: string): void {
     if (typeof told === 'string') this.log[level](this.own, told)
-    // Without a message pino logs the error's message, which may quote personal data.
-    else if (told instanceof Error) this.log[level]({ ...this.own, err: told }, '')
-    else this.log[level](Object.assign({ ...this.own }, told), message ?? '')
+    else if (told instanceof Error) this.log[level]({ ...this.own, err: told }, message)
+    else this.log[level](Object.assign({ ...this.own }, told), message)
   }
 }
 

@@ -183,6 +183,19 @@ t.test('a request’s error is told without its message, even where nobody gave 
   )
 })
 
+t.test('no logger tells the message of an error, with or without a text of its own', async (t) => {
+  const lines: string[] = []
+  const log = createLogger('info', { write: (line: string) => void lines.push(line) })
+  for (const logger of [log, log.child({ part: 'ledger' })]) {
+    logger.error(new Error(personal))
+    logger.error({ err: new Error(personal) })
+    logger.error(new Error(personal), 'failed')
+  }
+  t.equal(lines.length, 6)
+  t.notMatch(lines.join(''), '998901234567')
+  t.match(JSON.parse(lines[5] ?? ''), { msg: 'failed', part: 'ledger', err: { type: 'Error' } })
+})
+
 t.test('writes are settled only once the destination says so', async (t) => {
   const flushed = Promise.withResolvers<void>()
   const destination = { write: () => {}, flush: (done: () => void) => void flushed.promise.then(done) }

@@ -164,7 +164,7 @@ export type PendingClient = Static<typeof PendingClient>
 
 export const RejectedClient = Type.Object(
   { requestId, status: Type.Literal('rejected'), partner: PartnerReason, updatedAt },
-  { title: 'RejectedClient', description: 'FreedomPay decided against it; final' },
+  { title: 'RejectedClient', description: 'FreedomPay rejected the client; final' },
 )
 
 export const NotCreatedClient = Type.Object(
