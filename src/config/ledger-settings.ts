@@ -1,4 +1,4 @@
-/** The settings of the ledger. A contradiction between them stops the start. */
+/** Checks the settings of the ledger, which stand in settings.ts. A contradiction between them stops the start. */
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { minLedgerKeyBytes } from '../clients/create/ledger-keys.ts'

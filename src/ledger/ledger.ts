@@ -136,7 +136,7 @@ export interface Ledger extends InspectableLedger {
   takeDue(leaseMs: number, limit: number): Promise<Row[]>
   /** Plans the next question. No effect if the row has been claimed, changed or taken since. */
   postpone(postponement: Postponement): Promise<void>
-  /** Deletes, in batches, rows that have been settled for longer than the retention. */
+  /** Deletes, in batches, rows that have been settled for longer than LEDGER_RETENTION_HOURS. Redis expires its rows itself. */
   forgetOld(): Promise<void>
   stats(): Promise<LedgerStats>
   /** Binds the ledger to one account at its first use. @throws ForeignLedgerError */

@@ -1,4 +1,4 @@
-/** The headers of every answer. `X-Request-Id` names the request in the logs: the caller's own value, if it is well-formed. */
+/** The headers of every answer of the public listener; ops.ts sets its own. `X-Request-Id` names the request in the logs: the caller's own value, if it is well-formed. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { FastifyInstance } from 'fastify'

@@ -14,7 +14,7 @@ interface ProblemDefinition {
   status: number
   title: string
   safeToRetry: SafeToRetry
-  /** What happened, for the readers of the problem's page. */
+  /** What happened: on the problem's page, and the `detail` of an answer that has no other. */
   happened: string
   /** Whether and how to try again. */
   retry: string

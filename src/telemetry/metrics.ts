@@ -38,7 +38,7 @@ export const outcomeOfProblem: Partial<Record<ProblemCode, CreateOutcome>> = {
 const keyResults = ['new', 'joined', 'replayed', 'in_progress', 'reused'] as const
 export type KeyResult = (typeof keyResults)[number]
 
-/** In seconds. The last bucket is above the default deadline, so that a create that ends just after the deadline is not in +Inf. */
+/** In seconds, for requests and for calls to FreedomPay. Alerts need the bucket 10. The last bucket is above the default deadline, so that a create that ends just after the deadline is not in +Inf. */
 const durationBuckets = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 15, 25, 30]
 
 export interface BuildInfo {
