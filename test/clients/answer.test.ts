@@ -83,7 +83,7 @@ t.test('a refusal says why, with the description of the row unless there is a be
 
 t.test('why it was certainly not taken is told', async (t) => {
   const rows = [
-    { notTaken: notSent, code: 'partner-unavailable', least: 2, detail: /^The request provably did not reach/ },
+    { notTaken: notSent, code: 'partner-unavailable', least: 2, detail: /^The request did not reach/ },
     { notTaken: notAdmitted, code: 'partner-unavailable', least: 2, detail: /several times in a row, so this request/ },
     {
       notTaken: throttled('60'),
