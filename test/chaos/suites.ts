@@ -52,7 +52,7 @@ const lengths = {
     intents: 50,
     settings: { ...settings, REQUEST_DEADLINE_MS: '2000', PARTNER_TIMEOUT_MS: '500' },
     timings: { ...timings, unknownWordMs: 2500 },
-    settleWithinMs: 30_000,
+    settleWithinMs: 120_000,
   },
   // Longer times, as a machine that has so much to do is late by itself, and a partner that is never there proves nothing.
   long: {
