@@ -42,7 +42,7 @@ import { connect, type Outcome } from 'freedompay-clients-client'
 function tell(outcome: Outcome): string {
   switch (outcome.status) {
     case 'created': return outcome.requestId
-    case 'rejected': return outcome.partner === undefined ? '' : outcome.partner.code
+    case 'rejected': return outcome.partner?.code ?? ''
     case 'invalid': return outcome.errors.map(({ pointer }) => pointer).join()
     case 'unresolved': return outcome.key
     default: return outcome satisfies never
@@ -66,7 +66,7 @@ t.test(
     writeFileSync(join(project, 'call.ts'), callOfAnotherProject)
     const [archive = ''] = readdirSync(project).filter((name) => name.endsWith('.tgz'))
     await run('npm', ['install', '--offline', '--no-audit', '--no-fund', `./${archive}`], { cwd: project })
-    const strict = ['--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023,dom', '--types', '']
+    const strict = ['--strict', '--module', 'nodenext', '--target', 'es2022', '--lib', 'es2023,dom']
     const { stdout: faults } = await run(process.execPath, [compiler, ...strict, 'call.ts'], { cwd: project }).catch(
       (error: { stdout: string }) => error,
     )
