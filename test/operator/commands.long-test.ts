@@ -26,7 +26,7 @@ forEachSharedEngine(t, async (t, { ledger, run }) => {
     t.match(lines[0], /^ {2}REQUEST ID +STATE +AGE +ASKS {2}NEXT QUESTION$/)
     t.match(
       lines.find((line) => line.includes(unknown.requestId)),
-      /unknown +\d+s +12 {2}in 4m( \d+s)?$/,
+      /unknown +(?:\d+m )?\d+s +12 {2}in [34]m(?: \d+s)?$/,
     )
     t.match(
       lines.find((line) => line.includes(inHand.requestId)),
