@@ -6,7 +6,7 @@ import { testSuite } from './short-suite.ts'
 const skipRedis = hasRedisServer() ? false : 'there is no redis-server on the PATH'
 
 // One after another: seven processes at once starve each other on two cores, and callers give up.
-// It ends as soon as all is settled; a busy machine takes long for that.
+// A suite ends as soon as all rows are settled; a busy machine needs long for that.
 t.setTimeout(600_000)
 
 testSuite(t, 'every promise is kept on a SQLite file, through kill -9', 'sqlite', false)

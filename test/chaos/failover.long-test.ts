@@ -7,7 +7,7 @@ import { testSuite } from './short-suite.ts'
 const skipRedis = hasRedisServer() ? false : 'there is no redis-server on the PATH'
 
 t.jobs = 2
-// It ends as soon as all is settled; a busy machine takes long for that.
+// A suite ends as soon as all rows are settled; a busy machine needs long for that.
 t.setTimeout(400_000)
 
 testSuite(t, 'no claim is lost in a failover of PostgreSQL', 'postgres', skipPostgres)
