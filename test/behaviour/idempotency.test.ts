@@ -15,8 +15,8 @@ import { findFreePort } from '../fixtures/free-port.ts'
 import { makeLedgerFile, openTestLedger } from '../fixtures/ledgers.ts'
 import { skipRedis, startRedis } from '../fixtures/redis.ts'
 import { addBody, fast, startSandbox } from '../fixtures/sandbox-caller.ts'
-import { type Answer, call, phoneFor, startTestService } from '../fixtures/service.ts'
-import { createGate, replies, startStandIn } from '../fixtures/stand-in-partner.ts'
+import { type Answer, call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
+import { createGate, replies, type StandIn, startStandIn } from '../fixtures/stand-in-partner.ts'
 import { until } from '../fixtures/until.ts'
 
 // They mostly wait, so they may do it together.
@@ -348,14 +348,12 @@ test('what was certainly not created frees the key, for the same body alone', as
   t.match(await service.get(path), { body: { status: 'created', clientId: again.body.clientId } })
 })
 
-test('a caller that hangs up does not stop its create, and can read what came of it', async (t) => {
-  const gate = createGate()
-  const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
-  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
+/** Sends a create, hangs up once FreedomPay has it, and resolves when the service has seen that. */
+async function postAndHangUp(t: Test, service: TestService, partner: StandIn, headers: Record<string, string> = {}) {
   const hangUp = new AbortController()
   const posting = request(`${service.url}/clients`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', ...keyed('one') },
+    headers: { 'content-type': 'application/json', ...headers },
     body: JSON.stringify(body),
     signal: hangUp.signal,
   })
@@ -366,6 +364,13 @@ test('a caller that hangs up does not stop its create, and can read what came of
     () => service.logs,
     (logs) => logs.some(({ msg }) => msg === 'caller hung up'),
   )
+}
+
+test('a caller that hangs up does not stop its create, and can read what came of it', async (t) => {
+  const gate = createGate()
+  const partner = await startStandIn(t, { add: () => gate.passed.then(() => replies.success) })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
+  await postAndHangUp(t, service, partner, keyed('one'))
   const path = `/clients/requests/${requestIdOf('one')}`
   t.match(await service.get(path), { statusCode: 200, body: { status: 'unknown' } })
   gate.open()
@@ -384,20 +389,7 @@ test('a create of a caller that hung up says in the log how it was refused', asy
     status: () => replies.noSuchRequest,
   })
   const service = await startTestService(t, { partnerUrl: partner.url, settings: settingsFor('memory:') })
-  const hangUp = new AbortController()
-  const posting = request(`${service.url}/clients`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-    signal: hangUp.signal,
-  })
-  await partner.received(1)
-  hangUp.abort()
-  await t.rejects(posting)
-  await until(
-    () => service.logs,
-    (logs) => logs.some(({ msg }) => msg === 'caller hung up'),
-  )
+  await postAndHangUp(t, service, partner)
   gate.open()
   const [line] = await until(
     () => service.logs.filter(({ code }) => code === 'partner-rejected'),
