@@ -48,6 +48,27 @@ test('a word that FreedomPay says to every question is told once for a create, w
   t.equal(count('status', 'bad_body'), 2)
 })
 
+test('a word that FreedomPay says to every question in the background is told and counted once', async (t) => {
+  const unheard = { status: 'ok', request_status: 'in_review' }
+  const status = inOrder(unheard, unheard, unheard, replies.created('client-1'))
+  const partner = await startStandIn(t, { add: () => replies.process, status })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: patient })
+  const accepted = await service.create(body, { prefer: 'respond-async' })
+  t.match(accepted, { statusCode: 202, body: { status: 'processing' } })
+  await until(
+    () => service.get(`/clients/requests/${accepted.body.requestId}`),
+    (answer) => answer.body.status === 'created',
+  )
+  const lines = service.logs.filter(({ result }) => result === 'drift')
+  t.match(lines, [{ level: 'warn', operation: 'status', requestId: accepted.body.requestId }])
+  t.equal(lines.length, 1)
+  const metrics = await service.metrics()
+  const count = (result: string) =>
+    metrics.get(`partner_request_duration_seconds_count{operation="status",result="${result}"}`)
+  t.equal(count('drift'), 1)
+  t.equal(count('bad_body'), 2)
+})
+
 test('one doubtful error is not believed by the reconciler either', async (t) => {
   const status = inOrder(busy, busy, replies.created('client-1'))
   const partner = await startStandIn(t, { add: () => replies.process, status })

@@ -2,6 +2,7 @@ import t from 'tap'
 import { buildFindOut, toKnowledge } from '../../../src/clients/create/find-out.ts'
 import { knowNothing } from '../../../src/clients/create/poll-status.ts'
 import type { Change, Row } from '../../../src/ledger/ledger.ts'
+import type { CardApi } from '../../../src/partner/card-api.ts'
 import type { Outcome } from '../../../src/partner/outcome.ts'
 import { rowWith } from '../../fixtures/rows.ts'
 import { type Answer, outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
@@ -156,6 +157,48 @@ t.test('a question has the time that it is given', async (t) => {
   const { partner, before } = await findOut({}, processing)
   const givenMs = (partner.given[0]?.deadlineAt ?? 0) - before
   t.ok(givenMs >= 1000 && givenMs < 2000, `${givenMs}`)
+})
+
+/** Answers each question with a word that nobody knows. `repeated`: how many questions were told that it is not the first. */
+function driftingCardApi() {
+  const seen = { repeated: 0 }
+  const requestStatus: CardApi['requestStatus'] = async (_requestId, { drifts }) => {
+    if (drifts === undefined) throw new Error('the drift would be told by itself')
+    if (drifts.count > 0) seen.repeated++
+    drifts.first ??= { drift: 'in_review' }
+    drifts.count++
+    return drift
+  }
+  return { ...scriptCardApi({}), requestStatus, seen }
+}
+
+t.test('the drift of a row is told once, whatever was asked before', async (t) => {
+  const partner = driftingCardApi()
+  const findOut = buildFindOut(partner, settings)
+  const lines: unknown[] = []
+  const ask = (requestId: string) =>
+    findOut(rowWith({ requestId }), { warn: (fields) => lines.push(fields) }, new AbortController().signal)
+  await ask('a')
+  await ask('b')
+  t.equal(partner.seen.repeated, 0)
+  t.strictSame(lines, [
+    { drift: 'in_review', drifts: 1 },
+    { drift: 'in_review', drifts: 1 },
+  ])
+  await ask('a')
+  await ask('b')
+  t.equal(partner.seen.repeated, 2)
+  t.equal(lines.length, 2)
+
+  for (let i = 2; i < 10_000; i++) await ask(`${i}`)
+  await ask('a')
+  t.equal(lines.length, 10_000, 'as many creates are remembered')
+  await ask('one too many')
+  t.equal(lines.length, 10_001)
+  await ask('b')
+  t.equal(lines.length, 10_001, 'only the oldest is forgotten')
+  await ask('a')
+  t.equal(lines.length, 10_002)
 })
 
 t.test('it stops at once, and leaves no listener behind', async (t) => {
