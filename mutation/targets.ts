@@ -39,6 +39,7 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/ledger/open-rows.ts': ledgerContract,
   'src/ledger/sqlite.ts': ['test/ledger/sqlite.test.ts', ...ledgerContract],
   'src/ledger/reconciler.ts': ['test/ledger/reconciler.test.ts'],
+  'src/ledger/question-pauses.ts': ['test/ledger/reconciler.test.ts'],
   'src/problems/problem.ts': ['test/problems/problem.test.ts', 'test/openapi.test.ts'],
   'src/problems/translate.ts': ['test/problems/translate.test.ts'],
   'src/auth/api-key.ts': ['test/auth/api-key.test.ts'],

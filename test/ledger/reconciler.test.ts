@@ -2,13 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import type { Change, Ledger, Row } from '../../src/ledger/ledger.ts'
-import {
-  type Lesson,
-  pauseAfter,
-  pauseFor,
-  type ReconcilerParts,
-  startReconciler,
-} from '../../src/ledger/reconciler.ts'
+import { pauseAfter, pauseFor } from '../../src/ledger/question-pauses.ts'
+import { type Lesson, type ReconcilerParts, startReconciler } from '../../src/ledger/reconciler.ts'
 import type { State } from '../../src/ledger/states.ts'
 import * as rows from '../fixtures/ledger-rows.ts'
 import { newClaim, openTestLedger } from '../fixtures/ledgers.ts'
