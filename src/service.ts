@@ -104,7 +104,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     deadlineMs: config.requestDeadlineMs,
     createClient,
     readRequest,
-    fingerprints: ledgerKeys.fingerprints,
+    ledgerKeys,
     reading: { turn, places: createPlaces(config.partnerMaxInFlight) },
     validateBody: createBodyValidator({
       region: config.region,

@@ -10,7 +10,7 @@ import type { CreateClient } from './body/schema.ts'
 import type { ValidateBody } from './body/validation.ts'
 import type { CreateClientAtPartner } from './create/create-client.ts'
 import { digestDocument, readIdempotencyKey, toKeyId, toRequestId } from './create/idempotency-key.ts'
-import type { Fingerprints } from './create/ledger-keys.ts'
+import { type LedgerKeys, withLatestKeys } from './create/ledger-keys.ts'
 import { parsePrefer } from './create/prefer-header.ts'
 import type { ReadRequest } from './read-request.ts'
 import { createClientLinks, createClientSchema, readRequestSchema } from './route-schemas.ts'
@@ -19,8 +19,7 @@ export interface ClientRoutesOptions {
   readonly createClient: CreateClientAtPartner
   readonly readRequest: ReadRequest
   readonly validateBody: ValidateBody
-  /** A function, because ledger keys rotate. */
-  readonly fingerprints: () => Fingerprints
+  readonly ledgerKeys: Pick<LedgerKeys, 'fingerprints' | 'look'>
   readonly reading: Reading
   readonly deadlineMs: number
   readonly needsIdempotencyKey: boolean
@@ -31,7 +30,7 @@ export interface ClientRoutesOptions {
 const afterHangUp = 'The caller hung up; this line records how the create ended'
 
 export async function registerClientRoutes(app: FastifyInstance, options: ClientRoutesOptions): Promise<void> {
-  const { createClient, readRequest, validateBody, fingerprints, reading, deadlineMs, needsIdempotencyKey, metrics } =
+  const { createClient, readRequest, validateBody, ledgerKeys, reading, deadlineMs, needsIdempotencyKey, metrics } =
     options
 
   app.removeAllContentTypeParsers()
@@ -67,21 +66,22 @@ export async function registerClientRoutes(app: FastifyInstance, options: Client
       const line = request.headers['idempotency-key'] as string | undefined
       const key = line === undefined ? undefined : readIdempotencyKey(line)
       const digest = key === undefined ? undefined : await digestDocument(body, reading.turn)
-      const [fingerprint, ...earlier] = fingerprints()
-      const print = key === undefined ? '' : fingerprint(body, digest)
-      const requestId = key === undefined ? randomUUID() : toRequestId(caller, key, print)
       const { log } = request
-      log.requestId = requestId
 
-      const { representation, idempotencyStatus } = await createClient({
-        requestId,
-        keyId: key === undefined ? undefined : toKeyId(caller, key),
-        caller,
-        fingerprints: key === undefined ? [] : [print, ...earlier.map((before) => before(body, digest))],
-        body,
-        arrivedAt: performance.now() - reply.elapsedTime,
-        waitMs,
-        log,
+      const { representation, idempotencyStatus } = await withLatestKeys(ledgerKeys, ([fingerprint, ...earlier]) => {
+        const print = key === undefined ? '' : fingerprint(body, digest)
+        const requestId = key === undefined ? randomUUID() : toRequestId(caller, key, print)
+        log.requestId = requestId
+        return createClient({
+          requestId,
+          keyId: key === undefined ? undefined : toKeyId(caller, key),
+          caller,
+          fingerprints: key === undefined ? [] : [print, ...earlier.map((before) => before(body, digest))],
+          body,
+          arrivedAt: performance.now() - reply.elapsedTime,
+          waitMs,
+          log,
+        })
       })
       countResult(metrics, representation.status, idempotencyStatus)
       log.outcome = representation.status

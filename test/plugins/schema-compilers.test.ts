@@ -35,7 +35,7 @@ const parts: AppParts = {
   deadlineMs: 1000,
   createClient: neverCalled,
   readRequest: neverCalled,
-  fingerprints: () => [() => ''],
+  ledgerKeys: { fingerprints: () => [() => ''], look: neverCalled },
   reading: { turn: createTurnstile(), places: createPlaces(1) },
   validateBody: createBodyValidator({
     region: 'uz',

@@ -4,6 +4,7 @@
 import { hash } from 'node:crypto'
 import type { Logger } from 'pino'
 import { lookAgainMs, type ObserveSecret, SecretFault, watchSecret } from '../../auth/watch-secret.ts'
+import { Problem } from '../../problems/problem.ts'
 import { createFingerprint, type Fingerprint } from './idempotency-key.ts'
 
 export const minLedgerKeyBytes = 32
@@ -18,7 +19,10 @@ export interface LedgerKeyTexts {
 export type Fingerprints = readonly [Fingerprint, ...Fingerprint[]]
 
 export interface LedgerKeys {
+  /** The same array until a key changes. */
   readonly fingerprints: () => Fingerprints
+  /** Reads the keys now. Never rejects. */
+  look(): Promise<unknown>
   stop(): void
 }
 
@@ -42,11 +46,10 @@ export function watchLedgerKeys(
   let inUse = prepare('LEDGER_KEY', first.key)
   /** The latest first. Rows of each of them may still be in the ledger. */
   let rotatedOut: readonly Prepared[] = []
-  let fingerprints = toFingerprints(first)
+  let fingerprints = toFingerprints(preparePrevious(first))
 
   /** The process remembers its earlier keys, so a rotation without a restart needs no LEDGER_PREVIOUS_KEY. */
-  function toFingerprints({ previousKey }: LedgerKeyTexts): Fingerprints {
-    const previous = previousKey === undefined ? [] : [prepare('LEDGER_PREVIOUS_KEY', previousKey)]
+  function toFingerprints(previous: readonly Prepared[]): Fingerprints {
     const others = new Map([...previous, ...rotatedOut].map(({ digest, fingerprint }) => [digest, fingerprint]))
     others.delete(inUse.digest)
     return [inUse.fingerprint, ...others.values()]
@@ -54,23 +57,27 @@ export function watchLedgerKeys(
 
   function rotate(texts: LedgerKeyTexts): void {
     const next = prepare('LEDGER_KEY', texts.key)
-    if (texts.previousKey !== undefined) prepare('LEDGER_PREVIOUS_KEY', texts.previousKey)
+    const previous = preparePrevious(texts)
     if (next.digest !== inUse.digest) {
       rotatedOut = [inUse, ...rotatedOut.filter(({ digest }) => digest !== inUse.digest)]
     }
     inUse = next
-    fingerprints = toFingerprints(texts)
+    fingerprints = toFingerprints(previous)
   }
 
   const readText = () => JSON.stringify(readKeys())
-  const { stop } = watchSecret(JSON.stringify(first), readText, {
+  const { look, stop } = watchSecret(JSON.stringify(first), readText, {
     name: 'LEDGER_KEY',
     everyMs,
     observe,
     log,
     onChange: (text) => rotate(JSON.parse(text)),
   })
-  return { fingerprints: () => fingerprints, stop }
+  return { fingerprints: () => fingerprints, look, stop }
+}
+
+function preparePrevious({ previousKey }: LedgerKeyTexts): Prepared[] {
+  return previousKey === undefined ? [] : [prepare('LEDGER_PREVIOUS_KEY', previousKey)]
 }
 
 function prepare(name: string, key: string): Prepared {
@@ -78,4 +85,23 @@ function prepare(name: string, key: string): Prepared {
     throw new SecretFault(`${name} must have at least ${minLedgerKeyBytes} bytes`)
   }
   return { digest: hash('sha256', key), fingerprint: createFingerprint(key) }
+}
+
+/**
+ * In a rotation another replica may use the new key some seconds before this process reads the key file again. So before a caller
+ * hears that its key came with another body, the file is read, and the bodies are compared with the new key as well.
+ */
+export async function withLatestKeys<Result>(
+  { fingerprints, look }: Pick<LedgerKeys, 'fingerprints' | 'look'>,
+  attempt: (known: Fingerprints) => Promise<Result>,
+): Promise<Result> {
+  const known = fingerprints()
+  try {
+    return await attempt(known)
+  } catch (error) {
+    if (!(error instanceof Problem) || error.code !== 'idempotency-key-reused') throw error
+    await look()
+    if (fingerprints() === known) throw error
+    return await attempt(fingerprints())
+  }
 }

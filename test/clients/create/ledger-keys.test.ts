@@ -1,8 +1,10 @@
+import { renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { createFingerprint } from '../../../src/clients/create/idempotency-key.ts'
 import { type LedgerKeyTexts, watchLedgerKeys } from '../../../src/clients/create/ledger-keys.ts'
 import { createLogger } from '../../../src/telemetry/logger.ts'
-import { phoneFor } from '../../fixtures/service.ts'
+import { phoneFor, startTestService } from '../../fixtures/service.ts'
 import { until } from '../../fixtures/until.ts'
 
 const body = { phone: phoneFor('567') }
@@ -69,4 +71,23 @@ t.test('a key that is too short or unreadable leaves those in use, and is told o
 
 t.test('there is no start with a key that is too short', async (t) => {
   t.throws(() => watch(t, { key: 'short', previousKey: undefined }), { name: 'SecretFault' })
+})
+
+t.test('a key that another replica has read first is read before a key counts as reused', async (t) => {
+  const folder = t.testdir({ key: keyOf('a') })
+  const file = join(folder, 'key')
+  const settings = { LEDGER_URL: `sqlite:${join(folder, 'ledger.db')}`, LEDGER_KEY_FILE: file }
+  const late = await startTestService(t, { settings })
+  writeFileSync(join(folder, 'next'), keyOf('b'))
+  renameSync(join(folder, 'next'), file)
+  const early = await startTestService(t, { settings, partnerUrl: late.sandboxUrl })
+
+  const headers = { 'idempotency-key': 'order-17' }
+  const created = await early.create(body, headers)
+  t.equal(created.headers['idempotency-status'], 'new')
+  const repeated = await late.create(body, headers)
+  t.match(repeated, { statusCode: 201, headers: { 'idempotency-status': 'replayed' } })
+  t.equal(repeated.body.requestId, created.body.requestId)
+  const other = await late.create({ phone: phoneFor('568') }, headers)
+  t.match(other, { statusCode: 422, body: { code: 'idempotency-key-reused', requestId: created.body.requestId } })
 })
