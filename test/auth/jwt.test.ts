@@ -116,11 +116,20 @@ t.test('a request must show one token, and show it in one way', async (t) => {
   t.notOk(JSON.stringify(service.logs).includes(good.slice(-40)))
 })
 
-t.test('a token of 1 MB is refused before anybody reads it', async (t) => {
+t.test('a token of 1 MB is refused with a problem before anybody reads it, and no part of it is logged', async (t) => {
   const { service } = await start(t)
-  const request = rawRequest('POST /clients', [`Authorization: Bearer ${'a'.repeat(1024 * 1024)}`])
-  const { statusCode } = await sendRawOnce(t, service.url, request)
-  t.equal(statusCode, 431)
+  const request = rawRequest('POST /clients', [`Authorization: Bearer ${'canary'.repeat(175_000)}`])
+  const answer = await sendRawOnce(t, service.url, request)
+  t.equal(readProblem(t, answer, 431, 'invalid-request').safeToRetry, 'no')
+  t.match(answer.headers, { connection: 'close', 'x-content-type-options': 'nosniff' })
+  t.notMatch(answer.text, /canary/)
+  const lines = await until(
+    () => service.logs.filter(({ msg }) => msg === 'request'),
+    ({ length }) => length === 1,
+  )
+  t.match(lines, [{ route: 'unmatched', statusCode: 431, err: { code: 'HPE_HEADER_OVERFLOW' } }])
+  t.notMatch(JSON.stringify(service.logs), /canary/)
+  t.equal(service.received.length, 0)
 })
 
 t.test('clocks may differ by 30 s', async (t) => {

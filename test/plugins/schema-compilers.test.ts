@@ -1,50 +1,13 @@
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import Type from 'typebox'
-import { type AppParts, buildApp } from '../../src/app.ts'
-import { createBodyValidator } from '../../src/clients/body/validation.ts'
-import { createTurnstile } from '../../src/large-bodies/event-loop-slices.ts'
-import { createPlaces } from '../../src/large-bodies/places.ts'
+import { buildApp } from '../../src/app.ts'
 import { buildOps } from '../../src/ops.ts'
-import { createLogger } from '../../src/telemetry/logger.ts'
-import { createMetrics } from '../../src/telemetry/metrics.ts'
+import { appParts } from '../fixtures/app-parts.ts'
 import { call } from '../fixtures/service.ts'
 
-const log = createLogger('silent')
-const metrics = createMetrics({ version: '1', commit: 'abc' }, async () => ({
-  unresolved: 0,
-  oldestUnresolvedSeconds: 0,
-  needsAttention: 0,
-  oldestDueSeconds: 0,
-}))
-const neverCalled = () => Promise.reject(new Error('no create was expected'))
-
-const parts: AppParts = {
-  log,
-  metrics,
-  lifecycle: { phase: 'ready' },
-  version: '1',
-  isSandbox: false,
-  docs: 'off',
-  addSandboxPage: undefined,
-  basePath: '',
-  trustProxy: false,
-  authenticator: undefined,
-  callerRatePerMinute: 0,
-  needsIdempotencyKey: false,
-  deadlineMs: 1000,
-  createClient: neverCalled,
-  readRequest: neverCalled,
-  ledgerKeys: { fingerprints: () => [() => ''], look: neverCalled },
-  reading: { turn: createTurnstile(), places: createPlaces(1) },
-  validateBody: createBodyValidator({
-    region: 'uz',
-    defaultProductId: 1000,
-    allowedProductIds: new Set([1000]),
-    allowedBranchIds: new Set(),
-    alsoRequired: [],
-  }),
-}
+const parts = appParts()
+const { log, metrics, lifecycle } = parts
 
 const Named = Type.Object({ name: Type.String() }, { additionalProperties: false })
 
@@ -67,7 +30,7 @@ function addRoute(app: FastifyInstance): void {
 
 const listeners = {
   public: () => buildApp(parts),
-  operations: () => buildOps({ log, metrics, lifecycle: parts.lifecycle }),
+  operations: () => buildOps({ log, metrics, lifecycle }),
 }
 const id = '7d1f0a52-3c9e-4b8a-9f61-2e5d8c7b4a90'
 
