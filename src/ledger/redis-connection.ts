@@ -1,6 +1,8 @@
 /** The connection to Redis. Every command ends within a time limit, and a dead connection is replaced. */
 import type { Logger } from 'pino'
 import { createClient, type RedisScripts } from 'redis'
+import { logReachability } from './reachability.ts'
+import { limitTime } from './time-limit.ts'
 
 /** A ledger that takes longer counts as unreachable. */
 const commandTimeoutMs = 2000
@@ -9,32 +11,16 @@ const longestReconnectPauseMs = 1000
 const longestSilenceMs = 30_000
 
 export function openRedisConnection<Scripts extends RedisScripts>(url: string, scripts: Scripts, log: Logger) {
-  const client = createClient({
-    url,
-    scripts,
-    // While Redis is unreachable every command fails at once: in a queue the command could outlive its caller.
-    disableOfflineQueue: true,
-    commandOptions: { timeout: commandTimeoutMs },
-    socket: {
-      connectTimeout: commandTimeoutMs,
-      socketTimeout: longestSilenceMs,
-      reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, longestReconnectPauseMs),
-    },
-  })
-  let isDown = false
-  let isClosed = false
-  const noteDown = (err: unknown) => {
-    if (!isDown) log.error({ err }, 'the ledger cannot be reached')
-    isDown = true
-  }
+  const client = buildClient(url, scripts)
+  const { noteDown, noteUp } = logReachability(log)
   const { promise: firstTry, resolve: noteFirstTry } = Promise.withResolvers<void>()
+  let isClosed = false
   client.on('error', (err) => {
     noteDown(err)
     noteFirstTry()
   })
   client.on('ready', () => {
-    if (isDown) log.info('the ledger can be reached again')
-    isDown = false
+    noteUp()
     noteFirstTry()
     void warnOfLosses(client, log)
   })
@@ -53,26 +39,13 @@ export function openRedisConnection<Scripts extends RedisScripts>(url: string, s
 
   /** The client's own time-out covers only the write of a command. Without this limit a hung server would never be given up. */
   async function answered<T>(reply: Promise<T>): Promise<T> {
-    const { promise: tooLate, reject } = Promise.withResolvers<never>()
-    let isOver = false
-    function giveUp(): void {
-      if (isOver) return
-      const error = new Error(`no answer from the ledger within ${commandTimeoutMs} ms`)
-      reject(error)
-      // The connection may be dead for good, so the connection is replaced.
-      reconnect(error)
-    }
-    // If this process was blocked, the answer has already arrived: the event loop reads the answer before the immediate runs.
-    const timer = setTimeout(() => setImmediate(giveUp), commandTimeoutMs)
     try {
-      return await Promise.race([reply, tooLate])
+      // After a time-out the connection may be dead for good, so the connection is replaced.
+      return await limitTime(reply, commandTimeoutMs, reconnect)
     } catch (error) {
       // The server is a replica now. The host name may lead to the new primary; this connection never will.
       if (error instanceof Error && error.message.startsWith('READONLY')) reconnect(error)
       throw error
-    } finally {
-      isOver = true
-      clearTimeout(timer)
     }
   }
 
@@ -88,6 +61,21 @@ export function openRedisConnection<Scripts extends RedisScripts>(url: string, s
       client.destroy()
     },
   }
+}
+
+function buildClient<Scripts extends RedisScripts>(url: string, scripts: Scripts) {
+  return createClient({
+    url,
+    scripts,
+    // While Redis is unreachable every command fails at once: in a queue the command could outlive its caller.
+    disableOfflineQueue: true,
+    commandOptions: { timeout: commandTimeoutMs },
+    socket: {
+      connectTimeout: commandTimeoutMs,
+      socketTimeout: longestSilenceMs,
+      reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, longestReconnectPauseMs),
+    },
+  })
 }
 
 interface Inspectable {

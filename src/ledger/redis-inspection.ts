@@ -1,8 +1,8 @@
 /** The operator's view of a Redis ledger. */
 import { randomUUID } from 'node:crypto'
 import { type InspectableLedger, type InspectedRow, isOfUnresolved, matches, resolvable } from './inspection.ts'
-import type { Row } from './ledger.ts'
-import type { ScriptReply } from './redis.ts'
+import { keyPrefix, rowPrefix } from './redis-keys.ts'
+import { toRow } from './redis-rows.ts'
 import { clock, expire, returnRow, schedule } from './redis-scripts.ts'
 import { predecessors, type State } from './states.ts'
 
@@ -70,23 +70,11 @@ export interface RedisInspectionParts {
   readonly scan: (cursor: string) => Promise<{ cursor: string; keys: string[] }>
   /** One step of a scan over the ids that are not final. */
   readonly scanUnresolved: (cursor: string) => Promise<{ cursor: string; members: { value: string }[] }>
-  readonly toRow: (reply: ScriptReply) => Row | undefined
-  readonly rowPrefix: string
-  /** retentionMs, prefix of the keys' keys */
-  readonly resolveArgs: readonly string[]
+  /** In milliseconds. */
+  readonly retention: string
 }
 
-export function inspectRedis(parts: RedisInspectionParts): InspectableLedger {
-  const { run, scan, scanUnresolved, toRow, rowPrefix, resolveArgs } = parts
-
-  function inspected(reply: unknown): InspectedRow | undefined {
-    const [done, now, fields, nextAskAt, by, why, atMs] = reply as InspectedReply
-    const row = toRow([done, now, fields])
-    const nextAskInMs = nextAskAt === '' ? undefined : Number(nextAskAt) - Number(now)
-    const resolution = atMs === '' ? undefined : { by, why, atMs: Number(atMs) }
-    return row && { ...row, nextAskInMs, resolution }
-  }
-
+export function inspectRedis({ run, scan, scanUnresolved, retention }: RedisInspectionParts): InspectableLedger {
   async function nextIds(cursor: string, isUnresolved: boolean) {
     if (isUnresolved) {
       const { cursor: next, members } = await scanUnresolved(cursor)
@@ -115,10 +103,18 @@ export function inspectRedis(parts: RedisInspectionParts): InspectableLedger {
       return inspected(await run('inspectRow', requestId, requestId))
     },
     async resolve(requestId, { state, clientId = '', by, why }) {
-      const args = [requestId, state, clientId, by, why, randomUUID(), ...resolveArgs]
+      const args = [requestId, state, clientId, by, why, randomUUID(), retention, keyPrefix]
       const reply = await run('resolveRow', requestId, ...args)
       const row = inspected(reply)
       return row && { row, was: (reply as InspectedReply)[7] as State | undefined }
     },
   }
+}
+
+function inspected(reply: unknown): InspectedRow | undefined {
+  const [done, now, fields, nextAskAt, by, why, atMs] = reply as InspectedReply
+  const row = toRow([done, now, fields])
+  const nextAskInMs = nextAskAt === '' ? undefined : Number(nextAskAt) - Number(now)
+  const resolution = atMs === '' ? undefined : { by, why, atMs: Number(atMs) }
+  return row && { ...row, nextAskInMs, resolution }
 }

@@ -3,20 +3,12 @@
  * `maxmemory-policy noeviction`: an evicted row is a lost claim.
  */
 import type { Logger } from 'pino'
-import { defineScript } from 'redis'
-import { type Claim, ForeignLedgerError, type Ledger, type Row } from './ledger.ts'
+import { type Change, ForeignLedgerError, type Ledger, type LedgerStats, type Row } from './ledger.ts'
+import { scripts } from './redis-commands.ts'
 import { openRedisConnection } from './redis-connection.ts'
-import { inspectRedis, inspectScript, resolveScript } from './redis-inspection.ts'
-import {
-  claimScript,
-  findByKeyScript,
-  findScript,
-  postponeScript,
-  recordScript,
-  renewScript,
-  statsScript,
-  takeDueScript,
-} from './redis-scripts.ts'
+import { inspectRedis } from './redis-inspection.ts'
+import { accountKey, keyPrefix, probeKey, rowPrefix, unresolvedKey } from './redis-keys.ts'
+import { type ScriptReply, toRow } from './redis-rows.ts'
 import { firstAskAfterMs, isOwnConclusion } from './rules.ts'
 import type { State } from './states.ts'
 
@@ -26,45 +18,8 @@ export interface RedisLedgerSettings {
   readonly log: Logger
 }
 
-/** The braces are a hash tag: a cluster keeps all these keys on one node. */
-const prefix = '{freedompay-clients}:'
-const rowPrefix = `${prefix}request:`
-const keyPrefix = `${prefix}key:`
-const unresolvedKey = `${prefix}unresolved`
-const sharedKeys = [`${prefix}to-ask`, unresolvedKey, `${prefix}never-asked`] as const
-const accountKey = `${prefix}account`
-const probeKey = `${prefix}probed-at`
-
 /** The number of rows that one step of a list reads. */
 const rowsAtOnce = 500
-
-/** The reply of a script: whether the row was changed, the server's clock, the row as a flat list, the state before. */
-export type ScriptReply = [done: number, now: string, fields: string[], was?: string]
-
-function script(lua: string) {
-  return defineScript({
-    SCRIPT: lua,
-    NUMBER_OF_KEYS: 5,
-    parseCommand(parser, requestId: string, keyId: string, ...args: string[]) {
-      parser.pushKeys([rowPrefix + requestId, ...sharedKeys, keyPrefix + keyId])
-      parser.push(...args)
-    },
-    transformReply: (reply: unknown) => reply,
-  })
-}
-
-const scripts = {
-  claim: script(claimScript),
-  renew: script(renewScript),
-  record: script(recordScript),
-  findRow: script(findScript),
-  findByKey: script(findByKeyScript),
-  takeDue: script(takeDueScript),
-  postpone: script(postponeScript),
-  stats: script(statsScript),
-  inspectRow: script(inspectScript),
-  resolveRow: script(resolveScript),
-}
 
 const flag = (value: boolean | undefined) => (value ? '1' : '0')
 const orEmpty = (value: string | number | undefined) => (value === undefined ? '' : String(value))
@@ -78,11 +33,9 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
       run: (name, requestId, ...args) => answered(client[name](requestId, '', ...args)),
       scan: (cursor) => answered(client.scan(cursor, { MATCH: `${rowPrefix}*`, COUNT: rowsAtOnce })),
       scanUnresolved: (cursor) => answered(client.zScan(unresolvedKey, cursor, { COUNT: rowsAtOnce })),
-      toRow,
-      rowPrefix,
-      resolveArgs: [retention, keyPrefix],
+      retention,
     }),
-    async claim({ requestId, keyId = '', caller, fingerprint, claimToken, deadlineMs }: Claim) {
+    async claim({ requestId, keyId = '', caller, fingerprint, claimToken, deadlineMs }) {
       const args = [requestId, keyId, caller, fingerprint, claimToken, String(Math.round(deadlineMs)), rowPrefix]
       const reply = (await answered(client.claim(requestId, keyId, ...args))) as ScriptReply
       return { isClaimed: reply[0] === 1, row: toRow(reply) as Row }
@@ -93,11 +46,7 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
       return reply[0] === 1 ? toRow(reply) : undefined
     },
     async record(requestId, claimToken, change) {
-      const { state, clientId, partnerCode, partnerDescription, isInferred, isAcknowledged } = change
-      const texts = [clientId, partnerCode, partnerDescription].map(orEmpty)
-      const flags = [isInferred, isAcknowledged, isOwnConclusion(change)].map(flag)
-      const pause = orEmpty(firstAskAfterMs(change))
-      const args = [requestId, claimToken, state, ...texts, ...flags, pause, retention, keyPrefix]
+      const args = [requestId, claimToken, ...changeArgs(change), retention, keyPrefix]
       const reply = (await answered(client.record(requestId, '', ...args))) as ScriptReply
       const row = toRow(reply)
       return row && { row, was: reply[3] as State | undefined }
@@ -121,14 +70,7 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
     // Redis deletes rows itself: a settled row has an expiry.
     async forgetOld() {},
     async stats() {
-      const reply = (await answered(client.stats('', ''))) as [number, string, number, string]
-      const [unresolved, oldestMs, needsAttention, dueMs] = reply
-      return {
-        unresolved,
-        oldestUnresolvedSeconds: Number(oldestMs) / 1000,
-        needsAttention,
-        oldestDueSeconds: Number(dueMs) / 1000,
-      }
+      return toStats((await answered(client.stats('', ''))) as StatsReply)
     },
     async adopt(account) {
       await firstTry
@@ -142,35 +84,21 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
   }
 }
 
-function toRow([, now, fields]: ScriptReply): Row | undefined {
-  if (fields.length === 0) return undefined
-  const stored: Record<string, string> = {}
-  for (let i = 0; i < fields.length; i += 2) stored[fields[i] as string] = fields[i + 1] as string
-  const requestId = stored.request_id as string
-  const fingerprint = stored.fingerprint as string
-  // Rows without key_id come from an earlier version: request_id is the hash of the key, and this code marks an
-  // acknowledgement.
-  const isOld = stored.key_id === undefined
-  const isMarked = isOld && stored.partner_code === 'duplicate' && stored.state === 'unknown'
+/** The part of `recordScript`'s arguments that depends only on the change. */
+function changeArgs(change: Change): string[] {
+  const { state, clientId, partnerCode, partnerDescription, isInferred, isAcknowledged } = change
+  const texts = [clientId, partnerCode, partnerDescription].map(orEmpty)
+  const flags = [isInferred, isAcknowledged, isOwnConclusion(change)].map(flag)
+  return [state, ...texts, ...flags, orEmpty(firstAskAfterMs(change))]
+}
+
+type StatsReply = [unresolved: number, oldestMs: string, needsAttention: number, dueMs: string]
+
+function toStats([unresolved, oldestMs, needsAttention, dueMs]: StatsReply): LedgerStats {
   return {
-    requestId,
-    keyId: isOld && fingerprint !== '' ? requestId : stored.key_id || undefined,
-    caller: stored.caller as string,
-    fingerprint,
-    state: stored.state as State,
-    clientId: stored.client_id,
-    partnerCode: isMarked ? undefined : stored.partner_code,
-    partnerDescription: stored.partner_description,
-    claimToken: stored.claim_token ?? '',
-    claims: Number(stored.claims),
-    mayHaveArrived: stored.may_have_arrived === '1' || isOld,
-    isAcknowledged: stored.is_acknowledged === '1' || isMarked,
-    isInferred: stored.is_inferred === '1',
-    doubts: Number(stored.doubts ?? 0),
-    doubtedForMs: stored.doubted_at === undefined ? 0 : Number(now) - Number(stored.doubted_at),
-    asks: Number(stored.asks),
-    updatedAtMs: Number(stored.updated_at),
-    sinceUpdateMs: Number(now) - Number(stored.updated_at),
-    sinceLastSendMs: Number(now) - Number(stored.deadline_at),
+    unresolved,
+    oldestUnresolvedSeconds: Number(oldestMs) / 1000,
+    needsAttention,
+    oldestDueSeconds: Number(dueMs) / 1000,
   }
 }

@@ -8,8 +8,8 @@ export async function limitTime<T>(work: Promise<T>, limitMs: number, onLate: (e
   function giveUp(): void {
     if (isOver) return
     const error = new Error(`no answer from the ledger within ${limitMs} ms`)
-    onLate(error)
     reject(error)
+    onLate(error)
   }
   const timer = setTimeout(() => setImmediate(giveUp), limitMs)
   try {
