@@ -98,4 +98,11 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     'CallExpression: prepared.set(path, found) → ;': 'the same',
     'StringLiteral: \'latin1\' → ""': 'Base64 is ASCII: the same bytes in UTF-8',
   },
+  'src/ledger/due-queue.ts': {
+    'EqualityOperator: this.time(parent) <= this.time(index) → this.time(parent) < this.time(index)':
+      'which of two entries with the same time comes first is not promised',
+    'EqualityOperator: this.time(left + 1) < this.time(left) → this.time(left + 1) <= this.time(left)': 'the same',
+    'EqualityOperator: this.time(least) >= this.time(index) → this.time(least) > this.time(index)': 'the same',
+    'ConditionalExpression: last === undefined → false': 'only the types need it: no last entry means no entries',
+  },
 }

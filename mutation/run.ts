@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import { describeRow, readScore, type Score } from './score.ts'
-import { programs, targets } from './targets.ts'
+import { engineOf, programs, targets } from './targets.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const work = 'mutation/.work'
@@ -54,7 +54,10 @@ function mutate(file: string): Score {
   const configFile = `${work}/${name}.config.json`
   writeFileSync(`${root}/${configFile}`, JSON.stringify(config, null, 2))
   const stryker = 'mutation/node_modules/@stryker-mutator/core/bin/stryker.js'
-  const { status, error } = spawnSync(process.execPath, [stryker, 'run', configFile], { cwd: root, stdio: 'inherit' })
+  const engine = engineOf[file]
+  const env = engine === undefined ? process.env : { ...process.env, LEDGER_ENGINE: engine }
+  const options = { cwd: root, env, stdio: 'inherit' } as const
+  const { status, error } = spawnSync(process.execPath, [stryker, 'run', configFile], options)
   if (status !== 0) throw new Error(`Stryker failed on ${file}`, { cause: error })
   return readScore(`${root}/${report}`, file)
 }

@@ -1,4 +1,4 @@
-/** What each engine must keep; each test runs every engine that this machine has. */
+/** What each engine must keep. */
 const ledgerContract = ['claim', 'record', 'due', 'stats', 'order-of-events', 'account'].map(
   (name) => `test/ledger/contract/${name}.test.ts`,
 )
@@ -35,8 +35,8 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/ledger/rules.ts': ledgerContract,
   'src/ledger/memory.ts': ledgerContract,
   'src/ledger/memory-rows.ts': ledgerContract,
-  'src/ledger/due-queue.ts': ledgerContract,
-  'src/ledger/open-rows.ts': ledgerContract,
+  'src/ledger/due-queue.ts': ['test/ledger/due-queue.test.ts'],
+  'src/ledger/open-rows.ts': ['test/ledger/open-rows.test.ts'],
   'src/ledger/sqlite.ts': ['test/ledger/sqlite.test.ts', ...ledgerContract],
   'src/ledger/reconciler.ts': ['test/ledger/reconciler.test.ts'],
   'src/ledger/question-pauses.ts': ['test/ledger/reconciler.test.ts'],
@@ -56,3 +56,11 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
 
 /** Run by their tests as programs of their own, in which the runner does not see what a test reaches. */
 export const programs: ReadonlySet<string> = new Set(['src/auth/make-api-key.ts'])
+
+/** The one engine of the ledger that the tests of a file run; a file that is not here has them run every engine. */
+export const engineOf: Readonly<Record<string, string>> = {
+  'src/ledger/rules.ts': 'in memory',
+  'src/ledger/memory.ts': 'in memory',
+  'src/ledger/memory-rows.ts': 'in memory',
+  'src/ledger/sqlite.ts': 'SQLite file',
+}

@@ -1,6 +1,5 @@
 /** What the ledger in memory costs does not grow with what it holds. */
 import t from 'tap'
-import { DueQueue } from '../../src/ledger/due-queue.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import { newClaim, openTestLedger } from '../fixtures/ledgers.ts'
 
@@ -46,24 +45,4 @@ t.test('counting and taking 100,000 unresolved rows costs like 1,000', async (t)
   // A scan would cost a hundred times as much.
   t.ok((many?.statsMs ?? Infinity) < 20 * ((few?.statsMs ?? 0) + 0.005), 'stats')
   t.ok((many?.takeMs ?? Infinity) < 20 * ((few?.takeMs ?? 0) + 0.005), 'takeDue')
-})
-
-t.test('a queue gives the earliest first, and nothing that was moved', async (t) => {
-  const current = new Map<string, number>()
-  const queue = new DueQueue((id, at) => current.get(id) === at)
-  const put = (id: string, at: number) => {
-    current.set(id, at)
-    queue.add(id, at)
-  }
-  for (let i = 0; i < 1000; i++) put(`id-${i}`, (i * 7919) % 1000)
-  for (let i = 0; i < 1000; i += 2) put(`id-${i}`, 2000 - i)
-  current.delete('id-1')
-  const taken: number[] = []
-  for (let entry = queue.take(2000); entry !== undefined; entry = queue.take(2000)) taken.push(entry.at)
-  t.equal(taken.length, 999)
-  t.strictSame(
-    taken,
-    [...current.values()].toSorted((a, b) => a - b),
-  )
-  t.equal(queue.peek(), undefined)
 })
