@@ -21,27 +21,9 @@ interface Waiting {
 
 /** `assertUsable` throws if no write is allowed. */
 export function groupCommits(database: DatabaseSync, assertUsable: () => void): WriteTogether {
-  const begin = database.prepare('BEGIN IMMEDIATE')
-  const commit = database.prepare('COMMIT')
-  const rollback = database.prepare('ROLLBACK')
+  const { commit, fail } = prepareTransaction(database, assertUsable)
   let waiting: Waiting[] = []
   let isCommitting = false
-
-  function commitGroup(group: readonly Waiting[]): void {
-    assertUsable()
-    // An earlier commit and its rollback may both have failed: then the transaction is still open.
-    if (database.isTransaction) rollback.run()
-    begin.run()
-    for (const { write } of group) write()
-    commit.run()
-    for (const { resolve } of group) resolve()
-  }
-
-  function fail(group: readonly Waiting[], error: unknown): void {
-    // Rejections come first: a rollback that also fails must not leave the callers without an answer.
-    for (const { reject } of group) reject(error)
-    if (database.isOpen && database.isTransaction) rollback.run()
-  }
 
   async function commitWaiting(): Promise<void> {
     const giveUpAt = performance.now() + longestLockMs
@@ -49,7 +31,7 @@ export function groupCommits(database: DatabaseSync, assertUsable: () => void): 
       const group = waiting
       waiting = []
       try {
-        commitGroup(group)
+        commit(group)
       } catch (error) {
         if (!isLocked(error) || performance.now() > giveUpAt || database.isTransaction) {
           fail(group, error)
@@ -85,6 +67,35 @@ export function groupCommits(database: DatabaseSync, assertUsable: () => void): 
       waiting.push({ write: writeAndKeep, resolve: () => resolve(result), reject })
       schedule()
     })
+}
+
+interface Transaction {
+  /** Writes and commits the group, and then answers its callers. */
+  commit(group: readonly Waiting[]): void
+  /** Answers the callers of a group that was not committed. */
+  fail(group: readonly Waiting[], error: unknown): void
+}
+
+function prepareTransaction(database: DatabaseSync, assertUsable: () => void): Transaction {
+  const begin = database.prepare('BEGIN IMMEDIATE')
+  const commit = database.prepare('COMMIT')
+  const rollback = database.prepare('ROLLBACK')
+  return {
+    commit(group) {
+      assertUsable()
+      // An earlier commit and its rollback may both have failed: then the transaction is still open.
+      if (database.isTransaction) rollback.run()
+      begin.run()
+      for (const { write } of group) write()
+      commit.run()
+      for (const { resolve } of group) resolve()
+    },
+    fail(group, error) {
+      // Rejections come first: a rollback that also fails must not leave the callers without an answer.
+      for (const { reject } of group) reject(error)
+      if (database.isOpen && database.isTransaction) rollback.run()
+    },
+  }
 }
 
 /** https://sqlite.org/rescode.html#busy */

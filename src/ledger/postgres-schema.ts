@@ -5,7 +5,8 @@
  * `deadline_at` is the last moment at which the claim's holder may send, or may have sent. `next_ask_at` is null if no question
  * is left. Texts are compared byte by byte, so that a change of the locale cannot break an index.
  */
-import type { ClientBase } from 'pg'
+import { Client, type ClientBase, type ClientConfig } from 'pg'
+import { connectTimeoutMs } from './postgres-hosts.ts'
 
 const unresolved = `state IN ('sent', 'unknown', 'processing')`
 
@@ -85,4 +86,23 @@ async function readVersion(client: ClientBase): Promise<number> {
   if (!tables[0].is_there) return 0
   const { rows } = await client.query('SELECT coalesce(max(step), 0) AS version FROM ledger_schema')
   return rows[0].version
+}
+
+/** The time limit of a schema migration. */
+const migrationTimeoutMs = 600_000
+
+/** Opens a connection of its own, which may wait longer than the calls of the service. */
+export async function migrateAt(config: ClientConfig, toSteps: readonly string[]): Promise<void> {
+  const client = new Client({
+    ...config,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: migrationTimeoutMs,
+  })
+  client.on('error', () => undefined)
+  try {
+    await client.connect()
+    await migrate(client, toSteps)
+  } finally {
+    void client.end().catch(() => undefined)
+  }
 }

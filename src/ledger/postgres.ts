@@ -9,14 +9,15 @@ import {
   type ClaimResult,
   ForeignLedgerError,
   type Ledger,
+  type LedgerStats,
   type RecordResult,
   type Row,
 } from './ledger.ts'
 import { newRow } from './new-row.ts'
-import { openPostgresConnection } from './postgres-connection.ts'
+import { openPostgresConnection, type Postgres } from './postgres-connection.ts'
 import { inspectPostgres } from './postgres-inspection.ts'
 import { escapeText, type StoredRow, toRow } from './postgres-rows.ts'
-import { forgottenAtOnce, statements } from './postgres-statements.ts'
+import { forgottenAtOnce, type Statement, statements } from './postgres-statements.ts'
 import { attentionAfterMs, firstAskAfterMs, graceMs, isOwnConclusion } from './rules.ts'
 import { correctionsOfInferredRejection, predecessors, type Recordable, type State } from './states.ts'
 
@@ -39,56 +40,25 @@ interface StoredStats {
   due_ms: number
 }
 
+type Run = Postgres['run']
+
 /** A conflicting row may be deleted before the row is read. After this many attempts the claim fails. */
 const claimTries = 5
 
 export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSettings): Ledger {
   const { run, close } = openPostgresConnection(url, log)
 
-  async function find(requestId: string): Promise<Row | undefined> {
-    const { rows } = await run<StoredRow>(statements.find, [escapeText(requestId)])
-    return rows[0] && toRow(rows[0])
-  }
-
-  async function findByKey(keyId: string): Promise<Row | undefined> {
-    const { rows } = await run<StoredRow>(statements.findByKey, [escapeText(keyId)])
-    return rows[0] && toRow(rows[0])
-  }
-
-  async function claim(claim: Claim): Promise<ClaimResult> {
-    const { requestId, keyId, caller, fingerprint, claimToken, deadlineMs } = claim
-    const texts = [requestId, keyId, caller, fingerprint, claimToken].map(escapeText)
-    for (let tries = 0; tries < claimTries; tries++) {
-      const { rows } = await run<{ updated_ms: number }>(statements.claim, [...texts, deadlineMs, deadlineMs + graceMs])
-      if (rows[0] !== undefined) return { isClaimed: true, row: newRow(claim, rows[0].updated_ms) }
-      const row = (keyId === undefined ? undefined : await findByKey(keyId)) ?? (await find(requestId))
-      if (row !== undefined) return { isClaimed: false, row }
-    }
-    throw new Error('the ledger neither takes the claim nor has its row')
-  }
-
-  async function record(requestId: string, token: string, change: Change): Promise<RecordResult | undefined> {
-    const { rows } = await run<StoredChange>(statements.record, recordValues(requestId, token, change))
-    if (rows[0] === undefined) {
-      const row = await find(requestId)
-      return row && { row, was: undefined }
-    }
-    const { was, updated_ms: updatedAtMs } = rows[0]
-    const { state, clientId, partnerCode, partnerDescription } = change
-    return { row: { requestId, state, clientId, partnerCode, partnerDescription, updatedAtMs }, was }
-  }
-
   return {
     ...inspectPostgres(run),
-    claim,
+    claim: (claim) => claimRow(run, claim),
     async renew({ requestId, from, to, deadlineMs, mayHaveArrived }) {
       const values = [...[requestId, from, to].map(escapeText), deadlineMs, deadlineMs + graceMs, mayHaveArrived]
       const { rows } = await run<StoredRow>(statements.renew, values)
       return rows[0] && toRow(rows[0])
     },
-    record,
-    find,
-    findByKey,
+    record: (requestId, claimToken, change) => recordChange(run, requestId, claimToken, change),
+    find: (requestId) => findRow(run, statements.find, requestId),
+    findByKey: (keyId) => findRow(run, statements.findByKey, keyId),
     async takeDue(leaseMs, limit) {
       const { rows } = await run<StoredRow>(statements.takeDue, [leaseMs, limit])
       return rows.map(toRow)
@@ -104,15 +74,7 @@ export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSett
     },
     async stats() {
       const { rows } = await run<StoredStats>(statements.stats, [attentionAfterMs])
-      const [{ unresolved, needs_attention: needsAttention, oldest_ms: oldestMs, due_ms: dueMs }] = rows as [
-        StoredStats,
-      ]
-      return {
-        unresolved,
-        oldestUnresolvedSeconds: oldestMs / 1000,
-        needsAttention,
-        oldestDueSeconds: dueMs / 1000,
-      }
+      return toStats(rows[0] as StoredStats)
     },
     async adopt(account) {
       const { rows } = await run<{ value: string }>(statements.adopt, [account])
@@ -123,6 +85,40 @@ export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSett
     },
     close,
   }
+}
+
+async function findRow(run: Run, statement: Statement, id: string): Promise<Row | undefined> {
+  const { rows } = await run<StoredRow>(statement, [escapeText(id)])
+  return rows[0] && toRow(rows[0])
+}
+
+async function claimRow(run: Run, claim: Claim): Promise<ClaimResult> {
+  const { requestId, keyId, caller, fingerprint, claimToken, deadlineMs } = claim
+  const texts = [requestId, keyId, caller, fingerprint, claimToken].map(escapeText)
+  for (let tries = 0; tries < claimTries; tries++) {
+    const { rows } = await run<{ updated_ms: number }>(statements.claim, [...texts, deadlineMs, deadlineMs + graceMs])
+    if (rows[0] !== undefined) return { isClaimed: true, row: newRow(claim, rows[0].updated_ms) }
+    const ofKey = keyId === undefined ? undefined : await findRow(run, statements.findByKey, keyId)
+    const row = ofKey ?? (await findRow(run, statements.find, requestId))
+    if (row !== undefined) return { isClaimed: false, row }
+  }
+  throw new Error('the ledger neither takes the claim nor has its row')
+}
+
+async function recordChange(
+  run: Run,
+  requestId: string,
+  claimToken: string,
+  change: Change,
+): Promise<RecordResult | undefined> {
+  const { rows } = await run<StoredChange>(statements.record, recordValues(requestId, claimToken, change))
+  if (rows[0] === undefined) {
+    const row = await findRow(run, statements.find, requestId)
+    return row && { row, was: undefined }
+  }
+  const { was, updated_ms: updatedAtMs } = rows[0]
+  const { state, clientId, partnerCode, partnerDescription } = change
+  return { row: { requestId, state, clientId, partnerCode, partnerDescription, updatedAtMs }, was }
 }
 
 /** The statement repeats `isForward`. The parts that depend only on the change are computed here. */
@@ -140,4 +136,13 @@ function recordValues(requestId: string, token: string, change: Change): unknown
     !isInferred && corrections.includes(state),
     !isInferred && state === 'rejected',
   ]
+}
+
+function toStats({
+  unresolved,
+  needs_attention: needsAttention,
+  oldest_ms: oldestMs,
+  due_ms: dueMs,
+}: StoredStats): LedgerStats {
+  return { unresolved, oldestUnresolvedSeconds: oldestMs / 1000, needsAttention, oldestDueSeconds: dueMs / 1000 }
 }
