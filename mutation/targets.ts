@@ -50,6 +50,7 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/auth/open.ts': ['test/auth/open.test.ts'],
   'src/auth/make-api-key.ts': ['test/auth/make-api-key.test.ts'],
   'src/auth/key-set.ts': ['test/auth/key-set.test.ts'],
+  'src/auth/verified-tokens.ts': ['test/auth/verified-tokens.test.ts'],
   'src/auth/fetch-jwks.ts': ['test/auth/fetch-jwks.test.ts'],
   'src/auth/watch-secret.ts': ['test/auth/watch-secret.test.ts'],
 }

@@ -2,8 +2,9 @@
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
 import { Problem, retryAfter } from '../problems/problem.ts'
 import { insufficientScope, unauthenticated } from './bearer-token.ts'
-import { type Authenticator, isCallerName } from './caller.ts'
+import { type Authenticator, type Caller, isCallerName } from './caller.ts'
 import { type KeySet, KeysUnreachableError } from './key-set.ts'
+import { createVerifiedTokens } from './verified-tokens.ts'
 
 /** Only asymmetric algorithms: with HS256 the public key could be misused as the secret. */
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519']
@@ -22,7 +23,11 @@ export interface JwtRules {
   readonly scope: string | undefined
 }
 
-export function createJwtAuthenticator({ getKey }: Pick<KeySet, 'getKey'>, rules: JwtRules): Authenticator {
+export function createJwtAuthenticator(
+  { getKey, current }: Pick<KeySet, 'getKey' | 'current'>,
+  rules: JwtRules,
+): Authenticator {
+  const verifiedTokens = createVerifiedTokens(current)
   const options: JWTVerifyOptions = {
     algorithms,
     issuer: rules.issuer,
@@ -37,16 +42,21 @@ export function createJwtAuthenticator({ getKey }: Pick<KeySet, 'getKey'>, rules
     return getKey(header, token)
   }
 
+  async function verify(token: string): Promise<Caller> {
+    const keys = current()
+    const { payload } = await jwtVerify(token, getTrustedKey, options).catch((error: unknown) => {
+      throw toProblem(error)
+    })
+    const caller = payload[rules.callerClaim]
+    if (!isCallerName(caller)) throw unauthenticated('the token does not name the caller')
+    if (rules.scope !== undefined && !hasScope(payload, rules.scope)) throw insufficientScope(rules.scope)
+    const expiresAtMs = (Number(payload.exp) + clockToleranceSeconds) * 1000
+    verifiedTokens.add(token, keys, { caller, expiresAtMs })
+    return caller
+  }
+
   return {
-    async authenticate(token) {
-      const { payload } = await jwtVerify(token, getTrustedKey, options).catch((error: unknown) => {
-        throw toProblem(error)
-      })
-      const caller = payload[rules.callerClaim]
-      if (!isCallerName(caller)) throw unauthenticated('the token does not name the caller')
-      if (rules.scope !== undefined && !hasScope(payload, rules.scope)) throw insufficientScope(rules.scope)
-      return caller
-    },
+    authenticate: (token) => verifiedTokens.find(token) ?? verify(token),
     scheme: {
       type: 'http',
       scheme: 'bearer',

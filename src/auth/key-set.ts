@@ -27,6 +27,8 @@ export interface KeySetParts {
 export interface KeySet {
   /** @throws KeysUnreachableError; errors.JWKSNoMatchingKey if the issuer does not have the key */
   readonly getKey: JWTVerifyGetKey
+  /** The keys in use: another object after each fetch. Old ones are fetched again in the background. */
+  current(): unknown
   /** Fetches the keys before the first token arrives. Never rejects. */
   warmUp(): Promise<void>
 }
@@ -61,13 +63,18 @@ export function createKeySet({ fetchKeys, observe, log, now = () => performance.
     await fetching
   }
 
+  /** A known key must work even if the issuer cannot be reached, so the fetch is not awaited. */
+  function current(): JWTVerifyGetKey | undefined {
+    if (find !== undefined && now() - fetchedAt > maxAgeMs) void refresh()
+    return find
+  }
+
   return {
     async getKey(header, token) {
-      if (find !== undefined) {
-        // A known key must work even if the issuer cannot be reached, so the fetch is not awaited.
-        if (now() - fetchedAt > maxAgeMs) void refresh()
+      const known = current()
+      if (known !== undefined) {
         try {
-          return await find(header, token)
+          return await known(header, token)
         } catch (error) {
           if (!(error instanceof errors.JWKSNoMatchingKey)) throw error
         }
@@ -76,6 +83,7 @@ export function createKeySet({ fetchKeys, observe, log, now = () => performance.
       if (failure !== undefined || find === undefined) throw new KeysUnreachableError(failure?.cause)
       return find(header, token)
     },
+    current,
     warmUp: refresh,
   }
 }

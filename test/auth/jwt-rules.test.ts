@@ -4,6 +4,7 @@ import { createLocalJWKSet, type JWK, type JWTPayload, SignJWT } from 'jose'
 import t from 'tap'
 import { createJwtAuthenticator, type JwtRules } from '../../src/auth/jwt.ts'
 import { KeysUnreachableError } from '../../src/auth/key-set.ts'
+import { until } from '../fixtures/until.ts'
 
 const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 })
 const p256 = generateKeyPairSync('ec', { namedCurve: 'P-256' })
@@ -25,7 +26,9 @@ function sign(claims: JWTPayload = {}, header: object = {}, alg = 'RS256', kid =
   return new SignJWT(payload).setProtectedHeader({ alg, kid, ...header }).sign(privateKey)
 }
 
-const authenticatorWith = (own: Partial<JwtRules> = {}) => createJwtAuthenticator({ getKey }, { ...rules, ...own })
+const current = () => getKey
+const authenticatorWith = (own: Partial<JwtRules> = {}) =>
+  createJwtAuthenticator({ getKey, current }, { ...rules, ...own })
 const authenticate = async (token: string, own?: Partial<JwtRules>) => authenticatorWith(own).authenticate(token)
 
 const algorithms: [kid: string, ...algorithms: string[]][] = [
@@ -111,7 +114,7 @@ for (const [claims, has] of scopes) {
 
 t.test('where the keys cannot be fetched the token is neither good nor bad', async (t) => {
   const unreachable = new KeysUnreachableError(new Error('refused'))
-  const { authenticate } = createJwtAuthenticator({ getKey: () => Promise.reject(unreachable) }, rules)
+  const { authenticate } = createJwtAuthenticator({ getKey: () => Promise.reject(unreachable), current }, rules)
   const token = await sign()
   await t.rejects(async () => authenticate(token), {
     code: 'overloaded',
@@ -126,9 +129,58 @@ t.test('where the keys cannot be fetched the token is neither good nor bad', asy
 
 t.test('a fault of ours is not called a bad token', async (t) => {
   const fault = new Error('broken')
-  const { authenticate } = createJwtAuthenticator({ getKey: () => Promise.reject(fault) }, rules)
+  const { authenticate } = createJwtAuthenticator({ getKey: () => Promise.reject(fault), current }, rules)
   const token = await sign()
   await t.rejects(async () => authenticate(token), fault)
+})
+
+t.test('a token is verified once, and again after each change of the keys', async (t) => {
+  let inUse: unknown = 'first keys'
+  let verified = 0
+  const { authenticate } = createJwtAuthenticator(
+    {
+      getKey(header, token) {
+        verified++
+        return getKey(header, token)
+      },
+      current: () => inUse,
+    },
+    rules,
+  )
+  const token = await sign()
+  t.equal(await authenticate(token), 'billing-app')
+  t.equal(authenticate(token), 'billing-app', 'at once')
+  t.equal(verified, 1)
+  inUse = 'next keys'
+  t.equal(await authenticate(token), 'billing-app')
+  t.equal(verified, 2)
+})
+
+t.test('a token that was good is refused once it has expired, skew included', async (t) => {
+  const { authenticate } = authenticatorWith()
+  // Valid for one to two seconds more.
+  const token = await sign({ exp: nowSeconds() - 28 })
+  t.equal(await authenticate(token), 'billing-app')
+  t.equal(authenticate(token), 'billing-app')
+  const refusal = await until(
+    async () => {
+      try {
+        return await authenticate(token)
+      } catch (error) {
+        return error
+      }
+    },
+    (answer) => answer !== 'billing-app',
+  )
+  t.match(refusal, { body: { detail: 'The credential is not accepted: the token has expired.' } })
+})
+
+t.test('a token that was refused is refused again', async (t) => {
+  const { authenticate } = authenticatorWith({ scope: 'create' })
+  const token = await sign()
+  for (let i = 0; i < 2; i++) await t.rejects(async () => authenticate(token), { code: 'forbidden' })
+  const expired = await sign({ scope: 'create', exp: nowSeconds() - 60 })
+  for (let i = 0; i < 2; i++) await t.rejects(async () => authenticate(expired), { code: 'unauthenticated' })
 })
 
 t.test('OpenAPI hears of bearer tokens that are JWTs', async (t) => {

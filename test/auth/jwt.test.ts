@@ -190,7 +190,7 @@ t.test('what cannot be checked because of a fault of ours is not called a bad to
   const getKey = () => Promise.reject(fault)
   const issuer = await startIssuer(t)
   const rules = { issuer: issuer.issuer, audience, callerClaim: 'sub', scope: undefined }
-  const { authenticate } = createJwtAuthenticator({ getKey }, rules)
+  const { authenticate } = createJwtAuthenticator({ getKey, current: () => undefined }, rules)
   const token = await issuer.sign()
   await t.rejects(async () => authenticate(token), fault)
 })

@@ -110,6 +110,26 @@ t.test('a key that the issuer has withdrawn is forgotten when the keys have got 
   t.equal(await tryWith(first), 401)
 })
 
+t.test('a token that was good is refused when its key is gone, also one that comes all the time', async (t) => {
+  const { issuer, state, keySet, first } = await start(t)
+  const rules = { issuer: issuer.issuer, audience, callerClaim: 'sub', scope: undefined }
+  const { authenticate } = createJwtAuthenticator(keySet, rules)
+  const token = await issuer.sign({}, {}, first)
+  t.equal(await authenticate(token), 'billing-app')
+  t.equal(await authenticate(token), 'billing-app')
+  issuer.keys.splice(0, 1, await createSigningKey('key-2'))
+  for (let age = 0; age < maxAgeMs; age += coolDownMs) {
+    state.now += coolDownMs
+    t.equal(await authenticate(token), 'billing-app')
+  }
+  t.equal(state.fetches, 1)
+  state.now += 1
+  t.equal(await authenticate(token), 'billing-app', 'the old keys serve while new ones are fetched')
+  t.equal(state.fetches, 2, 'a remembered token makes old keys be fetched, too')
+  await keySet.warmUp()
+  await t.rejects(async () => authenticate(token), { code: 'unauthenticated' })
+})
+
 const anyToken = { payload: '', signature: '' }
 
 t.test('who comes while the keys are fetched waits for them', async (t) => {
