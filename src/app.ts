@@ -5,6 +5,7 @@ import type { Authenticator } from './auth/caller.ts'
 import type { ClientRoutesOptions } from './clients/routes.ts'
 import { registerClientRoutes } from './clients/routes.ts'
 import { holdContinue } from './large-bodies/expect-continue.ts'
+import type { CountForAll } from './ledger/ledger.ts'
 import authentication from './plugins/authentication.ts'
 import requestId, { generateRequestId } from './plugins/common-headers.ts'
 import type { DocsMode } from './plugins/docs-page/register-docs.ts'
@@ -43,6 +44,8 @@ export interface AppParts extends ClientRoutesOptions {
   readonly authenticator: Authenticator | undefined
   /** 0: no limit. */
   readonly callerRatePerMinute: number
+  /** Undefined: each process counts for itself. */
+  readonly countForAll?: CountForAll | undefined
 }
 
 /** For a whole request, headers and body: even on a slow mobile line 3 MiB arrive within 30 s. */
@@ -97,7 +100,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(notFound)
   holdContinue(app.server)
   await app.register(authentication, { authenticator })
-  await app.register(callerRate, { perMinute: parts.callerRatePerMinute })
+  await app.register(callerRate, { perMinute: parts.callerRatePerMinute, countForAll: parts.countForAll })
   await app.register(
     async (scope) => {
       await scope.register(openapi, { version, docs, isSandbox, scheme: authenticator?.scheme })

@@ -100,6 +100,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     trustProxy: config.trustProxy,
     authenticator,
     callerRatePerMinute: config.callerRatePerMinute,
+    countForAll: engine.countForAll,
     needsIdempotencyKey: config.needsIdempotencyKey,
     deadlineMs: config.requestDeadlineMs,
     createClient,

@@ -151,7 +151,8 @@ export const Settings = Type.Object({
     minimum: 0,
     maximum: 1_000_000_000,
     default: 0,
-    description: 'Requests that one caller may send in a minute, counted by each replica; `0`: no limit',
+    description:
+      'Requests that one caller may send in a minute: to all replicas where the ledger is Redis, otherwise to each; `0`: no limit',
   }),
   IDEMPOTENCY_KEY: Type.Enum(['optional', 'required'], {
     default: 'optional',

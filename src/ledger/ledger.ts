@@ -113,6 +113,9 @@ export interface LedgerStats {
   readonly oldestDueSeconds: number
 }
 
+/** Counts one request of a caller, for all replicas together. A window begins with the first request in it. */
+export type CountForAll = (caller: string, windowMs: number) => Promise<{ count: number; endsInMs: number }>
+
 /** Every method rejects if the ledger cannot be reached. Every step is atomic. */
 export interface Ledger extends InspectableLedger {
   /** Atomic: of all concurrent claims of one key (or request_id), exactly one succeeds. */
@@ -143,6 +146,8 @@ export interface Ledger extends InspectableLedger {
   adopt(account: string): Promise<void>
   /** Rejects if the ledger cannot be written. */
   probe(): Promise<void>
+  /** Undefined: this engine counts no requests, so each replica counts for itself. */
+  readonly countForAll?: CountForAll
   close(): Promise<void>
 }
 

@@ -1,9 +1,10 @@
 /** The scripts as commands of the Redis client. */
 import { defineScript } from 'redis'
 import { inspectScript, resolveScript } from './redis-inspection.ts'
-import { keyPrefix, rowPrefix, sharedKeys } from './redis-keys.ts'
+import { countPrefix, keyPrefix, rowPrefix, sharedKeys } from './redis-keys.ts'
 import {
   claimScript,
+  countScript,
   findByKeyScript,
   findScript,
   postponeScript,
@@ -25,7 +26,21 @@ function script(lua: string) {
   })
 }
 
+const count = defineScript({
+  SCRIPT: countScript,
+  NUMBER_OF_KEYS: 1,
+  parseCommand(parser, caller: string, windowMs: number) {
+    parser.pushKey(countPrefix + caller)
+    parser.push(String(windowMs))
+  },
+  transformReply: (reply: unknown) => {
+    const [requests, endsInMs] = reply as [number, number]
+    return { count: requests, endsInMs }
+  },
+})
+
 export const scripts = {
+  count,
   claim: script(claimScript),
   renew: script(renewScript),
   record: script(recordScript),

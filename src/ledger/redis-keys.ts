@@ -6,3 +6,4 @@ export const unresolvedKey = `${prefix}unresolved`
 export const sharedKeys = [`${prefix}to-ask`, unresolvedKey, `${prefix}never-asked`] as const
 export const accountKey = `${prefix}account`
 export const probeKey = `${prefix}probed-at`
+export const countPrefix = `${prefix}requests-of:`

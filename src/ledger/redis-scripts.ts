@@ -184,3 +184,10 @@ return {
   tostring(now - math.min(first(KEYS[2]), first(KEYS[4]))),
 }
 `
+
+/** KEYS[1] the requests of one caller · ARGV: windowMs */
+export const countScript = `
+local count = redis.call('INCR', KEYS[1])
+if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+return { count, math.max(1, redis.call('PTTL', KEYS[1])) }
+`

@@ -11,6 +11,7 @@ import { accountKey, keyPrefix, probeKey, rowPrefix, unresolvedKey } from './red
 import { type ScriptReply, toRow } from './redis-rows.ts'
 import { firstAskAfterMs, isOwnConclusion } from './rules.ts'
 import type { State } from './states.ts'
+import { limitTime } from './time-limit.ts'
 
 export interface RedisLedgerSettings {
   readonly url: string
@@ -20,6 +21,9 @@ export interface RedisLedgerSettings {
 
 /** The number of rows that one step of a list reads. */
 const rowsAtOnce = 500
+
+/** A request waits only this long for the count of its caller's requests. */
+const longestCountMs = 200
 
 const flag = (value: boolean | undefined) => (value ? '1' : '0')
 const orEmpty = (value: string | number | undefined) => (value === undefined ? '' : String(value))
@@ -80,6 +84,7 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
     async probe() {
       await answered(client.set(probeKey, Date.now()))
     },
+    countForAll: (caller, windowMs) => limitTime(answered(client.count(caller, windowMs)), longestCountMs, () => {}),
     close,
   }
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { request } from 'undici'
 import { readProblem, sendRaw } from '../fixtures/raw-http.ts'
+import { skipRedis, startRedis } from '../fixtures/redis.ts'
 import { call, phoneFor, startTestService, type TestService } from '../fixtures/service.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -171,6 +172,45 @@ t.test('a caller that sends too much is told how long to wait, and others are no
   t.equal((await service.create(body)).statusCode, 401, 'and who is nobody uses up nothing')
   const metrics = await service.metrics()
   t.equal(metrics.get('caller_requests_total{caller="billing",outcome="rate_limited"}'), 3)
+})
+
+const redisOptions = { skip: skipRedis }
+t.test('replicas with one Redis share the limit, and each goes on alone without it', redisOptions, async (t) => {
+  const redis = await startRedis(t, { onDisk: false })
+  const settings = {
+    CALLER_RATE_PER_MINUTE: '4',
+    LEDGER_URL: redis.url,
+    LEDGER_KEY: 'ledger-key-of-the-test-with-32-bytes',
+  }
+  const replicas = [await start(t, settings), await start(t, settings)]
+  const [first, second] = replicas as [TestService, TestService]
+  const lookUp = ({ get }: TestService, caller = 'billing') =>
+    get('/clients/requests/7d1f0a52-3c9e-4b8a-9f61-2e5d8c7b4a90', as(caller))
+  for (const [service, remaining] of [
+    [first, '3'],
+    [second, '2'],
+    [first, '1'],
+    [second, '0'],
+  ] as const) {
+    const { statusCode, headers } = await lookUp(service)
+    t.equal(statusCode, 404)
+    t.equal(headers['ratelimit-remaining'], remaining)
+  }
+  for (const service of replicas) {
+    const refused = await lookUp(service)
+    readProblem(t, refused, 429, 'rate-limited')
+    t.match(refused.headers, { 'retry-after': /^[1-9]\d?$/, 'ratelimit-reset': refused.headers['retry-after'] })
+  }
+  t.equal((await lookUp(first, 'shop')).headers['ratelimit-remaining'], '3', 'another caller')
+
+  await redis.kill()
+  const alone = await until(
+    () => lookUp(first, 'shop'),
+    ({ statusCode }) => statusCode === 503,
+  )
+  t.match(alone.headers, { 'ratelimit-limit': '4', 'ratelimit-reset': /^[1-9]\d?$/ })
+  readProblem(t, await lookUp(first), 503, 'ledger-unavailable')
+  readProblem(t, await lookUp(first), 429, 'rate-limited')
 })
 
 t.test('where keys are required, a create without one is a 400 that says why, and reads are as ever', async (t) => {

@@ -1,5 +1,6 @@
 /** What only the Redis ledger has to bear: replicas, full and forgetful servers, and rows of earlier versions. */
 import t from 'tap'
+import type { Ledger } from '../../src/ledger/ledger.ts'
 import { bringTo, postponement, renewal } from '../fixtures/ledger-rows.ts'
 import {
   connectTo,
@@ -124,4 +125,23 @@ t.test('rows of an earlier version are read on', options, async (t) => {
   t.match(await ledger.renew(renewal({ requestId: 'key-1', claimToken: '' })), { claims: 2, keyId: 'key-1' })
   t.match(await ledger.renew(renewal({ requestId: 'key-2', claimToken: '' })), { claims: 2, isAcknowledged: true })
   t.match(await bringTo(ledger, newClaim(), 'created'), { state: 'created' })
+})
+
+t.test('the requests of a caller are counted for all replicas, in windows', options, async (t) => {
+  const redis = await startRedis(t, { onDisk: false })
+  const replicas = [await openRedisLedger(t, redis.url), await openRedisLedger(t, redis.url)]
+  const [first, second] = replicas as [Ledger, Ledger]
+  t.match(await first.countForAll?.('billing', 60_000), { count: 1 })
+  const next = await second.countForAll?.('billing', 60_000)
+  t.equal(next?.count, 2)
+  t.ok(next !== undefined && next.endsInMs > 0 && next.endsInMs <= 60_000)
+  t.match(await second.countForAll?.('shop', 60_000), { count: 1 }, 'another caller')
+  t.match(await first.countForAll?.('shortly', 1), { count: 1 })
+  await until(
+    () => second.countForAll?.('shortly', 1),
+    (counted) => counted?.count === 1,
+  )
+  redis.freeze()
+  await t.rejects(async () => first.countForAll?.('billing', 60_000), /no answer from the ledger within 200 ms/)
+  redis.thaw()
 })
