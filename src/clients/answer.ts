@@ -107,6 +107,11 @@ export function notSentAgain(requestId: string): Problem {
   })
 }
 
+/** Carries the requestId of the earlier request: the new body has no request of its own. */
+export function keyReused({ requestId }: Pick<Row, 'requestId'>): Problem {
+  return new Problem('idempotency-key-reused', { requestId })
+}
+
 /** Another request holds the claim of this key. */
 export function inProgress(requestId: string): Problem {
   return new Problem('request-in-progress', { requestId, headers: retryAfter(inProgressSeconds) })

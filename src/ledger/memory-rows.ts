@@ -29,9 +29,19 @@ export function toRow(row: StoredRow): Row {
   }
 }
 
+/** The claim runs, and no question is due before its end. */
+function isInHand({ state, lastSendAt, nextAskAt }: StoredRow): boolean {
+  return state === 'sent' && lastSendAt > now() && nextAskAt > lastSendAt && nextAskAt !== Infinity
+}
+
 export class MemoryRows {
   private readonly rows = new Map<string, StoredRow>()
   private readonly requestIds = new Map<string, string>()
+  /**
+   * The ids of rows whose claim runs. Most get their outcome before the claim ends. So they enter the indexes by time only at
+   * the end of the claim: otherwise each create would leave outdated entries behind.
+   */
+  private readonly inHand = new Set<string>()
   /** The ids of settled rows, oldest first. */
   private readonly settled = new Set<string>()
   private readonly open = new OpenRows((id, lastSendAt) => {
@@ -55,10 +65,21 @@ export class MemoryRows {
   }
 
   store(row: StoredRow): void {
-    const { requestId, keyId, state, asks, nextAskAt, lastSendAt } = row
+    const { requestId, keyId } = row
     const known = this.rows.get(requestId)
     this.rows.set(requestId, row)
     if (keyId !== undefined) this.requestIds.set(keyId, requestId)
+    if (isInHand(row)) {
+      this.settled.delete(requestId)
+      this.open.delete(requestId)
+      this.inHand.add(requestId)
+    } else {
+      this.index(row, this.inHand.delete(requestId) ? undefined : known)
+    }
+  }
+
+  /** `known`: the row as it stands in the indexes. */
+  private index({ requestId, state, asks, nextAskAt, lastSendAt }: StoredRow, known: StoredRow | undefined): void {
     this.settled.delete(requestId)
     if (nextAskAt === Infinity) this.settled.add(requestId)
     else if (known?.nextAskAt !== nextAskAt) {
@@ -72,22 +93,38 @@ export class MemoryRows {
     }
   }
 
+  /** Puts the rows whose claim has ended into the indexes. */
+  private indexEndedClaims(at: number): void {
+    for (const requestId of this.inHand) {
+      const row = this.rows.get(requestId) as StoredRow
+      if (row.lastSendAt > at) continue
+      this.inHand.delete(requestId)
+      this.index(row, undefined)
+    }
+  }
+
   /**
-   * Takes the next due row: `asks` grows by one, and the lease ends after `leaseMs`. Rows without a question so far come first.
+   * Takes up to `limit` due rows: `asks` of each grows by one, and the lease ends after `leaseMs`. Rows without a question so far
+   * come first.
    */
-  takeDue(leaseMs: number): StoredRow | undefined {
+  takeDue(leaseMs: number, limit: number): StoredRow[] {
     const at = now()
-    const next = this.neverAsked.take(at) ?? this.askedBefore.take(at)
-    if (next === undefined) return undefined
-    const row = this.rows.get(next.id) as StoredRow
-    const taken = { ...row, asks: row.asks + 1, nextAskAt: at + leaseMs }
-    this.store(taken)
+    this.indexEndedClaims(at)
+    const taken: StoredRow[] = []
+    while (taken.length < limit) {
+      const next = this.neverAsked.take(at) ?? this.askedBefore.take(at)
+      if (next === undefined) break
+      const row = this.rows.get(next.id) as StoredRow
+      const leased = { ...row, asks: row.asks + 1, nextAskAt: at + leaseMs }
+      this.store(leased)
+      taken.push(leased)
+    }
     return taken
   }
 
   forgetBefore(before: number): void {
     // The count drops outdated heap entries. Without this call they would pile up while no metrics are read.
-    this.open.count(now())
+    this.count()
     for (const requestId of this.settled) {
       const row = this.rows.get(requestId) as StoredRow
       if (row.updatedAtMs >= before) break
@@ -101,6 +138,7 @@ export class MemoryRows {
 
   count() {
     const at = now()
+    this.indexEndedClaims(at)
     const dueAt = Math.min(this.neverAsked.peek()?.at ?? at, this.askedBefore.peek()?.at ?? at, at)
     return { ...this.open.count(at), oldestDueSeconds: (at - dueAt) / 1000 }
   }
@@ -114,5 +152,6 @@ export class MemoryRows {
     if (keyId !== undefined) this.requestIds.delete(keyId)
     this.settled.delete(requestId)
     this.open.delete(requestId)
+    this.inHand.delete(requestId)
   }
 }

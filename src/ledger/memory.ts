@@ -1,5 +1,5 @@
 /** The ledger in memory: its rows are lost when the process ends. */
-import { type Change, ForeignLedgerError, type Ledger, type Postponement, type Renewal, type Row } from './ledger.ts'
+import { type Change, ForeignLedgerError, type Ledger, type Postponement, type Renewal } from './ledger.ts'
 import { inspectMemory } from './memory-inspection.ts'
 import { MemoryRows, now, type StoredRow, toRow } from './memory-rows.ts'
 import { newRow } from './new-row.ts'
@@ -49,13 +49,7 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
       return row && toRow(row)
     },
     async takeDue(leaseMs, limit) {
-      const taken: Row[] = []
-      while (taken.length < limit) {
-        const row = rows.takeDue(leaseMs)
-        if (row === undefined) break
-        taken.push(toRow(row))
-      }
-      return taken
+      return rows.takeDue(leaseMs, limit).map(toRow)
     },
     async postpone(postponement) {
       const row = rows.get(postponement.requestId)

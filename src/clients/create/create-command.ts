@@ -27,3 +27,8 @@ export interface CreateCommand {
   readonly waitMs: number | undefined
   readonly log: CommandLog
 }
+
+/** Frees up to 2.7 MiB that the process would otherwise hold twice until FreedomPay answers. */
+export function forgetDocument(body: CreateClient): void {
+  if (body.document !== undefined) body.document = undefined
+}

@@ -133,7 +133,9 @@ export interface PollLimits {
   readonly until: (known: Known) => number
   /** How long "no such request" must stand before another send; undefined: no other send is allowed. */
   readonly settleMs: number | undefined
-  /** Called once, when FreedomPay has acknowledged the create. False: too many requests wait already. */
+  /**
+   * Called once, when FreedomPay has acknowledged the create and the request begins to wait. False: too many requests wait already.
+   */
   readonly startWaiting: (known: Exclude<Known, 'unknown'>) => boolean
 }
 
@@ -150,6 +152,8 @@ const pauseGrowth = 1.5
 const longestPauseMs = 2000
 /** The least time for a question: with less, the deadline would cut the question before FreedomPay answers. */
 const shortestAskMs = 1000
+/** From here on a question makes its caller wait. */
+const slowAnswerMs = 500
 
 /** Asks with growing pauses until there is a conclusion or the time is over. */
 export async function pollStatus(
@@ -165,12 +169,17 @@ export async function pollStatus(
   let leastPauseMs = 0
   // FreedomPay has just said "process", so an immediate question would learn nothing new.
   let isFirst = start.known !== 'processing'
-  let hasTold = false
+  let isWaiting = false
+
+  function startWaiting(known: Exclude<Known, 'unknown'>): boolean {
+    if (isWaiting) return true
+    isWaiting = true
+    return limits.startWaiting(known)
+  }
 
   for (;;) {
-    if (knowledge.known !== 'unknown' && !hasTold) {
-      hasTold = true
-      if (!limits.startWaiting(knowledge.known)) return { status: 'undecided', knowledge }
+    if (knowledge.known !== 'unknown' && !isFirst && !startWaiting(knowledge.known)) {
+      return { status: 'undecided', knowledge }
     }
     const leftMs = limits.until(knowledge.known) - performance.now()
     if (!isFirst) {
@@ -183,10 +192,14 @@ export async function pollStatus(
     } else if (leftMs <= 0) {
       return { status: 'undecided', knowledge }
     }
+    // The first question mostly brings the id of a created client at once. Only a slow answer is worth two writes to the ledger.
+    const waits =
+      isFirst && knowledge.known === 'created' ? setTimeout(startWaiting, slowAnswerMs, 'created') : undefined
     isFirst = false
 
     const deadlineAt = Math.min(context.deadlineAt, limits.until(knowledge.known))
     const heard = await askOnce(cardApi, requestId, knowledge, settings, { ...context, deadlineAt })
+    clearTimeout(waits)
     const { askedAt, outcome, conclusion } = heard
     leastPauseMs = outcome.kind === 'throttled' ? (parseRetryAfter(outcome.retryAfter) ?? 0) : 0
     if (conclusion !== undefined) return conclusion

@@ -1,29 +1,37 @@
 /** The creates that run in this process, and the wait of each caller. */
 import type { Ledger, Row } from '../../ledger/ledger.ts'
 import type { Settlement } from '../answer.ts'
-import type { CreateCommand } from './create-command.ts'
+import type { CommandLog, CreateCommand } from './create-command.ts'
 
-export interface Work {
+export class Work {
   /** The requestId of the request that began the create; once claimed, of the row: a row may have its id by an earlier ledger key. */
   requestId: string
+  /** '' for a create without an idempotency key. */
   readonly fingerprint: string
   readonly settlement: Promise<Settlement>
   /** The answer while the create still runs; undefined until the row is claimed. */
   interim: Settlement | undefined
+
+  constructor(requestId: string, fingerprint = '', run: (work: Work) => Promise<Settlement>) {
+    this.requestId = requestId
+    this.fingerprint = fingerprint
+    this.settlement = run(this)
+  }
 }
 
 const afterTheWait = 'The caller’s wait was over; this line records how the create ended'
 
 /** The create goes on after the caller's wait: a create that was sent is never given up. */
-export async function withinWait(
-  work: Work,
-  { waitMs, arrivedAt, log }: CreateCommand,
-  ledger: Ledger,
-): Promise<Settlement> {
+export function withinWait(work: Work, command: CreateCommand, ledger: Ledger): Promise<Settlement> {
+  const { waitMs, arrivedAt } = command
   // Without `Prefer: wait` the delivery ends after the default wait; with `wait=0`, at FreedomPay's acknowledgement.
   if (waitMs === undefined || waitMs === 0) return work.settlement
+  return waitUntil(arrivedAt + waitMs, work, command.log, ledger)
+}
+
+async function waitUntil(endAt: number, work: Work, log: CommandLog, ledger: Ledger): Promise<Settlement> {
   const { promise: waited, resolve } = Promise.withResolvers<undefined>()
-  const timer = setTimeout(resolve, Math.max(0, Math.ceil(arrivedAt + waitMs - performance.now())), undefined)
+  const timer = setTimeout(resolve, Math.max(0, Math.ceil(endAt - performance.now())), undefined)
   try {
     const settlement = await Promise.race([work.settlement, waited])
     if (settlement !== undefined) return settlement

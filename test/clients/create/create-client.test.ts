@@ -619,7 +619,7 @@ t.test('however many wait, a client that is created is asked for its id', { buff
 t.test('a wait that ends before the id is known is told that the client exists', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [created()], status: [() => gate.passed.then(() => created('c'))] })
-  t.match(await story.run({ waitMs: 300 }), { status: 'created', idempotencyStatus: 'new' })
+  t.match(await story.run({ waitMs: 1000 }), { status: 'created', idempotencyStatus: 'new' })
   gate.open()
   await story.bulkhead.idle()
 })

@@ -1,0 +1,85 @@
+/** The work of the holder of a claim: deliver the create, tell the ledger the news meanwhile, record the outcome. */
+import type { Ledger, Row } from '../../ledger/ledger.ts'
+import { graceMs } from '../../ledger/rules.ts'
+import { type Drifts, logDrifts } from '../../partner/card-api.ts'
+import { type EncodedRequest, encodeRequest } from '../../partner/encode.ts'
+import type { Settlement } from '../answer.ts'
+import { renewIn } from './claims.ts'
+import { conclude } from './conclude.ts'
+import type { CreateClientParts } from './create-client.ts'
+import { forgetDocument } from './create-command.ts'
+import type { DeliveryContext } from './deliver.ts'
+import { toKnowledge } from './find-out.ts'
+import { toAddClientRequest } from './mapping.ts'
+import type { Job } from './settle.ts'
+import { toInterim } from './work.ts'
+
+/** `send`: the claim is new, so the create is sent. `pursue`: an earlier holder may have sent the create, so FreedomPay is asked. */
+export async function carryOut(
+  parts: CreateClientParts,
+  { command, seat, work }: Job,
+  row: Row,
+  how: 'send' | 'pursue',
+): Promise<Settlement> {
+  const { ledger, delivery, settings } = parts
+  const { body, log, arrivedAt, waitMs = settings.waitMs } = command
+  const { requestId } = row
+  const deadlineAt = arrivedAt + settings.deadlineMs
+  const waitUntil = arrivedAt + waitMs
+  const drifts: Drifts = { count: 0, first: undefined }
+  let held = row
+  work.interim = toInterim(row, how === 'send' ? 'new' : 'replayed')
+  const context: DeliveryContext = {
+    deadlineAt,
+    waitUntil,
+    log,
+    drifts,
+    mayHaveArrived: row.mayHaveArrived,
+    startWaiting(known) {
+      // A created client lacks only its id. A full bulkhead must not make the answer leave the id out.
+      if (!seat.wait() && known !== 'created') return false
+      noteNews(ledger, held, known, known === 'processing' ? waitUntil : deadlineAt)
+      return true
+    },
+    async renew(mayHaveArrived) {
+      const renewed = await renewIn(ledger, held, deadlineAt, mayHaveArrived).catch(() => undefined)
+      if (renewed !== undefined) held = renewed
+      return renewed !== undefined
+    },
+  }
+  function encode(): EncodedRequest {
+    const request = encodeRequest(toAddClientRequest(body, requestId, settings.defaults))
+    // `request` holds the document now; a second copy would only use memory.
+    forgetDocument(body)
+    return request
+  }
+  // Nothing is sent again, so the document is not needed any more.
+  if (how === 'pursue' && !settings.mayResend) forgetDocument(body)
+  try {
+    const delivered =
+      how === 'send'
+        ? await delivery.send(encode(), context)
+        : await delivery.pursue(encode, requestId, toKnowledge(row, performance.now()), context)
+    // If `pursue` has renewed the claim, `pursue` has sent the create.
+    const status = how === 'send' || held !== row ? 'new' : 'replayed'
+    const isFirstClaim = how === 'send' && row.claims === 1
+    return await conclude(parts, { row: held, isFirstClaim, how: status }, delivered, command)
+  } finally {
+    logDrifts(drifts, log)
+  }
+}
+
+/**
+ * FreedomPay has acknowledged the create. The row records the acknowledgement while the caller still waits: other replicas
+ * then give the same answer, and after a crash "no such request" is not believed. The reconciler starts after the wait.
+ */
+function noteNews(ledger: Ledger, row: Row, state: 'processing' | 'created', waitUntil: number): void {
+  const { requestId, claimToken } = row
+  const pauseMs = Math.round(Math.max(0, waitUntil - performance.now()) + graceMs)
+  const postponement = { requestId, claimToken, pauseMs, takenAsks: 0, asks: 0, doubts: 0, isAcknowledged: true }
+  // A failure is ignored here: the outcome writes the same facts later.
+  ledger.record(requestId, claimToken, { state }).then(
+    () => ledger.postpone(postponement).catch(() => undefined),
+    () => undefined,
+  )
+}
