@@ -41,12 +41,9 @@ async function searchWith(fault: DeliberateFault, from: number, worlds: number):
   }
 }
 
-async function apply({ name, file, find, replace }: DeliberateFault, copy: string): Promise<void> {
+async function apply({ name, file, find, replace, imports = '' }: DeliberateFault, copy: string): Promise<void> {
   const path = join(copy, file)
   const text = await readFile(path, 'utf8')
   if (text.split(find).length !== 2) throw new Error(`"${name}": its text stands not once in ${file}`)
-  await writeFile(
-    path,
-    text.replace(find, () => replace),
-  )
+  await writeFile(path, `${imports}\n${text.replace(find, () => replace)}`)
 }

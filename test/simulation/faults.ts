@@ -6,6 +6,8 @@ export interface DeliberateFault {
   /** Stands once in the file. */
   readonly find: string
   readonly replace: string
+  /** What the changed file needs besides. */
+  readonly imports?: string
 }
 
 const create = 'src/clients/create/create-client.ts'
@@ -16,13 +18,15 @@ const rules = 'src/ledger/rules.ts'
 export const deliberateFaults: readonly DeliberateFault[] = [
   {
     name: 'claim after send',
-    file: create,
-    find: 'const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)',
-    replace: `const request = encodeRequest(toAddClientRequest(command.body, command.requestId, settings.defaults))
-    await delivery.send(request, {
+    file: 'src/clients/create/settle.ts',
+    imports: `import { encodeRequest } from '../../partner/encode.ts'
+import { toAddClientRequest } from './mapping.ts'`,
+    find: 'const { isClaimed, row } = await claimIn(parts.ledger, command, deadlineAt)',
+    replace: `const request = encodeRequest(toAddClientRequest(command.body, command.requestId, parts.settings.defaults))
+    await parts.delivery.send(request, {
       deadlineAt, waitUntil: 0, log: command.log, mayHaveArrived: false, startWaiting: () => false, renew: async () => false,
     })
-    const { isClaimed, row } = await claimIn(ledger, command, deadlineAt)`,
+    const { isClaimed, row } = await claimIn(parts.ledger, command, deadlineAt)`,
   },
   {
     name: 'a time-out taken as not sent',
@@ -74,7 +78,7 @@ export const deliberateFaults: readonly DeliberateFault[] = [
   {
     name: 'a place that is never left',
     file: create,
-    find: 'works.delete(keyId)\n          seat.leave()',
+    find: 'works.delete(keyId)\n      seat.leave()',
     replace: 'works.delete(keyId)',
   },
   {
