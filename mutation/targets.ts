@@ -32,6 +32,8 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/schemas/input-errors.ts': ['test/schemas/input-errors.test.ts', 'test/clients/body/validation.test.ts'],
   'src/clients/body/validation.ts': ['test/clients/body/validation.test.ts'],
   'src/clients/create/create-client.ts': ['test/clients/create/create-client.test.ts'],
+  'src/clients/create/settle.ts': ['test/clients/create/create-client.test.ts'],
+  'src/clients/create/carry-out.ts': ['test/clients/create/create-client.test.ts'],
   'src/ledger/rules.ts': ledgerContract,
   'src/ledger/memory.ts': ledgerContract,
   'src/ledger/memory-rows.ts': ledgerContract,
