@@ -1,4 +1,4 @@
-/** Checks the settings of the ledger, which stand in settings.ts. A contradiction between them stops the start. */
+/** The ledger: its address, its keys and how long it keeps a create. A contradiction between its settings stops the start. */
 import { existsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { minLedgerKeyBytes } from '../clients/create/ledger-keys.ts'
@@ -6,8 +6,21 @@ import { splitHosts } from '../ledger/postgres-url.ts'
 import { type Environment, readText } from './read-environment.ts'
 import type { Settings } from './settings.ts'
 
+export function toLedgerSettings(settings: Settings, env: Environment, faults: string[]) {
+  return {
+    /** A function, as a `redis://` address may hold a password. */
+    readLedger: () => ({ url: settings.LEDGER_URL, retentionMs: settings.LEDGER_RETENTION_HOURS * 3_600_000 }),
+    /** Undefined: derived from the host and the auth id. */
+    ledgerAccount: settings.LEDGER_ACCOUNT,
+    /** Reads the present key of the body fingerprints; undefined: derived from the secret key. */
+    readLedgerKey: toLedgerKeyReader(settings, env, faults),
+    /** An empty file counts as absent. */
+    readPreviousLedgerKey: () => readText(env, 'LEDGER_PREVIOUS_KEY') || undefined,
+  }
+}
+
 /** A ledger that outlives the process needs a key that outlives the process, too. */
-export function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string | undefined {
+function toLedgerKeyReader(settings: Settings, env: Environment, faults: string[]): () => string | undefined {
   const { LEDGER_KEY: key, LEDGER_PREVIOUS_KEY: previousKey, LEDGER_URL: url } = settings
   if (url === 'memory:' && env.NODE_ENV === 'production' && !readText(env, 'LEDGER_URL')) {
     faults.push('LEDGER_URL is required in production')

@@ -1,8 +1,8 @@
 /** From the environment to the configuration. All faults are named at once; the frozen result holds no secret. */
-import { regions } from '../partner/regions.ts'
 import { toAuthSettings } from './auth-settings.ts'
-import { toCollector, toIntegers, toList, toMembers, toOrigin, toTrustProxy } from './convert.ts'
-import { toLedgerKeyReader } from './ledger-settings.ts'
+import { toCollector, toTrustProxy } from './convert.ts'
+import { toLedgerSettings } from './ledger-settings.ts'
+import { toPartnerSettings } from './partner-settings.ts'
 import { type Environment, findAbsent, parseSettings, readText, readTexts } from './read-environment.ts'
 import type { Settings } from './settings.ts'
 
@@ -18,9 +18,6 @@ export class ConfigError extends Error {
     this.faults = faults
   }
 }
-
-/** The sandbox takes any product; 1000 is the one whose requirements are documented. */
-const sandboxProductId = 1000
 
 /** @throws ConfigError */
 export function loadConfig(env: Environment) {
@@ -43,55 +40,16 @@ export function loadConfig(env: Environment) {
 
 /** The type of each member is inferred from its expression. The result holds no secret, only functions that read secrets. */
 function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faults: string[]) {
-  const region = regions[settings.FREEDOMPAY_REGION]
-  const productId = settings.FREEDOMPAY_PRODUCT_ID ?? sandboxProductId
-  const branchId = settings.FREEDOMPAY_BRANCH_ID
-  const origin = toOrigin(settings.FREEDOMPAY_BASE_URL ?? region.baseUrl, faults)
   return {
     host: settings.HOST,
     port: settings.PORT,
     opsPort: settings.OPS_PORT,
     logLevel: settings.LOG_LEVEL,
-    region: settings.FREEDOMPAY_REGION,
-    /** Undefined: the sandbox, in this process. */
-    partnerOrigin: isSandbox ? undefined : origin,
-    signature: settings.FREEDOMPAY_SIGNATURE ?? region.signature,
-    /** Reads the present credentials; undefined for the sandbox, which has its own. */
-    readCredentials: isSandbox
-      ? undefined
-      : () => ({
-          authId: readText(env, 'FREEDOMPAY_AUTH_ID') ?? '',
-          secretKey: readText(env, 'FREEDOMPAY_SECRET_KEY') ?? '',
-        }),
-    productId,
-    branchId,
-    allowedProductIds: new Set([productId, ...toIntegers(settings.FREEDOMPAY_ALLOWED_PRODUCT_IDS, faults)]),
-    allowedBranchIds: new Set([...(branchId ? [branchId] : []), ...toList(settings.FREEDOMPAY_ALLOWED_BRANCH_IDS)]),
-    alsoRequired: toMembers(settings.FREEDOMPAY_REQUIRED, faults),
-    codes: {
-      duplicate: new Set(toList(settings.FREEDOMPAY_DUPLICATE_CODES)),
-      notFound: new Set(toList(settings.FREEDOMPAY_NOT_FOUND_CODES)),
-    },
+    ...toPartnerSettings(settings, isSandbox, env, faults),
     requestDeadlineMs: settings.REQUEST_DEADLINE_MS,
     createWaitMs: settings.CREATE_WAIT_MS,
-    partnerConnectTimeoutMs: settings.PARTNER_CONNECT_TIMEOUT_MS,
-    partnerTimeoutMs: settings.PARTNER_TIMEOUT_MS,
-    partnerKeepAliveMs: settings.PARTNER_KEEP_ALIVE_MS,
-    partnerSettleMs: settings.PARTNER_SETTLE_MS,
-    partnerAbsentMs: settings.PARTNER_ABSENT_MS,
-    partnerDoubtMs: settings.PARTNER_DOUBT_MS,
-    mayResend: settings.PARTNER_RESEND,
-    partnerMaxInFlight: settings.PARTNER_MAX_IN_FLIGHT,
-    partnerMaxWaiting: settings.PARTNER_MAX_WAITING,
     reconcilerConcurrency: settings.RECONCILER_CONCURRENCY,
-    /** A function, as a `redis://` address may hold a password. */
-    readLedger: () => ({ url: settings.LEDGER_URL, retentionMs: settings.LEDGER_RETENTION_HOURS * 3_600_000 }),
-    /** Undefined: derived from the host and the auth id. */
-    ledgerAccount: settings.LEDGER_ACCOUNT,
-    /** Reads the present key of the body fingerprints; undefined: derived from the secret key. */
-    readLedgerKey: toLedgerKeyReader(settings, env, faults),
-    /** An empty file counts as absent. */
-    readPreviousLedgerKey: () => readText(env, 'LEDGER_PREVIOUS_KEY') || undefined,
+    ...toLedgerSettings(settings, env, faults),
     /** 0: no limit. */
     callerRatePerMinute: settings.CALLER_RATE_PER_MINUTE,
     needsIdempotencyKey: settings.IDEMPOTENCY_KEY === 'required',
