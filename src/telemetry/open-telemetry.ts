@@ -3,35 +3,25 @@
  * Each attribute is named here, so that none can hold personal data, an idempotency key or an address with an id.
  */
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Context,
   defaultTextMapGetter,
   defaultTextMapSetter,
   ROOT_CONTEXT,
+  type Span,
   SpanKind,
   SpanStatusCode,
   trace,
 } from '@opentelemetry/api'
-import { setGlobalErrorHandler, W3CTraceContextPropagator } from '@opentelemetry/core'
-import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http'
-import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
-import {
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-} from '@opentelemetry/sdk-trace'
+import { W3CTraceContextPropagator } from '@opentelemetry/core'
 import type { Logger } from 'pino'
 import packageJson from '../../package.json' with { type: 'json' }
-import { readTraceContext, type Tracing, type TracingSettings } from './tracing.ts'
+import type { Outcome } from '../partner/outcome.ts'
+import { createProvider, stopProvider, warnOfFailures } from './span-export.ts'
+import { readTraceContext, type TracedRequest, type Tracing, type TracingSettings } from './tracing.ts'
 
 type Settings = TracingSettings & { readonly collector: string }
 
-/** A collector that does not answer must not delay the end of the process. */
-const longestStopMs = 1000
-const exportTimeoutMs = 5000
-const warnEveryMs = 60_000
 const outsideOfRequests = { context: ROOT_CONTEXT, tracestate: undefined }
 
 export function openTelemetry({ collector, sampledShare, reachesPartner }: Settings, log: Logger): Tracing {
@@ -57,17 +47,7 @@ export function openTelemetry({ collector, sampledShare, reachesPartner }: Setti
       return {
         traceparent: write(context).traceparent,
         run: (next) => current.run({ context, tracestate }, next),
-        end({ method, route, statusCode, outcome, problem }) {
-          span.updateName(`${method} ${route}`)
-          span.setAttributes({
-            'http.request.method': method,
-            'http.route': route,
-            'http.response.status_code': statusCode,
-            ...given({ 'clients.outcome': outcome, 'clients.problem': problem }),
-          })
-          if (statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
-          span.end()
-        },
+        end: (summary) => endRequest(span, summary),
       }
     },
     startCall(operation) {
@@ -77,11 +57,7 @@ export function openTelemetry({ collector, sampledShare, reachesPartner }: Setti
       span.setAttribute('partner.operation', operation)
       return {
         headers: reachesPartner ? { ...write(trace.setSpan(parent, span)), ...given({ tracestate }) } : {},
-        end({ kind, result }) {
-          span.setAttributes({ 'partner.outcome': kind, 'partner.result': result })
-          if (result !== 'ok' && result !== 'rejected') span.setStatus({ code: SpanStatusCode.ERROR })
-          span.end()
-        },
+        end: (outcome) => endCall(span, outcome),
       }
     },
     observeLedger(operation, result, seconds) {
@@ -95,36 +71,26 @@ export function openTelemetry({ collector, sampledShare, reachesPartner }: Setti
       if (result === 'error') span.setStatus({ code: SpanStatusCode.ERROR })
       span.end(endedAt)
     },
-    async stop() {
-      const lost = provider.shutdown().catch(() => undefined)
-      await Promise.race([lost, sleep(longestStopMs, undefined, { ref: false })])
-    },
+    stop: () => stopProvider(provider),
   }
 }
 
-function createProvider(collector: string, sampledShare: number): TracerProvider {
-  const exporter = new OTLPTraceExporter({
-    url: `${collector.replace(/\/$/, '')}/v1/traces`,
-    timeoutMillis: exportTimeoutMs,
+function endRequest(span: Span, { method, route, statusCode, outcome, problem }: TracedRequest): void {
+  span.updateName(`${method} ${route}`)
+  span.setAttributes({
+    'http.request.method': method,
+    'http.route': route,
+    'http.response.status_code': statusCode,
+    ...given({ 'clients.outcome': outcome, 'clients.problem': problem }),
   })
-  const { name, version } = packageJson
-  // OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES can add more, for example the environment.
-  const own = resourceFromAttributes({ 'service.name': name, 'service.version': version })
-  return new TracerProvider({
-    resource: own.merge(detectResources({ detectors: [envDetector] })),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(sampledShare) }),
-    spanProcessors: [new BatchSpanProcessor({ exporter, exportTimeoutMillis: exportTimeoutMs })],
-  })
+  if (statusCode >= 500) span.setStatus({ code: SpanStatusCode.ERROR })
+  span.end()
 }
 
-/** The warning leaves out the error's message, as the message may quote the collector's answer. */
-function warnOfFailures(log: Logger): void {
-  let nextAt = 0
-  setGlobalErrorHandler(() => {
-    if (performance.now() < nextAt) return
-    nextAt = performance.now() + warnEveryMs
-    log.warn('traces cannot be sent to the collector')
-  })
+function endCall(span: Span, { kind, result }: Outcome): void {
+  span.setAttributes({ 'partner.outcome': kind, 'partner.result': result })
+  if (result !== 'ok' && result !== 'rejected') span.setStatus({ code: SpanStatusCode.ERROR })
+  span.end()
 }
 
 function given(members: Record<string, string | undefined>): Record<string, string> {
