@@ -1,15 +1,14 @@
 /** The public listener, assembled from its plugins. This file reads no setting and does not listen. */
-import { type FastifyBaseLogger, type FastifyInstance, fastify, LogController } from 'fastify'
+import { type FastifyBaseLogger, type FastifyInstance, type FastifyPluginAsync, fastify, LogController } from 'fastify'
 import type { Logger } from 'pino'
 import type { Authenticator } from './auth/caller.ts'
-import type { ClientRoutesOptions } from './clients/routes.ts'
-import { registerClientRoutes } from './clients/routes.ts'
-import { holdContinue } from './large-bodies/expect-continue.ts'
+import clientRoutes, { type ClientRoutesOptions } from './clients/routes.ts'
+import expectContinue from './large-bodies/expect-continue.ts'
 import type { CountForAll } from './ledger/ledger.ts'
 import authentication from './plugins/authentication.ts'
 import requestId, { generateRequestId } from './plugins/common-headers.ts'
-import type { DocsMode } from './plugins/docs-page/register-docs.ts'
-import { addDrainHooks, type Lifecycle } from './plugins/drain.ts'
+import docsPage, { type DocsMode } from './plugins/docs-page/docs-page.ts'
+import drain, { type Lifecycle } from './plugins/drain.ts'
 import errorHandler, { sendProblem } from './plugins/error-handler.ts'
 import httpMetrics from './plugins/http-metrics.ts'
 import linger, { lingerIfIncomplete } from './plugins/linger.ts'
@@ -19,8 +18,9 @@ import callerRate from './plugins/rate-limit.ts'
 import schemaCompilers, { noDefaultCompilers } from './plugins/schema-compilers.ts'
 import traces from './plugins/traces.ts'
 import unreadableHttp, { answerClientError, trackExchange } from './plugins/unreadable-http.ts'
-import { registerProblemPages } from './problems/pages.ts'
+import problemPages from './problems/pages.ts'
 import { toProblem } from './problems/translate.ts'
+import type { SandboxPageOptions } from './sandbox/page.ts'
 import { createRequestLogs } from './telemetry/logger.ts'
 import type { Metrics } from './telemetry/metrics.ts'
 import type { Tracing } from './telemetry/tracing.ts'
@@ -33,9 +33,10 @@ export interface AppParts extends ClientRoutesOptions {
   readonly lifecycle: Lifecycle
   readonly version: string
   readonly isSandbox: boolean
+  /** Whether and how /docs is served; /openapi.json is always served. */
   readonly docs: DocsMode
-  /** Adds the sandbox's page; undefined if there is no sandbox in this process. */
-  readonly addSandboxPage: ((app: FastifyInstance) => Promise<void>) | undefined
+  /** A part and not an import, because production must never load the sandbox. Undefined: no sandbox in this process. */
+  readonly sandboxPage: SandboxPage | undefined
   /** In front of every public route; empty: no prefix. */
   readonly basePath: string
   /** The proxies whose `X-Forwarded-*` are believed: false for none, a number of hops, or addresses. */
@@ -46,6 +47,11 @@ export interface AppParts extends ClientRoutesOptions {
   readonly callerRatePerMinute: number
   /** Undefined: each process counts for itself. */
   readonly countForAll?: CountForAll | undefined
+}
+
+interface SandboxPage {
+  readonly plugin: FastifyPluginAsync<SandboxPageOptions>
+  readonly options: SandboxPageOptions
 }
 
 /** For a whole request, headers and body: even on a slow mobile line 3 MiB arrive within 30 s. */
@@ -61,7 +67,7 @@ const bodyLimitBytes = 1024
 const maxRequestsPerSocket = 10_000
 
 export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
-  const { log, metrics, lifecycle, version, isSandbox, docs, basePath, trustProxy, authenticator } = parts
+  const { log, metrics, lifecycle, version, isSandbox, docs, basePath, trustProxy, authenticator, sandboxPage } = parts
   const loggerInstance: FastifyBaseLogger = log
   const app: FastifyInstance = fastify({
     loggerInstance,
@@ -93,20 +99,22 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(requestId, { isSandbox })
   await app.register(httpMetrics, { metrics })
   if (parts.tracing !== undefined) await app.register(traces, { tracing: parts.tracing })
-  addDrainHooks(app, lifecycle)
   await app.register(errorHandler, { basePath })
+  // Before unreadable-http, which ends a connection whose answer says `Connection: close`.
+  await app.register(drain, { lifecycle })
   await app.register(linger)
   await app.register(unreadableHttp)
   await app.register(notFound)
-  holdContinue(app.server)
+  await app.register(expectContinue)
   await app.register(authentication, { authenticator })
   await app.register(callerRate, { perMinute: parts.callerRatePerMinute, countForAll: parts.countForAll })
   await app.register(
     async (scope) => {
-      await scope.register(openapi, { version, docs, isSandbox, scheme: authenticator?.scheme })
-      await registerProblemPages(scope)
-      await parts.addSandboxPage?.(scope)
-      await scope.register((routes) => registerClientRoutes(routes, parts))
+      await scope.register(openapi, { version, scheme: authenticator?.scheme })
+      if (docs !== 'off') await scope.register(docsPage, { mode: docs, isSandbox })
+      await scope.register(problemPages)
+      if (sandboxPage !== undefined) await scope.register(sandboxPage.plugin, sandboxPage.options)
+      await scope.register(clientRoutes, parts)
     },
     { prefix: basePath },
   )

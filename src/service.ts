@@ -1,6 +1,5 @@
 /** The parts of the service, put together from its settings. main.ts and the tests start the same service. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
@@ -21,6 +20,7 @@ import { createDispatcher } from './partner/dispatcher.ts'
 import { createSigner, deriveKey } from './partner/signature.ts'
 import { drainServer, type Lifecycle } from './plugins/drain.ts'
 import { sandboxCredentials } from './sandbox/credentials.ts'
+import type { SandboxPageOptions } from './sandbox/page.ts'
 import { registerDroppedLines } from './telemetry/log-destination.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { openTracing } from './telemetry/open-tracing.ts'
@@ -95,7 +95,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     version,
     isSandbox: sandbox !== undefined,
     docs: config.docs,
-    addSandboxPage: sandbox?.pageFor(async (requestId) => (await ledger.find(requestId))?.state),
+    sandboxPage: sandbox?.pageFor(async (requestId) => (await ledger.find(requestId))?.state),
     basePath: config.basePath,
     trustProxy: config.trustProxy,
     authenticator,
@@ -158,7 +158,7 @@ const usualSandboxPort = 4010
 async function startSandbox(log: Logger) {
   const { buildSandbox } = await import('./sandbox/app.ts')
   const { createSandboxEvents, tellCall } = await import('./sandbox/events.ts')
-  const { registerSandboxPage } = await import('./sandbox/page.ts')
+  const { default: plugin } = await import('./sandbox/page.ts')
   const events = createSandboxEvents()
   const sandbox = buildSandbox({
     credentials: sandboxCredentials,
@@ -176,7 +176,6 @@ async function startSandbox(log: Logger) {
   return {
     origin,
     close: () => sandbox.close(),
-    pageFor: (findState: (requestId: string) => Promise<string | undefined>) => (app: FastifyInstance) =>
-      registerSandboxPage(app, { events, findState, origin }),
+    pageFor: (findState: SandboxPageOptions['findState']) => ({ plugin, options: { events, findState, origin } }),
   }
 }

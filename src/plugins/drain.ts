@@ -3,6 +3,7 @@ import type { Server } from 'node:http'
 import { Server as NetServer } from 'node:net'
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
 import { Problem, retryAfter, safeToRetryUnread } from '../problems/problem.ts'
 import { isLatestOnItsConnection } from './unreadable-http.ts'
 
@@ -17,6 +18,38 @@ export interface Lifecycle {
 export interface InFlight {
   /** Resolves when no create is in flight. */
   idle(): Promise<void>
+}
+
+export interface DrainOptions {
+  readonly lifecycle: Lifecycle
+}
+
+/**
+ * While closing, every answer ends its connection, and new requests are refused. A request is refused only when its body has
+ * been read: a connection that is closed with unread bytes is reset, and the reset may overtake the answer.
+ */
+export default fp(
+  async function drain(app: FastifyInstance, { lifecycle }: DrainOptions) {
+    app.addHook('preValidation', (request, _reply, done) => {
+      if (lifecycle.phase === 'closing') refuse(request, app.server).catch(done)
+      else done()
+    })
+    app.addHook('onSend', (request, reply, _payload, done) => {
+      if (lifecycle.phase === 'closing' && isLatestOnItsConnection(request)) reply.header('connection', 'close')
+      done()
+    })
+  },
+  { name: 'drain', dependencies: ['error-handler'] },
+)
+
+async function refuse({ headers }: FastifyRequest, server: Server): Promise<never> {
+  // If the caller got the answer earlier, its next connection could reach the same listening socket.
+  while (server.listening) await nextTurn()
+  throw new Problem('overloaded', {
+    detail: 'This instance is shutting down.',
+    safeToRetry: safeToRetryUnread(headers),
+    headers: retryAfter(1),
+  })
 }
 
 /** How long a kept-alive connection may bring one more request. That request is refused with an answer instead of being cut. */
@@ -61,29 +94,4 @@ async function lingerUntilNoConnections(server: Server): Promise<void> {
 
 function countConnections(server: Server): Promise<number> {
   return new Promise((resolve) => server.getConnections((error, count) => resolve(error ? 0 : count)))
-}
-
-/**
- * While closing, every answer ends its connection, and new requests are refused. A request is refused only when its body has
- * been read: a connection that is closed with unread bytes is reset, and the reset may overtake the answer.
- */
-export function addDrainHooks(app: FastifyInstance, lifecycle: Lifecycle): void {
-  async function refuse({ headers }: FastifyRequest): Promise<never> {
-    // If the caller got the answer earlier, its next connection could reach the same listening socket.
-    while (app.server.listening) await nextTurn()
-    throw new Problem('overloaded', {
-      detail: 'This instance is shutting down.',
-      safeToRetry: safeToRetryUnread(headers),
-      headers: retryAfter(1),
-    })
-  }
-
-  app.addHook('preValidation', (request, _reply, done) => {
-    if (lifecycle.phase === 'closing') refuse(request).catch(done)
-    else done()
-  })
-  app.addHook('onSend', (request, reply, _payload, done) => {
-    if (lifecycle.phase === 'closing' && isLatestOnItsConnection(request)) reply.header('connection', 'close')
-    done()
-  })
 }

@@ -1,18 +1,12 @@
-/** OpenAPI 3.1, generated from the schemas of the routes, and Swagger UI as its page. */
+/** OpenAPI 3.1, generated from the schemas of the routes: `GET /openapi.json`. */
 import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Authenticator } from '../auth/caller.ts'
-import { declarePublic } from './authentication.ts'
-import { type DocsMode, registerDocsPage } from './docs-page/register-docs.ts'
 import { finishDocument, type OpenApiDocument } from './openapi-document.ts'
 
 export interface OpenApiOptions {
   readonly version: string
-  /** Whether and how /docs is served; /openapi.json is always served. */
-  readonly docs: DocsMode
-  /** The page shows a banner for the sandbox and another for FreedomPay. */
-  readonly isSandbox: boolean
   /** The credential that private routes require; undefined: none. */
   readonly scheme: Authenticator['scheme'] | undefined
 }
@@ -33,7 +27,7 @@ function moveExamples<T extends object>(document: T, basePath: string): T {
 const license = { name: 'MIT', identifier: 'MIT' }
 
 export default fp(
-  async function openapi(app: FastifyInstance, { version, docs, isSandbox, scheme }: OpenApiOptions) {
+  async function openapi(app: FastifyInstance, { version, scheme }: OpenApiOptions) {
     await app.register(swagger, {
       openapi: {
         openapi: '3.1.0',
@@ -68,13 +62,6 @@ export default fp(
       schema: { hide: true },
       handler: async () => app.swagger(),
     })
-
-    if (docs !== 'off') {
-      await app.register(async (scope) => {
-        declarePublic(scope)
-        await registerDocsPage(scope, { mode: docs, isSandbox })
-      })
-    }
   },
-  { name: 'openapi' },
+  { name: 'openapi', dependencies: ['authentication'] },
 )

@@ -4,8 +4,8 @@ import { text } from 'node:stream/consumers'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { fastify } from 'fastify'
 import t, { type Test } from 'tap'
-import { addDrainHooks, drainServer, type InFlight, type Lifecycle } from '../../src/plugins/drain.ts'
-import { toProblem } from '../../src/problems/translate.ts'
+import drain, { drainServer, type InFlight, type Lifecycle } from '../../src/plugins/drain.ts'
+import errorHandler from '../../src/plugins/error-handler.ts'
 
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let hasSettled = false
@@ -22,11 +22,8 @@ async function startServer(t: Test) {
   const lifecycle: Lifecycle = { phase: 'ready' }
   const arrived = Promise.withResolvers<void>()
   const waiting = Promise.withResolvers<void>()
-  addDrainHooks(app, lifecycle)
-  app.setErrorHandler((error, _request, reply) => {
-    const problem = toProblem(error)
-    return reply.code(problem.status).headers(problem.headers).send(problem.body)
-  })
+  await app.register(errorHandler)
+  await app.register(drain, { lifecycle })
   app.post('/', async () => ({ ok: true }))
   app.get('/wait', async () => {
     arrived.resolve()
@@ -50,8 +47,8 @@ async function startServer(t: Test) {
     return { socket, received: text(socket) }
   }
 
-  const drain = (inFlight: InFlight = { idle: async () => {} }) => drainServer(app, lifecycle, inFlight)
-  return { app, lifecycle, openSocket, open, drain, arrived, waiting }
+  const stop = (inFlight: InFlight = { idle: async () => {} }) => drainServer(app, lifecycle, inFlight)
+  return { app, lifecycle, openSocket, open, drain: stop, arrived, waiting }
 }
 
 const post = (body: string, length = body.length) =>

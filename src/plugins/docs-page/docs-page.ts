@@ -3,6 +3,8 @@ import { randomUUID } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { declarePublic } from '../authentication.ts'
 
 /** try: with "Try it out". read: without "Try it out". off: no page. */
 export type DocsMode = 'try' | 'read' | 'off'
@@ -29,40 +31,46 @@ const contentSecurityPolicy = [
 
 const readPart = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8')
 
-export async function registerDocsPage(app: FastifyInstance, { mode, isSandbox }: DocsPageOptions): Promise<void> {
-  /** For people who type only the host into their browser. */
-  app.get('/', { schema: { hide: true }, handler: (_request, reply) => reply.redirect(`${app.prefix}/docs`, 302) })
+export default fp(
+  async function docsPage(app: FastifyInstance, { mode, isSandbox }: DocsPageOptions) {
+    // Swagger UI cannot declare the access of its routes.
+    declarePublic(app)
 
-  // In this scope only, so that no other route pays for the hook.
-  app.addHook('onSend', (_request, reply, payload, done) => {
-    const isPage = typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')
-    done(null, isPage ? addViewport(payload) : payload)
-  })
+    /** For people who type only the host into their browser. */
+    app.get('/', { schema: { hide: true }, handler: (_request, reply) => reply.redirect(`${app.prefix}/docs`, 302) })
 
-  await app.register(swaggerUi, {
-    routePrefix: '/docs',
-    theme: {
-      title: 'freedompay-clients',
-      css: [{ filename: 'docs.css', content: readPart('docs.css') }],
-      js: [{ filename: 'docs.js', content: readPart('docs.js') }],
-    },
-    uiConfig: {
-      // Without the top bar, which could load any other document.
-      layout: 'BaseLayout',
-      tryItOutEnabled: mode === 'try',
-      ...(mode === 'read' && { supportedSubmitMethods: [] }),
-      docExpansion: 'list',
-      // Deep links stand inside buttons, where keyboards and screen readers cannot tell link and button apart.
-      deepLinking: false,
-      defaultModelsExpandDepth: 0,
-      displayRequestDuration: true,
-      persistAuthorization: false,
-      validatorUrl: null,
-    },
-    staticCSP: contentSecurityPolicy,
-    transformSpecification: (document) => toPageDocument(document, { mode, isSandbox }, app.prefix),
-  })
-}
+    app.addHook('onSend', (_request, reply, payload, done) => {
+      const isPage = typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')
+      done(null, isPage ? addViewport(payload) : payload)
+    })
+
+    await app.register(swaggerUi, {
+      routePrefix: '/docs',
+      theme: {
+        title: 'freedompay-clients',
+        css: [{ filename: 'docs.css', content: readPart('docs.css') }],
+        js: [{ filename: 'docs.js', content: readPart('docs.js') }],
+      },
+      uiConfig: {
+        // Without the top bar, which could load any other document.
+        layout: 'BaseLayout',
+        tryItOutEnabled: mode === 'try',
+        ...(mode === 'read' && { supportedSubmitMethods: [] }),
+        docExpansion: 'list',
+        // Deep links stand inside buttons, where keyboards and screen readers cannot tell link and button apart.
+        deepLinking: false,
+        defaultModelsExpandDepth: 0,
+        displayRequestDuration: true,
+        persistAuthorization: false,
+        validatorUrl: null,
+      },
+      staticCSP: contentSecurityPolicy,
+      transformSpecification: (document) => toPageDocument(document, { mode, isSandbox }, app.prefix),
+    })
+  },
+  // Encapsulated: no other route pays for the hook, or becomes public.
+  { name: 'docs-page', encapsulate: true, dependencies: ['authentication', 'openapi'] },
+)
 
 function addViewport(html: string): string {
   return html.replace('<title>', '<meta name="viewport" content="width=device-width, initial-scale=1">\n      <title>')
