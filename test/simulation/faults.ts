@@ -12,7 +12,7 @@ export interface DeliberateFault {
 
 const create = 'src/clients/create/create-client.ts'
 const deliver = 'src/clients/create/deliver.ts'
-const poll = 'src/clients/create/poll-status.ts'
+const judge = 'src/clients/create/judge.ts'
 const rules = 'src/ledger/rules.ts'
 
 export const deliberateFaults: readonly DeliberateFault[] = [
@@ -37,27 +37,27 @@ import { toAddClientRequest } from './mapping.ts'`,
   {
     name: '503 on a time-out',
     file: deliver,
-    find: `      case 'unknown':
-        return isResend`,
-    replace: `      case 'unknown':
-        if (outcome.result === 'timeout') return { status: 'not-taken', outcome: { ...outcome, kind: 'not-sent' } }
-        return isResend`,
+    find: `    case 'unknown':
+      return isResend`,
+    replace: `    case 'unknown':
+      if (outcome.result === 'timeout') return { status: 'not-taken', outcome: { ...outcome, kind: 'not-sent' } }
+      return isResend`,
   },
   {
     name: 'a reconciler that believes the first "no such request"',
-    file: poll,
+    file: judge,
     find: 'const isAbsent = before.absentSince !== undefined && askedAt - before.lastSendAt >= absentMs',
     replace: 'const isAbsent = askedAt >= before.lastSendAt',
   },
   {
     name: '"not created" after 2 s',
-    file: poll,
+    file: judge,
     find: 'askedAt - before.lastSendAt >= absentMs',
     replace: 'askedAt - before.lastSendAt >= 2000',
   },
   {
     name: 'one doubtful error believed',
-    file: poll,
+    file: judge,
     find: 'const isBelieved = doubts >= fewestDoubts && askedAt - doubtedSince >= doubtMs',
     replace: 'const isBelieved = doubtMs > 0',
   },

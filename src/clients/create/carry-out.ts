@@ -11,8 +11,7 @@ import { forgetDocument } from './create-command.ts'
 import type { DeliveryContext } from './deliver.ts'
 import { toKnowledge } from './find-out.ts'
 import { toAddClientRequest } from './mapping.ts'
-import type { Job } from './settle.ts'
-import { toInterim } from './work.ts'
+import { type Job, toInterim } from './work.ts'
 
 /** `send`: the claim is new, so the create is sent. `pursue`: an earlier holder may have sent the create, so FreedomPay is asked. */
 export async function carryOut(

@@ -4,8 +4,8 @@ import type { IdempotencyStatus, Settlement } from '../answer.ts'
 import type { CreateClientParts } from './create-client.ts'
 import type { CreateCommand } from './create-command.ts'
 import type { Delivered } from './deliver.ts'
+import type { Conclusion } from './judge.ts'
 import { maskReason } from './mask-reason.ts'
-import type { Conclusion } from './poll-status.ts'
 
 /** A row whose claim this process holds. */
 export interface Held {

@@ -7,15 +7,8 @@ import type { CallContext, CardApi } from '../../partner/card-api.ts'
 import type { EncodedRequest } from '../../partner/encode.ts'
 import type { Outcome } from '../../partner/outcome.ts'
 import { isRepeatable, pauseBeforeRetry } from '../../partner/retry.ts'
-import {
-  askOnce,
-  type Finding,
-  type Knowledge,
-  knowNothing,
-  type Polled,
-  type PollLimits,
-  pollStatus,
-} from './poll-status.ts'
+import { type Knowledge, knowNothing } from './judge.ts'
+import { askOnce, type Finding, type Polled, type PollLimits, pollStatus } from './poll-status.ts'
 
 export interface DeliverySettings {
   /** How long "no such request" must stand before the same request may be sent again. */
@@ -67,114 +60,117 @@ export interface Delivery {
 /** A send may not use all of the time left: a question about the outcome must still fit in. */
 const shareOfASend = 2 / 3
 
-export function buildDelivery({ cardApi, settings, countRetry }: DeliveryParts): Delivery {
-  function poll(
-    requestId: string,
-    start: Knowledge,
-    context: DeliveryContext,
-    settleMs: number | undefined,
-  ): Promise<Polled> {
-    const { waitUntil, deadlineAt, startWaiting } = context
-    const limits: PollLimits = {
-      until: (known) => (known === 'processing' ? Math.min(waitUntil, deadlineAt) : deadlineAt),
-      settleMs,
-      startWaiting,
-    }
-    return pollStatus(cardApi, requestId, start, limits, settings, context)
+export function buildDelivery(parts: DeliveryParts): Delivery {
+  return {
+    send: (request, context) => send({ parts, requestId: request.requestId, context }, request, false),
+    pursue: (encode, requestId, known, context) => pursue({ parts, requestId, context }, encode, known),
   }
+}
 
-  /** Asks for the outcome of a request that is not sent again. */
-  async function ask(requestId: string, start: Knowledge, context: DeliveryContext): Promise<Finding> {
-    // The cast is safe: without `settleMs` a poll never ends as absent.
-    return (await poll(requestId, start, context, undefined)) as Finding
+/** One request on its way. */
+interface Errand {
+  readonly parts: DeliveryParts
+  readonly requestId: string
+  readonly context: DeliveryContext
+}
+
+function poll({ parts, requestId, context }: Errand, start: Knowledge, settleMs: number | undefined): Promise<Polled> {
+  const { cardApi, settings } = parts
+  const { waitUntil, deadlineAt, startWaiting } = context
+  const limits: PollLimits = {
+    until: (known) => (known === 'processing' ? Math.min(waitUntil, deadlineAt) : deadlineAt),
+    settleMs,
+    startWaiting,
   }
+  return pollStatus(cardApi, requestId, start, limits, settings, context)
+}
 
-  /** An earlier send may still arrive, so the answer to a resend cannot prove that FreedomPay took no request. */
-  async function send(request: EncodedRequest, context: DeliveryContext, isResend: boolean): Promise<Delivered> {
-    const { requestId } = request
-    const outcome = await sendUntilTaken(request, context)
-    const start = knowNothing(performance.now())
-    switch (outcome.kind) {
-      case 'rejected':
-        return await doubtRefusal(requestId, outcome, start, context, isResend)
-      case 'created':
-      case 'processing':
-        return await ask(requestId, { ...start, known: outcome.kind, isAcknowledged: true }, context)
-      case 'duplicate': {
-        const found = await ask(requestId, { ...start, isAcknowledged: true }, context)
-        // A first send was refused as a duplicate: the row has no record of the earlier send, or took that send for lost.
-        return isResend ? found : { ...found, isDuplicate: true }
-      }
-      case 'not-sent':
-      case 'not-admitted':
-      case 'misconfigured':
-      case 'throttled':
-        return isResend ? await ask(requestId, start, context) : { status: 'not-taken', outcome }
-      case 'no-such-request':
-      case 'unknown':
-        return isResend ? await ask(requestId, start, context) : await pursue(() => request, requestId, start, context)
-      default:
-        outcome satisfies never
-        return { status: 'undecided', knowledge: start }
-    }
-  }
+/** Asks for the outcome of a request that is not sent again. */
+async function ask(errand: Errand, start: Knowledge): Promise<Finding> {
+  // The cast is safe: without `settleMs` a poll never ends as absent.
+  return (await poll(errand, start, undefined)) as Finding
+}
 
-  /** Asks. If FreedomPay still does not know the request after the settling time, the request is sent once more. */
-  async function pursue(
-    encode: () => EncodedRequest,
-    requestId: string,
-    start: Knowledge,
-    context: DeliveryContext,
-  ): Promise<Delivered> {
-    const found = await poll(requestId, start, context, settings.mayResend ? settings.settleMs : undefined)
-    if (found.status !== 'absent') return found
-    if (!(await context.renew(true))) return { status: 'undecided', knowledge: start }
-    countRetry('no_such_request')
-    return await send(encode(), { ...context, mayHaveArrived: true }, true)
-  }
-
-  /** FreedomPay may reject a repeated request_id with an undocumented code. Then an earlier attempt has reached FreedomPay. */
-  async function doubtRefusal(
-    requestId: string,
-    { partner }: Extract<Outcome, { kind: 'rejected' }>,
-    start: Knowledge,
-    context: DeliveryContext,
-    isResend: boolean,
-  ): Promise<Delivered> {
-    const { outcome, knowledge, conclusion } = await askOnce(cardApi, requestId, start, settings, context)
-    const isKnown = conclusion?.status === 'created' || knowledge.known !== 'unknown'
-    if (isKnown) {
-      const found = conclusion?.status === 'created' ? conclusion : await ask(requestId, knowledge, context)
+/** An earlier send may still arrive, so the answer to a resend cannot prove that FreedomPay took no request. */
+async function send(errand: Errand, request: EncodedRequest, isResend: boolean): Promise<Delivered> {
+  const outcome = await sendUntilTaken(errand, request)
+  const start = knowNothing(performance.now())
+  switch (outcome.kind) {
+    case 'rejected':
+      return await doubtRefusal(errand, outcome, start, isResend)
+    case 'created':
+    case 'processing':
+      return await ask(errand, { ...start, known: outcome.kind, isAcknowledged: true })
+    case 'duplicate': {
+      const found = await ask(errand, { ...start, isAcknowledged: true })
+      // A first send was refused as a duplicate: the row has no record of the earlier send, or took that send for lost.
       return isResend ? found : { ...found, isDuplicate: true }
     }
-    // An error that may concern the question itself confirms a rejection only if the error has the same code.
-    const isConfirmed =
-      outcome.kind === 'no-such-request' ||
-      (outcome.kind === 'rejected' &&
-        (!outcome.mayConcernQuestion || (!context.mayHaveArrived && outcome.partner.code === partner.code)))
-    if (context.mayHaveArrived && !isConfirmed) return { status: 'undecided', knowledge }
-    // A rejection that no answer confirms is inferred: the reconciler asks again.
-    return { status: 'rejected', partner, isInferred: !isConfirmed }
+    case 'not-sent':
+    case 'not-admitted':
+    case 'misconfigured':
+    case 'throttled':
+      return isResend ? await ask(errand, start) : { status: 'not-taken', outcome }
+    case 'no-such-request':
+    case 'unknown':
+      return isResend ? await ask(errand, start) : await pursue(errand, () => request, start)
+    default:
+      outcome satisfies never
+      return { status: 'undecided', knowledge: start }
   }
+}
 
-  function sendOnce(request: EncodedRequest, context: DeliveryContext): Promise<Outcome> {
-    const now = performance.now()
-    return cardApi.addClient(request, { ...context, deadlineAt: now + (context.deadlineAt - now) * shareOfASend })
+/** Asks. If FreedomPay still does not know the request after the settling time, the request is sent once more. */
+async function pursue(errand: Errand, encode: () => EncodedRequest, start: Knowledge): Promise<Delivered> {
+  const { parts, context } = errand
+  const { settings, countRetry } = parts
+  const found = await poll(errand, start, settings.mayResend ? settings.settleMs : undefined)
+  if (found.status !== 'absent') return found
+  if (!(await context.renew(true))) return { status: 'undecided', knowledge: start }
+  countRetry('no_such_request')
+  return await send({ ...errand, context: { ...context, mayHaveArrived: true } }, encode(), true)
+}
+
+/** FreedomPay may reject a repeated request_id with an undocumented code. Then an earlier attempt has reached FreedomPay. */
+async function doubtRefusal(
+  errand: Errand,
+  { partner }: Extract<Outcome, { kind: 'rejected' }>,
+  start: Knowledge,
+  isResend: boolean,
+): Promise<Delivered> {
+  const { parts, requestId, context } = errand
+  const { outcome, knowledge, conclusion } = await askOnce(parts.cardApi, requestId, start, parts.settings, context)
+  const isKnown = conclusion?.status === 'created' || knowledge.known !== 'unknown'
+  if (isKnown) {
+    const found = conclusion?.status === 'created' ? conclusion : await ask(errand, knowledge)
+    return isResend ? found : { ...found, isDuplicate: true }
   }
+  // An error that may concern the question itself confirms a rejection only if the error has the same code.
+  const isConfirmed =
+    outcome.kind === 'no-such-request' ||
+    (outcome.kind === 'rejected' &&
+      (!outcome.mayConcernQuestion || (!context.mayHaveArrived && outcome.partner.code === partner.code)))
+  if (context.mayHaveArrived && !isConfirmed) return { status: 'undecided', knowledge }
+  // A rejection that no answer confirms is inferred: the reconciler asks again.
+  return { status: 'rejected', partner, isInferred: !isConfirmed }
+}
 
-  /** Repeats the send while FreedomPay provably did not take the request, time is left and the claim is still ours. */
-  async function sendUntilTaken(request: EncodedRequest, context: DeliveryContext): Promise<Outcome> {
-    let outcome = await sendOnce(request, context)
-    for (let tries = 1; isRepeatable(outcome); tries++) {
-      const pauseMs = pauseBeforeRetry(outcome, tries)
-      if (pauseMs === undefined || performance.now() + pauseMs >= context.deadlineAt) return outcome
-      await sleep(pauseMs)
-      if (!(await context.renew(false))) return outcome
-      countRetry('result' in outcome && outcome.kind === 'not-sent' ? outcome.result : outcome.kind)
-      outcome = await sendOnce(request, context)
-    }
-    return outcome
+function sendOnce({ parts, context }: Errand, request: EncodedRequest): Promise<Outcome> {
+  const now = performance.now()
+  return parts.cardApi.addClient(request, { ...context, deadlineAt: now + (context.deadlineAt - now) * shareOfASend })
+}
+
+/** Repeats the send while FreedomPay provably did not take the request, time is left and the claim is still ours. */
+async function sendUntilTaken(errand: Errand, request: EncodedRequest): Promise<Outcome> {
+  const { parts, context } = errand
+  let outcome = await sendOnce(errand, request)
+  for (let tries = 1; isRepeatable(outcome); tries++) {
+    const pauseMs = pauseBeforeRetry(outcome, tries)
+    if (pauseMs === undefined || performance.now() + pauseMs >= context.deadlineAt) return outcome
+    await sleep(pauseMs)
+    if (!(await context.renew(false))) return outcome
+    parts.countRetry('result' in outcome && outcome.kind === 'not-sent' ? outcome.result : outcome.kind)
+    outcome = await sendOnce(errand, request)
   }
-
-  return { send: (request, context) => send(request, context, false), pursue }
+  return outcome
 }

@@ -4,7 +4,8 @@ import type { Lesson, ReconcilerLog } from '../../ledger/reconciler.ts'
 import { type CardApi, type Drifts, logDrifts } from '../../partner/card-api.ts'
 import { parseRetryAfter } from '../../partner/retry.ts'
 import { concludedChange } from './conclude.ts'
-import { askOnce, type Conclusion, type JudgeSettings, type Knowledge, type Known, knowNothing } from './poll-status.ts'
+import { type Conclusion, type JudgeSettings, type Knowledge, type Known, knowNothing } from './judge.ts'
+import { askOnce } from './poll-status.ts'
 
 export interface FindOutSettings extends JudgeSettings {
   /** The longest one question may take. */

@@ -1,20 +1,11 @@
 /** What the ledger knows of a create decides what is done: sent, asked about, or answered from the row. */
 import type { Row } from '../../ledger/ledger.ts'
 import { isOverdue } from '../../ledger/rules.ts'
-import type { Seat } from '../../partner/bulkhead.ts'
 import { inProgress, keyReused, notSentAgain, type Settlement } from '../answer.ts'
 import { carryOut } from './carry-out.ts'
 import { claimIn, renewIn } from './claims.ts'
 import type { CreateClientParts } from './create-client.ts'
-import type { CreateCommand } from './create-command.ts'
-import type { Work } from './work.ts'
-
-/** A create that this process works on. */
-export interface Job {
-  readonly command: CreateCommand
-  readonly seat: Seat
-  readonly work: Work
-}
+import type { Job } from './work.ts'
 
 /** @throws Problem as `CreateClientAtPartner` does */
 export async function settle(parts: CreateClientParts, job: Job): Promise<Settlement> {

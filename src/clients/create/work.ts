@@ -1,5 +1,6 @@
 /** The creates that run in this process, and the wait of each caller. */
 import type { Ledger, Row } from '../../ledger/ledger.ts'
+import type { Seat } from '../../partner/bulkhead.ts'
 import type { Settlement } from '../answer.ts'
 import type { CommandLog, CreateCommand } from './create-command.ts'
 
@@ -17,6 +18,13 @@ export class Work {
     this.fingerprint = fingerprint
     this.settlement = run(this)
   }
+}
+
+/** What the holder of a place works on. */
+export interface Job {
+  readonly command: CreateCommand
+  readonly seat: Seat
+  readonly work: Work
 }
 
 const afterTheWait = 'The caller’s wait was over; this line records how the create ended'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { buildDelivery, type Delivered, type DeliveryContext } from '../../../src/clients/create/deliver.ts'
-import { type Knowledge, knowNothing } from '../../../src/clients/create/poll-status.ts'
+import { type Knowledge, knowNothing } from '../../../src/clients/create/judge.ts'
 import type { EncodedRequest } from '../../../src/partner/encode.ts'
 import { type Answer, outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
 

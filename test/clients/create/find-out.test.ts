@@ -1,6 +1,6 @@
 import t from 'tap'
 import { buildFindOut, toKnowledge } from '../../../src/clients/create/find-out.ts'
-import { knowNothing } from '../../../src/clients/create/poll-status.ts'
+import { knowNothing } from '../../../src/clients/create/judge.ts'
 import type { Change, Row } from '../../../src/ledger/ledger.ts'
 import type { CardApi } from '../../../src/partner/card-api.ts'
 import type { Outcome } from '../../../src/partner/outcome.ts'

@@ -1,14 +1,6 @@
 import t from 'tap'
-import {
-  isSettledAbsent,
-  judge,
-  type Knowledge,
-  type Known,
-  knowNothing,
-  type Polled,
-  type PollLimits,
-  pollStatus,
-} from '../../../src/clients/create/poll-status.ts'
+import { isSettledAbsent, judge, type Knowledge, type Known, knowNothing } from '../../../src/clients/create/judge.ts'
+import { type Polled, type PollLimits, pollStatus } from '../../../src/clients/create/poll-status.ts'
 import type { Outcome } from '../../../src/partner/outcome.ts'
 import { type Answer, outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
 
