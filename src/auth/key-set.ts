@@ -65,7 +65,7 @@ export function createKeySet({ fetchKeys, observe, log, now = () => performance.
 
   /** A known key must work even if the issuer cannot be reached, so the fetch is not awaited. */
   function current(): JWTVerifyGetKey | undefined {
-    if (find !== undefined && now() - fetchedAt > maxAgeMs) void refresh()
+    if (now() - fetchedAt > maxAgeMs) void refresh()
     return find
   }
 
