@@ -14,6 +14,7 @@ import httpMetrics from './plugins/http-metrics.ts'
 import linger, { lingerIfIncomplete } from './plugins/linger.ts'
 import notFound from './plugins/not-found.ts'
 import openapi from './plugins/openapi.ts'
+import paceRefusals from './plugins/pace-refusals.ts'
 import callerRate from './plugins/rate-limit.ts'
 import schemaCompilers, { noDefaultCompilers } from './plugins/schema-compilers.ts'
 import traces from './plugins/traces.ts'
@@ -96,6 +97,8 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   })
 
   await app.register(schemaCompilers)
+  // Without a credential there is one caller, and nobody to protect.
+  if (authenticator !== undefined) await app.register(paceRefusals, { lifecycle })
   await app.register(requestId, { isSandbox })
   await app.register(httpMetrics, { metrics })
   if (parts.tracing !== undefined) await app.register(traces, { tracing: parts.tracing })

@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { readProblem } from '../fixtures/raw-http.ts'
 import { phoneFor, startTestService } from '../fixtures/service.ts'
 import { createGate, replies, startStandIn } from '../fixtures/stand-in-partner.ts'
+import { until } from '../fixtures/until.ts'
 
 const floodPhone = phoneFor('700')
 const body = { phone: phoneFor('567') }
@@ -79,4 +80,21 @@ t.test('a caller that is alone gets all places, and one that comes second the fi
   gate.open()
   for (const { statusCode } of await Promise.all(flooding)) t.equal(statusCode, 201)
   t.equal((await service.create(body, as('shop'))).statusCode, 201)
+})
+
+t.test('a caller that floods the service gets its refusals late, and another caller does not', async (t) => {
+  const { service } = await start(t)
+  const isHeld = async () => {
+    const startedAt = performance.now()
+    const answers = await Promise.all(Array.from({ length: 60 }, () => service.create({}, as('flood'))))
+    for (const answer of answers) readProblem(t, answer, 400, 'invalid-request')
+    return performance.now() - startedAt >= 1000
+  }
+  // On a slow machine one round may take so long that it is no flood.
+  await until(isHeld)
+  const flooding = Array.from({ length: 60 }, () => service.create({}, as('flood')))
+  readProblem(t, await service.create({}, as('shop')), 400, 'invalid-request')
+  t.equal((await service.create(body, as('shop'))).statusCode, 201)
+  await service.stop()
+  for (const answer of await Promise.all(flooding)) readProblem(t, answer, 400, 'invalid-request')
 })
