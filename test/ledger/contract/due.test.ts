@@ -92,6 +92,20 @@ forEachEngine(t, async (t, { open, elapse }) => {
     t.ok(rest.every(({ asks }) => asks === 8))
   })
 
+  await t.test('who took a row too long ago postpones it no more', async (t) => {
+    const ledger = await open(t)
+    const claim = newClaim()
+    await makeDue(ledger, claim)
+    t.match(await ledger.takeDue(minuteMs, 1), [{ asks: 1 }])
+    await elapse(t, minuteMs + 1000)
+    t.match(await ledger.takeDue(minuteMs, 1), [{ asks: 2 }], 'its lease was over')
+    await ledger.postpone(postponement(claim, { takenAsks: 1, asks: 1, doubts: 1, isAcknowledged: true }))
+    t.match(await ledger.find(claim.requestId), { asks: 2, doubts: 0, isAcknowledged: false })
+    t.strictSame(await ledger.takeDue(minuteMs, 1), [], 'the second taker has it still')
+    await ledger.postpone(postponement(claim, { takenAsks: 2, asks: 2 }))
+    t.match(await ledger.takeDue(minuteMs, 1), [{ asks: 3, isAcknowledged: false }])
+  })
+
   await t.test('what is learnt about a row starts its questions anew', async (t) => {
     const ledger = await open(t)
     const claim = newClaim()

@@ -149,6 +149,20 @@ forEachEngine(t, async (t, { open, elapse }) => {
     t.match(await ledger.find(requestId), { doubts: 0, doubtedForMs: 0 })
   })
 
+  await t.test('a row knows how long ago something was last learnt', async (t) => {
+    const ledger = await open(t)
+    const claim = newClaim()
+    const sinceUpdateMs = async () => (await ledger.find(claim.requestId))?.sinceUpdateMs ?? NaN
+    await bringTo(ledger, claim, 'unknown')
+    await elapse(t, 100_000)
+    const ms = await sinceUpdateMs()
+    t.ok(ms >= 100_000 && ms < 150_000, `${ms} ms`)
+    await ledger.postpone(postponement(claim))
+    t.ok((await sinceUpdateMs()) >= 100_000, 'a question that learnt nothing is no news')
+    await ledger.record(claim.requestId, claim.claimToken, { state: 'processing' })
+    t.ok((await sinceUpdateMs()) < 50_000)
+  })
+
   await t.test('texts come back as they were given', async (t) => {
     const ledger = await open(t)
     const texts = [

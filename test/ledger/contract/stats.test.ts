@@ -62,6 +62,20 @@ forEachEngine(t, async (t, { open, elapse }) => {
     t.ok(oldestUnresolvedSeconds >= 86_400, `${oldestUnresolvedSeconds} s`)
   })
 
+  await t.test('a row that is sent again is as old as its last send', async (t) => {
+    const ledger = await open(t, { retentionMs })
+    const claim = newClaim()
+    const { claimToken } = await bringTo(ledger, claim, 'unknown')
+    await elapse(t, hourMs)
+    t.equal((await ledger.stats()).unresolved, 1)
+    t.ok(await ledger.renew(renewal({ ...claim, claimToken }, { deadlineMs: 60_000 })))
+    t.match(await ledger.stats(), { unresolved: 0, oldestUnresolvedSeconds: 0 })
+    await elapse(t, 100_000)
+    const { unresolved, oldestUnresolvedSeconds: seconds } = await ledger.stats()
+    t.equal(unresolved, 1)
+    t.ok(seconds >= 40 && seconds < 90, `${seconds} s`)
+  })
+
   await t.test('the reconciler is as late as the row that is due longest', async (t) => {
     const ledger = await open(t)
     const claims = [newClaim(), newClaim(), newClaim()]
@@ -113,6 +127,7 @@ forEachEngine(t, async (t, { open, elapse }) => {
     await elapse(t, 60_000)
     await ledger.forgetOld()
     for (const claim of forgotten) t.equal(await isKept(claim), false)
+    await t.resolves(ledger.forgetOld(), 'twice is as good as once')
     for (const claim of kept) t.equal(await isKept(claim), true)
 
     const due = await ledger.takeDue(hourMs, 100)
@@ -121,5 +136,14 @@ forEachEngine(t, async (t, { open, elapse }) => {
       const again = await ledger.claim({ ...claim, fingerprint: 'other' })
       t.match(again, { isClaimed: true, row: { claims: 1, fingerprint: 'other' } }, 'it can be claimed as if new')
     }
+  })
+
+  await t.test('what is forgotten within the time of its claim is not counted afterwards', async (t) => {
+    const ledger = await open(t, { retentionMs: 10_000 })
+    await bringTo(ledger, newClaim({ deadlineMs: hourMs }), 'created')
+    await elapse(t, 60_000)
+    await ledger.forgetOld()
+    await elapse(t, 2 * hourMs)
+    t.match(await ledger.stats(), { unresolved: 0, oldestUnresolvedSeconds: 0 })
   })
 })
