@@ -105,4 +105,29 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     'EqualityOperator: this.time(least) >= this.time(index) → this.time(least) > this.time(index)': 'the same',
     'ConditionalExpression: last === undefined → false': 'only the types need it: no last entry means no entries',
   },
+  'src/ledger/memory.ts': {
+    'ConditionalExpression: keyId === undefined → false': 'only the types need it: no row is found under undefined',
+  },
+  'src/ledger/memory-rows.ts': {
+    'ConditionalExpression: requestId === undefined → false': 'only the types need it: no row is found under undefined',
+    'ConditionalExpression: keyId !== undefined → true':
+      'nobody looks for the key undefined, and its deletion deletes nothing',
+    'ConditionalExpression: known?.nextAskAt !== nextAskAt → true':
+      'the first of two equal entries that is taken outdates the other',
+    'ConditionalExpression: known === undefined || isFinal(known.state) || known.lastSendAt !== lastSendAt → true':
+      'the next count moves the row back to its age group',
+    'CallExpression: this.open.count(now()) → ;': 'only frees memory',
+    'ConditionalExpression: keyId !== undefined → false': 'only frees memory: the key leads to no row',
+    'EqualityOperator: keyId !== undefined → keyId === undefined': 'the same',
+    'CallExpression: this.requestIds.delete(keyId) → ;': 'the same',
+    'CallExpression: this.open.delete(requestId) → ;': 'a row that is forgotten is final, and none of the open ones',
+  },
+  'src/ledger/sqlite.ts': {
+    'ConditionalExpression: statements.firstDue.get(Date.now()) === undefined → false':
+      'only spares a commit: without a due row the statements take none',
+    'ConditionalExpression: keyId === undefined → false': 'no row is found under NULL',
+    'ConditionalExpression: pauseMs === undefined → false': 'SQLite keeps NaN as NULL',
+    'ConditionalExpression: first.length < limit → true': 'none more are taken with a limit of 0',
+    'EqualityOperator: first.length < limit → first.length <= limit': 'the same',
+  },
 }

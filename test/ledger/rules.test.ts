@@ -1,7 +1,7 @@
 /** The rules as such; that every engine keeps them is the contract's. */
 import t from 'tap'
 import type { Change } from '../../src/ledger/ledger.ts'
-import { firstAskAfterMs, isForward, isOverdue, isOwnConclusion } from '../../src/ledger/rules.ts'
+import { attentionAfterMs, firstAskAfterMs, isForward, isOverdue, isOwnConclusion } from '../../src/ledger/rules.ts'
 import { predecessors, type Recordable, type State } from '../../src/ledger/states.ts'
 import { changeTo, everyState, recordable } from '../fixtures/ledger-rows.ts'
 
@@ -14,6 +14,10 @@ t.test('a claim is over from its last moment', async (t) => {
     [1, true],
   ] as const)
     t.equal(isOverdue({ sinceLastSendMs }), expected, `${sinceLastSendMs} ms`)
+})
+
+t.test('a row needs an operator after a day', async (t) => {
+  t.equal(attentionAfterMs, 86_400_000)
 })
 
 t.test('what this service concludes needs its own claim, and what FreedomPay says needs none', async (t) => {

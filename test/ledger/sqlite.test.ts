@@ -78,6 +78,19 @@ for (const fate of ['deleted', 'replaced'] as const) {
   })
 }
 
+t.test('a probe fails where nothing can be written, as on a full disk', { buffered: true }, async (t) => {
+  const path = makeLedgerFile(t)
+  const ledger = await openTestLedger(t, `sqlite:${path}`)
+  const other = new DatabaseSync(path)
+  t.teardown(() => other.close())
+  const refuse = (event: string) =>
+    `CREATE TRIGGER no_${event} BEFORE ${event} ON fact BEGIN SELECT RAISE(FAIL, 'disk is full'); END;`
+  other.exec(refuse('INSERT') + refuse('UPDATE'))
+  await t.rejects(ledger.probe(), /disk is full/)
+  other.exec('DROP TRIGGER no_INSERT; DROP TRIGGER no_UPDATE')
+  await t.resolves(ledger.probe())
+})
+
 t.test('a file that cannot be written is refused', { buffered: true }, async (t) => {
   const path = makeLedgerFile(t)
   await (await openTestLedger(t, `sqlite:${path}`)).close()

@@ -87,9 +87,15 @@ forEachEngine(t, async (t, { open, elapse }) => {
     const fresh = newClaim()
     await makeDue(ledger, fresh)
     t.strictSame(idsOf(await ledger.takeDue(minuteMs, 1)), [fresh.requestId])
+    const second = newClaim()
+    await makeDue(ledger, second)
+    const some = await ledger.takeDue(minuteMs, 3)
+    t.ok(idsOf(some).includes(second.requestId))
+    t.equal(some.length, 3, 'those of both kinds are no more than asked for')
     const rest = await ledger.takeDue(minuteMs, 10)
-    t.strictSame(idsOf(rest).toSorted(), idsOf(old).toSorted())
-    t.ok(rest.every(({ asks }) => asks === 8))
+    const again = [...some, ...rest].filter(({ requestId }) => requestId !== second.requestId)
+    t.strictSame(idsOf(again).toSorted(), idsOf(old).toSorted())
+    t.ok(again.every(({ asks }) => asks === 8))
   })
 
   await t.test('who took a row too long ago postpones it no more', async (t) => {
