@@ -20,7 +20,6 @@ import { createDispatcher } from './partner/dispatcher.ts'
 import { createSigner, deriveKey } from './partner/signature.ts'
 import { drainServer, type Lifecycle } from './plugins/drain.ts'
 import { sandboxCredentials } from './sandbox/credentials.ts'
-import type { SandboxPageOptions } from './sandbox/page.ts'
 import { registerDroppedLines } from './telemetry/log-destination.ts'
 import { createMetrics } from './telemetry/metrics.ts'
 import { openTracing } from './telemetry/open-tracing.ts'
@@ -49,7 +48,9 @@ export async function startService(config: Config, log: Logger, commit: string):
   const secretParts = { observe: metrics.observeSecret, log }
   const authenticator = openAuthenticator(config.auth, secretParts)
 
-  const sandbox = config.partnerOrigin === undefined ? await startSandbox(log) : undefined
+  // Loaded only here, as production must never load the sandbox.
+  const sandbox =
+    config.partnerOrigin === undefined ? await (await import('./sandbox/start.ts')).startSandbox(log) : undefined
   const origin = sandbox?.origin ?? config.partnerOrigin ?? ''
   const readCredentials = config.readCredentials ?? (() => sandboxCredentials)
   const probe = createProbe(opened, config.ledgerAccount ?? nameAccount(origin, readCredentials().authId))
@@ -148,34 +149,5 @@ export async function startService(config: Config, log: Logger, commit: string):
     await app.close()
     await closeParts()
     throw error
-  }
-}
-
-/** The same as the default of `SANDBOX_PORT`. */
-const usualSandboxPort = 4010
-
-/** The sandbox is loaded only here, as production must never load it. */
-async function startSandbox(log: Logger) {
-  const { buildSandbox } = await import('./sandbox/app.ts')
-  const { createSandboxEvents, tellCall } = await import('./sandbox/events.ts')
-  const { default: plugin } = await import('./sandbox/page.ts')
-  const events = createSandboxEvents()
-  const sandbox = buildSandbox({
-    credentials: sandboxCredentials,
-    onReceived(call) {
-      const told = tellCall(call)
-      if (told !== undefined) events.add(told.requestId, 'FreedomPay', told.what)
-    },
-  })
-  // The documented port, unless another program uses it.
-  const origin = await sandbox.listen(usualSandboxPort).catch(() => sandbox.listen())
-  log.warn(
-    { partner: 'sandbox', url: origin },
-    'no FreedomPay credentials: talking to the built-in sandbox, which creates no real clients',
-  )
-  return {
-    origin,
-    close: () => sandbox.close(),
-    pageFor: (findState: SandboxPageOptions['findState']) => ({ plugin, options: { events, findState, origin } }),
   }
 }

@@ -41,15 +41,15 @@ export function readBody(payload: IncomingMessage, reading: Reading, done: Done)
 
 /** The state of one body. Its listeners are members, so that they can be removed. */
 class BodyReader {
-  readonly payload: IncomingMessage
-  readonly reading: Reading
-  readonly done: Done
-  readonly chunks: Buffer[] = []
-  length = 0
+  private readonly payload: IncomingMessage
+  private readonly reading: Reading
+  private readonly done: Done
+  private readonly chunks: Buffer[] = []
+  private length = 0
   /** Where the chunks go once there are many. */
-  large: Buffer<ArrayBuffer> | undefined
-  hasPlace: boolean
-  isOver = false
+  private large: Buffer<ArrayBuffer> | undefined
+  private hasPlace: boolean
+  private isOver = false
 
   constructor(payload: IncomingMessage, reading: Reading, done: Done, hasPlace: boolean) {
     this.payload = payload
@@ -67,7 +67,7 @@ class BodyReader {
     payload.resume()
   }
 
-  readonly collect = (chunk: Buffer): void => {
+  private readonly collect = (chunk: Buffer): void => {
     const length = this.length + chunk.length
     if (length > bodyLimitBytes) {
       this.end(new Problem('body-too-large'))
@@ -86,7 +86,7 @@ class BodyReader {
     this.length = length
   }
 
-  copy(chunk: Buffer): void {
+  private copy(chunk: Buffer): void {
     const payload = this.payload
     this.large ??= joinInto(takeBuffer(bodyLimitBytes), this.chunks)
     chunk.copy(this.large, this.length)
@@ -94,7 +94,7 @@ class BodyReader {
     setImmediate(() => payload.resume())
   }
 
-  readonly parse = (): void => {
+  private readonly parse = (): void => {
     const chunks = this.chunks
     if (this.large === undefined) {
       this.parseNow(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks))
@@ -104,7 +104,7 @@ class BodyReader {
     void this.reading.turn().then(() => this.parseNow(body))
   }
 
-  parseNow(body: Buffer): void {
+  private parseNow(body: Buffer): void {
     // By now another request may be reading into this memory.
     if (this.isOver) return
     let parsed: unknown
@@ -118,12 +118,12 @@ class BodyReader {
     this.end(null, parsed)
   }
 
-  readonly fail = (cause: Error): void => {
+  private readonly fail = (cause: Error): void => {
     this.end(new Problem('invalid-request', { cause }))
   }
 
   /** Runs once: the listeners are removed, and a parse that waits for its turn checks `isOver` first. */
-  end(error: Error | null, body?: unknown): void {
+  private end(error: Error | null, body?: unknown): void {
     this.isOver = true
     this.payload.off('data', this.collect).off('end', this.parse).off('error', this.fail)
     if (this.large !== undefined) putBack(this.large, this.length)

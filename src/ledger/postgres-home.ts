@@ -29,73 +29,73 @@ export interface PostgresHomesParts {
 }
 
 export class PostgresHomes {
-  readonly #parts: PostgresHomesParts
-  readonly #sockets = new Set<Socket>()
-  readonly #configs: readonly ClientConfig[]
-  readonly #reachability: Reachability
-  #home: Home | undefined
-  #finding: Promise<Home> | undefined
-  #lastFailed: ClientConfig | undefined
-  #isClosed = false
+  private readonly parts: PostgresHomesParts
+  private readonly sockets = new Set<Socket>()
+  private readonly configs: readonly ClientConfig[]
+  private readonly reachability: Reachability
+  private home: Home | undefined
+  private finding: Promise<Home> | undefined
+  private lastFailed: ClientConfig | undefined
+  private isClosed = false
 
   constructor(parts: PostgresHomesParts) {
-    this.#parts = parts
-    this.#configs = toConfigs(parts.url, this.#sockets)
-    this.#reachability = logReachability(parts.log)
+    this.parts = parts
+    this.configs = toConfigs(parts.url, this.sockets)
+    this.reachability = logReachability(parts.log)
   }
 
   /** @throws if the ledger is closed, or if no host takes writes */
   find(): Home | Promise<Home> {
-    if (this.#isClosed) throw new ClosedError()
-    if (this.#home !== undefined) return this.#home
-    this.#finding ??= this.#search()
-    return this.#finding
+    if (this.isClosed) throw new ClosedError()
+    if (this.home !== undefined) return this.home
+    this.finding ??= this.search()
+    return this.finding
   }
 
   /** Gives up the connections to this host: the next call searches all hosts. Running calls end by themselves. */
   leave(left: Home, cause: unknown): void {
-    if (this.#home !== left) return
-    this.#reachability.noteDown(cause)
-    this.#home = undefined
-    this.#lastFailed = left.config
+    if (this.home !== left) return
+    this.reachability.noteDown(cause)
+    this.home = undefined
+    this.lastFailed = left.config
     void left.pool.end()
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    const last = this.#home
-    this.#home = undefined
+    this.isClosed = true
+    const last = this.home
+    this.home = undefined
     await last?.pool.end()
     // A server that hangs does not close its side of the connection.
-    for (const socket of this.#sockets) socket.destroySoon()
+    for (const socket of this.sockets) socket.destroySoon()
   }
 
-  async #search(): Promise<Home> {
-    const { toSteps } = this.#parts
+  private async search(): Promise<Home> {
+    const { toSteps } = this.parts
     try {
-      const found = await findWritable(this.#configs, this.#lastFailed, async (config, client, promises) => {
-        if (!this.#isClosed && !(await isMigrated(client, toSteps))) await migrateAt(config, toSteps)
-        return this.#moveTo(config, promises)
+      const found = await findWritable(this.configs, this.lastFailed, async (config, client, promises) => {
+        if (!this.isClosed && !(await isMigrated(client, toSteps))) await migrateAt(config, toSteps)
+        return this.moveTo(config, promises)
       })
-      this.#finding = undefined
+      this.finding = undefined
       return found
     } catch (error) {
-      if (!this.#isClosed) this.#reachability.noteDown(error)
+      if (!this.isClosed) this.reachability.noteDown(error)
       setTimeout(() => {
-        this.#finding = undefined
+        this.finding = undefined
       }, pauseAfterFailureMs).unref()
       throw error
     }
   }
 
-  #moveTo(config: ClientConfig, promises: ServerPromises): Home {
-    if (this.#isClosed) throw new ClosedError()
-    const { log, warned } = this.#parts
+  private moveTo(config: ClientConfig, promises: ServerPromises): Home {
+    if (this.isClosed) throw new ClosedError()
+    const { log, warned } = this.parts
     const found = { config, pool: openPool(config, warned) }
     found.pool.on('error', (error) => this.leave(found, error))
-    this.#reachability.noteUp()
+    this.reachability.noteUp()
     warnOfLosses(promises, log)
-    this.#home = found
+    this.home = found
     return found
   }
 }

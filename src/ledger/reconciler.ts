@@ -56,79 +56,79 @@ const idlePauseMs = 500
 const forgetEveryMs = 60_000
 
 class ReconcilingLoop {
-  readonly #parts: ReconcilerParts
-  readonly #signal: AbortSignal
-  readonly #asking = new Set<Promise<void>>()
-  #isLedgerDown = false
-  #forgottenAt = performance.now()
-  #throttledUntil = 0
+  private readonly parts: ReconcilerParts
+  private readonly signal: AbortSignal
+  private readonly asking = new Set<Promise<void>>()
+  private isLedgerDown = false
+  private forgottenAt = performance.now()
+  private throttledUntil = 0
 
   constructor(parts: ReconcilerParts, signal: AbortSignal) {
-    this.#parts = parts
-    this.#signal = signal
+    this.parts = parts
+    this.signal = signal
   }
 
   async run(): Promise<void> {
-    const { concurrency } = this.#parts
-    while (!this.#signal.aborted) {
-      const throttledMs = this.#throttledUntil - performance.now()
+    const { concurrency } = this.parts
+    while (!this.signal.aborted) {
+      const throttledMs = this.throttledUntil - performance.now()
       if (throttledMs > 0) {
-        await this.#pause(throttledMs)
+        await this.pause(throttledMs)
         continue
       }
-      const rows = await this.#takeDue()
-      for (const row of rows) this.#startAsking(row)
-      if (this.#asking.size >= concurrency) await Promise.race(this.#asking)
-      else if (rows.length === 0) await this.#pause(idlePauseMs)
+      const rows = await this.takeDue()
+      for (const row of rows) this.startAsking(row)
+      if (this.asking.size >= concurrency) await Promise.race(this.asking)
+      else if (rows.length === 0) await this.pause(idlePauseMs)
     }
-    await Promise.all(this.#asking)
+    await Promise.all(this.asking)
   }
 
-  async #takeDue(): Promise<Row[]> {
-    const { ledger, leaseMs, concurrency, log } = this.#parts
+  private async takeDue(): Promise<Row[]> {
+    const { ledger, leaseMs, concurrency, log } = this.parts
     try {
-      if (performance.now() - this.#forgottenAt > forgetEveryMs) {
-        this.#forgottenAt = performance.now()
+      if (performance.now() - this.forgottenAt > forgetEveryMs) {
+        this.forgottenAt = performance.now()
         await ledger.forgetOld()
       }
-      const rows = await ledger.takeDue(leaseMs, concurrency - this.#asking.size)
-      this.#isLedgerDown = false
+      const rows = await ledger.takeDue(leaseMs, concurrency - this.asking.size)
+      this.isLedgerDown = false
       return rows
     } catch (err) {
-      if (!this.#isLedgerDown) log.warn({ err }, 'the reconciler cannot reach the ledger')
-      this.#isLedgerDown = true
+      if (!this.isLedgerDown) log.warn({ err }, 'the reconciler cannot reach the ledger')
+      this.isLedgerDown = true
       return []
     }
   }
 
-  #startAsking(row: Row): void {
-    const work = this.#askAbout(row)
-    this.#asking.add(work)
-    void work.then(() => this.#asking.delete(work))
+  private startAsking(row: Row): void {
+    const work = this.askAbout(row)
+    this.asking.add(work)
+    void work.then(() => this.asking.delete(work))
   }
 
-  async #askAbout(row: Row): Promise<void> {
-    const { ledger, findOut, log } = this.#parts
+  private async askAbout(row: Row): Promise<void> {
+    const { ledger, findOut, log } = this.parts
     const { requestId, claimToken, asks } = row
     const rowLog: Pick<ReconcilerLog, 'warn'> = {
       warn: (fields, message) => log.warn({ requestId, ...fields }, message),
     }
     try {
-      const lesson = await findOut(row, rowLog, this.#signal)
-      this.#throttledUntil = Math.max(this.#throttledUntil, performance.now() + lesson.throttledMs)
-      if (lesson.change !== undefined && (await isTaken(row, lesson.change, this.#parts))) return
+      const lesson = await findOut(row, rowLog, this.signal)
+      this.throttledUntil = Math.max(this.throttledUntil, performance.now() + lesson.throttledMs)
+      if (lesson.change !== undefined && (await isTaken(row, lesson.change, this.parts))) return
       const { doubts, isAcknowledged } = lesson
       const pauseMs = pauseFor(row, lesson)
       await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: asks, asks, doubts, isAcknowledged })
     } catch (err) {
       // The row is due again when its lease expires.
-      if (!this.#signal.aborted)
+      if (!this.signal.aborted)
         rowLog.warn({ err }, 'a question about a create failed; the row is due again when its lease expires')
     }
   }
 
-  async #pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.#signal }).catch(() => undefined)
+  private async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.signal }).catch(() => undefined)
   }
 }
 

@@ -5,7 +5,7 @@ import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promi
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { Problem, retryAfter, safeToRetryUnread } from '../problems/problem.ts'
-import { isLatestOnItsConnection } from './unreadable-http.ts'
+import { isLatestOnItsConnection } from './http-exchanges.ts'
 
 /** Whether this process starts, works or stops; both listeners share it. */
 export interface Lifecycle {

@@ -3,7 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { anonymousCaller } from '../auth/caller.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { statusByHand } from './unreadable-http.ts'
+import { statusByHand } from './raw-answers.ts'
 
 export interface HttpMetricsOptions {
   readonly metrics: Pick<Metrics, 'observeHttpRequest' | 'countCaller'>

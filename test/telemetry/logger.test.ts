@@ -1,7 +1,9 @@
 import t from 'tap'
 import packageJson from '../../package.json' with { type: 'json' }
+import { describeError } from '../../src/telemetry/describe-error.ts'
 import { settleWrites } from '../../src/telemetry/log-destination.ts'
-import { createLogger, describeError, RequestLog } from '../../src/telemetry/logger.ts'
+import { createLogger } from '../../src/telemetry/logger.ts'
+import { RequestLog } from '../../src/telemetry/request-log.ts'
 
 const own = { service: 'freedompay-clients', version: packageJson.version }
 const personal = 'phone +998901234567'

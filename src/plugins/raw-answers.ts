@@ -1,0 +1,100 @@
+/** Answers that are written directly to the socket, because no handler runs for a request that Node cannot read. */
+import { randomUUID } from 'node:crypto'
+import { type ServerResponse, STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyBaseLogger } from 'fastify'
+import { type ProblemBody, toBody } from '../problems/problem.ts'
+import { invalidRequest } from '../problems/translate.ts'
+import { problemMediaType } from './error-handler.ts'
+import { endingConnections, type HttpExchange, isAnswered, latestExchange } from './http-exchanges.ts'
+import { discardInput, endLingering } from './linger.ts'
+
+/** Short, as the caller has already been too slow. */
+const shortLingerMs = 2000
+
+const clientErrors: Record<string, { status: number; message: string; lingerMs?: number }> = {
+  HPE_HEADER_OVERFLOW: { status: 431, message: 'the header lines together are too long' },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    message: 'the request did not arrive completely in time',
+    lingerMs: shortLingerMs,
+  },
+}
+
+/** The status of each answer that was written directly to the socket. */
+const statusesByHand = new WeakMap<ServerResponse, number>()
+
+export function statusByHand(response: ServerResponse): number | undefined {
+  return statusesByHand.get(response)
+}
+
+/**
+ * A request that Node cannot read as HTTP never reaches a handler, so its answer is written directly to the socket, after the
+ * answers to earlier requests on the connection.
+ */
+export function answerClientError(
+  error: Error & { code?: string },
+  socket: Socket,
+  log: FastifyBaseLogger,
+  basePath = '',
+): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  if (endingConnections.has(socket)) return
+  const latest = latestExchange(socket)
+  const unfinished = latest?.request.raw.complete ? undefined : latest
+  const hasOwnAnswer = unfinished?.reply.raw.headersSent === true
+  const awaited = unfinished === undefined || hasOwnAnswer ? latest : unfinished.previous
+
+  const end = () => {
+    if (hasOwnAnswer) endLingering(socket)
+    else writeByHand(error, socket, unfinished, log, basePath)
+  }
+  if (awaited === undefined || isAnswered(awaited)) {
+    end()
+    return
+  }
+  endingConnections.add(socket)
+  discardInput(socket)
+  // Unreadable bytes after complete requests get no answer: no request of the caller waits for one.
+  awaited.reply.raw.once('close', unfinished === undefined ? () => endLingering(socket) : end)
+}
+
+function writeByHand(
+  error: Error & { code?: string },
+  socket: Socket,
+  unfinished: HttpExchange | undefined,
+  log: FastifyBaseLogger,
+  basePath: string,
+): void {
+  const { status, message, lingerMs } = clientErrors[String(error.code)] ?? {
+    status: 400,
+    message: 'the request is not readable as HTTP',
+  }
+  const body = toBody(invalidRequest('', message, { status }), basePath)
+  const reqId = unfinished?.request.id ?? randomUUID()
+  if (unfinished === undefined) {
+    log.info({ reqId, route: 'unmatched', statusCode: status, code: body.code, err: error }, 'request')
+  } else {
+    statusesByHand.set(unfinished.reply.raw, status)
+    unfinished.request.log.code = body.code
+  }
+  endLingering(socket, renderRawAnswer(body, reqId), lingerMs)
+}
+
+function renderRawAnswer(body: ProblemBody, requestId: string): string {
+  const text = JSON.stringify(body)
+  return [
+    `HTTP/1.1 ${body.status} ${STATUS_CODES[body.status]}`,
+    `Content-Type: ${problemMediaType}`,
+    `Content-Length: ${Buffer.byteLength(text)}`,
+    `X-Request-Id: ${requestId}`,
+    'Cache-Control: no-store',
+    'X-Content-Type-Options: nosniff',
+    'Connection: close',
+    '',
+    text,
+  ].join('\r\n')
+}
