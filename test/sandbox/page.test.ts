@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { createServer } from 'node:net'
 import t from 'tap'
 import { request } from 'undici'
@@ -54,7 +53,8 @@ t.test(
 
 t.test('the sandbox takes another port where 4010 is not free, and says which', async (t) => {
   const occupant = createServer().listen(4010, '127.0.0.1')
-  await Promise.race([once(occupant, 'listening'), once(occupant, 'error')])
+  // An error means that another program has the port already.
+  await new Promise((resolve) => occupant.once('listening', resolve).once('error', resolve))
   t.teardown(() => occupant.close())
   const { logs, stop } = await startWithSandbox()
   const { url } = logs.find(({ partner }) => partner === 'sandbox') ?? {}
