@@ -10,13 +10,13 @@ import { watchLedgerKeys } from './clients/create/ledger-keys.ts'
 import type { Config } from './config/load.ts'
 import { startCore } from './core.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
-import { createPlaces } from './large-bodies/places.ts'
 import { nameAccount } from './ledger/account.ts'
 import { observeLedger } from './ledger/observe.ts'
 import { openLedger } from './ledger/open.ts'
 import { createProbe } from './ledger/probe.ts'
 import { buildOps } from './ops.ts'
 import { createDispatcher } from './partner/dispatcher.ts'
+import { createFairShare } from './partner/fair-share.ts'
 import { createSigner, deriveKey } from './partner/signature.ts'
 import { drainServer, type Lifecycle } from './plugins/drain.ts'
 import { sandboxCredentials } from './sandbox/credentials.ts'
@@ -107,7 +107,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     createClient,
     readRequest,
     ledgerKeys,
-    reading: { turn, places: createPlaces(config.partnerMaxInFlight) },
+    reading: { turn, places: createFairShare(config.partnerMaxInFlight) },
     validateBody: createBodyValidator({
       region: config.region,
       defaultProductId: config.productId,

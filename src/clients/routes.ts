@@ -26,7 +26,9 @@ export default fp(
     const { readRequest, validateBody, reading, needsIdempotencyKey, metrics } = options
 
     app.removeAllContentTypeParsers()
-    app.addContentTypeParser('application/json', (_request, payload, done) => readBody(payload, reading, done))
+    app.addContentTypeParser('application/json', ({ caller }, payload, done) =>
+      readBody(payload, caller, reading, done),
+    )
 
     /**
      * Creates one client at FreedomPay. The personal data of the body goes only to FreedomPay: the service neither logs nor

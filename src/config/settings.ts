@@ -92,7 +92,7 @@ export const Settings = Type.Object({
     maximum: 100_000,
     default: 64,
     description:
-      'Creates that may be in work at once; more are refused with 503. One caller gets half of the places while another caller is active. Also how many bodies over 128 KiB may be read at once',
+      'Creates that may be in work at once; more are refused with 503. One caller gets half of the places while another caller is active. The same number of bodies over 128 KiB may be read at once, shared in the same way',
   }),
   PARTNER_MAX_WAITING: Type.Integer({
     minimum: 0,

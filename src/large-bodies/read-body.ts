@@ -7,16 +7,21 @@ import { Problem, retryAfter, safeToRetryUnread } from '../problems/problem.ts'
 import { largeBodyBytes, type Turn } from './event-loop-slices.ts'
 import { sayContinue } from './expect-continue.ts'
 import { parseJson, requireLittleStructure } from './parse-body.ts'
-import type { Places } from './places.ts'
 import { putBack, takeBuffer } from './spare-memory.ts'
 
 /** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
 export const bodyLimitBytes = 3 * 1024 * 1024
 
+/** Limits how many large bodies are read at once. There is no queue: a caller that is refused may try another replica. */
+export interface Places {
+  /** Takes a place for the caller; false where it gets none. */
+  enter(caller: string): boolean
+  leave(caller: string): void
+}
+
 export interface Reading {
   /** Where large bodies wait between slices of work. */
   readonly turn: Turn
-  /** How many of them may be read at once. */
   readonly places: Places
 }
 
@@ -25,23 +30,24 @@ const overloadedSeconds = 1
 type Done = (error: Error | null, body?: unknown) => void
 
 /** Calls `done` with the parsed body or with Problem invalid-request, body-too-large or overloaded. */
-export function readBody(payload: IncomingMessage, reading: Reading, done: Done): void {
+export function readBody(payload: IncomingMessage, caller: string, reading: Reading, done: Done): void {
   const declaredBytes = Number(payload.headers['content-length'])
   if (declaredBytes > bodyLimitBytes) {
     done(new Problem('body-too-large'))
     return
   }
   const isLarge = declaredBytes >= largeBodyBytes
-  if (isLarge && !reading.places.enter()) {
+  if (isLarge && !reading.places.enter(caller)) {
     done(noPlace(payload))
     return
   }
-  new BodyReader(payload, reading, done, isLarge).start()
+  new BodyReader(payload, caller, reading, done, isLarge).start()
 }
 
 /** The state of one body. Its listeners are members, so that they can be removed. */
 class BodyReader {
   private readonly payload: IncomingMessage
+  private readonly caller: string
   private readonly reading: Reading
   private readonly done: Done
   private readonly chunks: Buffer[] = []
@@ -51,8 +57,9 @@ class BodyReader {
   private hasPlace: boolean
   private isOver = false
 
-  constructor(payload: IncomingMessage, reading: Reading, done: Done, hasPlace: boolean) {
+  constructor(payload: IncomingMessage, caller: string, reading: Reading, done: Done, hasPlace: boolean) {
     this.payload = payload
+    this.caller = caller
     this.reading = reading
     this.done = done
     this.hasPlace = hasPlace
@@ -76,7 +83,7 @@ class BodyReader {
     if (this.large === undefined && length < largeBodyBytes) {
       this.chunks.push(chunk)
     } else {
-      this.hasPlace ||= this.reading.places.enter()
+      this.hasPlace ||= this.reading.places.enter(this.caller)
       if (!this.hasPlace) {
         this.end(noPlace(this.payload))
         return
@@ -127,7 +134,7 @@ class BodyReader {
     this.isOver = true
     this.payload.off('data', this.collect).off('end', this.parse).off('error', this.fail)
     if (this.large !== undefined) putBack(this.large, this.length)
-    if (this.hasPlace) this.reading.places.leave()
+    if (this.hasPlace) this.reading.places.leave(this.caller)
     this.done(error, body)
   }
 }

@@ -1,13 +1,13 @@
 /**
  * Who may take how many of a number of places: a caller that is alone may have all of them; while another has been active a moment
- * ago, half. So there is room at once for those who come second. Pure: the time is an argument.
+ * ago, half. So there is room at once for those who come second.
  */
 
 export const activeMs = 10_000
 
 export interface FairShare {
   /** Takes a place for the caller; false where its share, or everything, is taken. Either way the caller counts as active. */
-  enter(caller: string, nowMs: number): boolean
+  enter(caller: string, nowMs?: number): boolean
   /** Gives one place of the caller's back. */
   leave(caller: string): void
 }
@@ -28,7 +28,7 @@ export function createFairShare(places: number): FairShare {
   }
 
   return {
-    enter(caller, nowMs) {
+    enter(caller, nowMs = performance.now()) {
       if (latest !== undefined && latest.caller !== caller) latestOther = latest
       latest = { caller, atMs: nowMs }
       const own = taken.get(caller) ?? 0

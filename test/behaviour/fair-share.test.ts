@@ -1,4 +1,6 @@
 import { hash } from 'node:crypto'
+import { once } from 'node:events'
+import { request } from 'node:http'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readProblem } from '../fixtures/raw-http.ts'
@@ -97,4 +99,24 @@ t.test('a caller that floods the service gets its refusals late, and another cal
   t.equal((await service.create(body, as('shop'))).statusCode, 201)
   await service.stop()
   for (const answer of await Promise.all(flooding)) readProblem(t, answer, 400, 'invalid-request')
+})
+
+/** A create with a large body that does not come: true if the service asks for the body. */
+async function announceBody(t: Test, url: string, caller: string): Promise<boolean> {
+  const headers = { ...as(caller), 'content-type': 'application/json', 'content-length': '200000' }
+  const sent = request(`${url}/clients`, { method: 'POST', headers: { ...headers, expect: '100-continue' } })
+  t.teardown(() => sent.destroy())
+  sent.on('error', () => {})
+  sent.flushHeaders()
+  return await Promise.race([once(sent, 'continue').then(() => true), once(sent, 'response').then(() => false)])
+}
+
+t.test('a caller that is slow to send large bodies leaves another half of the places for them', async (t) => {
+  const { service } = await start(t)
+  const document = Buffer.concat([Buffer.from('%PDF-'), Buffer.alloc(200_000)]).toString('base64')
+  t.equal((await service.create({ ...body, document }, as('shop'))).statusCode, 201)
+  const isAsked = []
+  for (let i = 0; i < 5; i++) isAsked.push(await announceBody(t, service.url, 'flood'))
+  t.strictSame(isAsked, [true, true, false, false, false])
+  t.equal((await service.create({ ...body, document }, as('shop'))).statusCode, 201)
 })

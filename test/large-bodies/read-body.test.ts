@@ -3,11 +3,11 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import { members } from '../../src/clients/body/schema.ts'
 import { createTurnstile, largeBodyBytes, type Turn } from '../../src/large-bodies/event-loop-slices.ts'
-import { createPlaces } from '../../src/large-bodies/places.ts'
 import { bodyLimitBytes, readBody } from '../../src/large-bodies/read-body.ts'
+import { createFairShare } from '../../src/partner/fair-share.ts'
 import { Problem } from '../../src/problems/problem.ts'
 
-const places = createPlaces(8)
+const places = createFairShare(8)
 const pieceBytes = 64 * 1024
 
 function* cut(bytes: Buffer): Generator<Buffer> {
@@ -20,7 +20,7 @@ function toPayload(chunks: Iterable<Buffer>, headers: Record<string, string> = {
 
 function read(payload: IncomingMessage, turn: Turn = createTurnstile()): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    readBody(payload, { turn, places }, (error, body) => (error === null ? resolve(body) : reject(error)))
+    readBody(payload, 'billing', { turn, places }, (error, body) => (error === null ? resolve(body) : reject(error)))
   })
 }
 
@@ -76,7 +76,9 @@ t.test('a caller that is gone when its turn comes is told nothing twice', async 
   const payload = toPayload(cut(Buffer.alloc(largeBodyBytes, 0x20)))
   const ends: unknown[] = []
   const hasEnded = new Promise<void>((resolve) => payload.once('end', resolve))
-  readBody(payload, { turn: () => new Promise((resolve) => turns.push(resolve)), places }, (error) => ends.push(error))
+  readBody(payload, 'billing', { turn: () => new Promise((resolve) => turns.push(resolve)), places }, (error) =>
+    ends.push(error),
+  )
   await hasEnded
   payload.emit('error', new Error('gone'))
   turns[0]?.()
@@ -97,10 +99,12 @@ t.test('a large body that breaks off leaves nothing behind for the next', async 
 })
 
 t.test('a large body that finds no place is refused, and every end of one frees its place', async (t) => {
-  const one = createPlaces(1)
+  const one = createFairShare(1)
   const readWith = (payload: IncomingMessage) =>
     new Promise((resolve, reject) => {
-      readBody(payload, { turn: createTurnstile(), places: one }, (error) => (error ? reject(error) : resolve('read')))
+      readBody(payload, 'billing', { turn: createTurnstile(), places: one }, (error) =>
+        error ? reject(error) : resolve('read'),
+      )
     })
   const json = Buffer.from(JSON.stringify(makeText('x', 200_000)))
   const declared = { 'content-length': String(json.length) }
@@ -109,7 +113,7 @@ t.test('a large body that finds no place is refused, and every end of one frees 
     [{}, 'yes'],
     [{ 'idempotency-key': 'k' }, 'same-key-only'],
   ] as const) {
-    one.enter()
+    one.enter('shop')
     await t.rejects(
       readWith(toPayload([], { ...declared, ...headers })),
       { ...refusal, body: { safeToRetry } },
@@ -117,7 +121,7 @@ t.test('a large body that finds no place is refused, and every end of one frees 
     )
     await t.rejects(readWith(toPayload(cut(json), headers)), { ...refusal, body: { safeToRetry } }, 'not declared')
     t.equal(await readWith(toPayload([Buffer.from('1')])), 'read', 'a small one needs no place')
-    one.leave()
+    one.leave('shop')
   }
   function* breakOff(): Generator<Buffer> {
     yield* cut(json)
