@@ -6,7 +6,7 @@ import clientRoutes, { type ClientRoutesOptions } from './clients/routes.ts'
 import expectContinue from './large-bodies/expect-continue.ts'
 import type { CountForAll } from './ledger/ledger.ts'
 import authentication from './plugins/authentication.ts'
-import requestId, { generateRequestId } from './plugins/common-headers.ts'
+import commonHeaders, { generateRequestId } from './plugins/common-headers.ts'
 import docsPage, { type DocsMode } from './plugins/docs-page/docs-page.ts'
 import drain, { type Lifecycle } from './plugins/drain.ts'
 import errorHandler, { sendProblem } from './plugins/error-handler.ts'
@@ -101,7 +101,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(schemaCompilers)
   // Without a credential there is one caller, and nobody to protect.
   if (authenticator !== undefined) await app.register(paceRefusals, { lifecycle })
-  await app.register(requestId, { isSandbox })
+  await app.register(commonHeaders, { isSandbox })
   await app.register(httpMetrics, { metrics })
   if (parts.tracing !== undefined) await app.register(traces, { tracing: parts.tracing })
   await app.register(errorHandler, { basePath })

@@ -12,13 +12,13 @@ export function generateRequestId({ headers }: Pick<IncomingMessage, 'headers'>)
   return typeof given === 'string' && wellFormed.test(given) ? given : randomUUID()
 }
 
-export interface RequestIdOptions {
+export interface CommonHeadersOptions {
   /** Every answer of a service that talks to the sandbox has the header `X-Partner: sandbox`. */
   readonly isSandbox: boolean
 }
 
 export default fp(
-  async function requestId(app: FastifyInstance, { isSandbox }: RequestIdOptions) {
+  async function commonHeaders(app: FastifyInstance, { isSandbox }: CommonHeadersOptions) {
     app.addHook('onRequest', (request, reply, done) => {
       reply.header('x-request-id', request.id)
       reply.header('cache-control', 'no-store')
@@ -27,5 +27,5 @@ export default fp(
       done()
     })
   },
-  { name: 'request-id' },
+  { name: 'common-headers' },
 )

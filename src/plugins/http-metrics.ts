@@ -48,5 +48,5 @@ export default fp(
       done()
     })
   },
-  { name: 'http-metrics', dependencies: ['request-id'] },
+  { name: 'http-metrics', dependencies: ['common-headers'] },
 )

@@ -15,7 +15,7 @@ export interface CallerRateOptions {
 const windowMs = 60_000
 
 export default fp(
-  async function callerRate(app: FastifyInstance, { perMinute, countForAll }: CallerRateOptions) {
+  async function limitCallers(app: FastifyInstance, { perMinute, countForAll }: CallerRateOptions) {
     if (perMinute === 0) return
     await app.register(rateLimit, {
       global: false,
@@ -33,7 +33,7 @@ export default fp(
     // Before the hooks of the routes, so that requests that those hooks refuse are counted as well.
     app.addHook('onRequest', app.rateLimit())
   },
-  { name: 'caller-rate', dependencies: ['authentication'] },
+  { name: 'rate-limit', dependencies: ['authentication'] },
 )
 
 /** The limit must stop no caller when the shared count fails. Then the requests to this process alone count. */

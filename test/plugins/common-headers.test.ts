@@ -1,6 +1,6 @@
 import { type FastifyInstance, fastify } from 'fastify'
 import t from 'tap'
-import requestId, { generateRequestId } from '../../src/plugins/common-headers.ts'
+import commonHeaders, { generateRequestId } from '../../src/plugins/common-headers.ts'
 import { parseTraceId } from '../../src/telemetry/trace-id.ts'
 import { rawRequest, sendRawOnce } from '../fixtures/raw-http.ts'
 import { startTestService } from '../fixtures/service.ts'
@@ -49,7 +49,7 @@ t.test('every answer carries the id, and so does the line in the log', async (t)
 t.test('every answer of a service that talks to the sandbox says so, and no other does', async (t) => {
   for (const isSandbox of [true, false]) {
     const app = fastify() as unknown as FastifyInstance
-    await app.register(requestId, { isSandbox })
+    await app.register(commonHeaders, { isSandbox })
     const { headers } = await app.inject('/nowhere')
     t.equal(headers['x-partner'], isSandbox ? 'sandbox' : undefined)
     await app.close()

@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import { Histogram, Registry } from 'prom-client'
 import t, { type Test } from 'tap'
-import requestId, { generateRequestId } from '../../src/plugins/common-headers.ts'
+import commonHeaders, { generateRequestId } from '../../src/plugins/common-headers.ts'
 import errorHandler, { sendProblem } from '../../src/plugins/error-handler.ts'
 import httpMetrics from '../../src/plugins/http-metrics.ts'
 import linger from '../../src/plugins/linger.ts'
@@ -43,7 +43,7 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
     frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply),
   }) as unknown as FastifyInstance
   t.teardown(() => app.close())
-  await app.register(requestId, { isSandbox: false })
+  await app.register(commonHeaders, { isSandbox: false })
   await app.register(httpMetrics, {
     metrics: { observeHttpRequest: (labels, seconds) => histogram.observe(labels, seconds), countCaller() {} },
   })
