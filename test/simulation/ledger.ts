@@ -82,11 +82,11 @@ export class SharedLedger {
 
   /** The ledger as one replica sees it: the engine's methods, whatever they are called. */
   connect(client: Client): Ledger {
-    const methods: Methods = {}
-    for (const name of Object.keys(this.engine)) methods[name] = (...args) => this.call(client, name, args)
-    methods.close = async () => undefined
+    const methods = Object.fromEntries(
+      Object.keys(this.engine).map((name): [string, Method] => [name, (...args) => this.call(client, name, args)]),
+    )
     // The engine has these methods; each keeps its arguments and its answer.
-    return methods as unknown as Ledger
+    return { ...methods, close: async () => undefined } as unknown as Ledger
   }
 
   /** A row that is put off must not wait for the end of a long quiet time. */
