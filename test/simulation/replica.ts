@@ -2,11 +2,13 @@
  * One process of the service, without its sockets: the real code from `createClient` down to undici's Dispatcher. This is the
  * only file that knows how the parts are put together.
  */
+import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import type { Dispatcher } from 'undici'
 import type { CreateCommand } from '../../src/clients/create/create-command.ts'
 import type { CoreObserver, CoreSettings } from '../../src/core.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
+import type { Sign, SignatureHeaders } from '../../src/partner/signature.ts'
 import { Problem } from '../../src/problems/problem.ts'
 import type { Answer, Says } from './history.ts'
 import type { Settings } from './plan.ts'
@@ -36,6 +38,8 @@ export interface Core {
   openLedger(settings: Settings): Ledger
 }
 
+type Ids = Pick<CreateCommand, 'requestId' | 'keyId' | 'fingerprints'>
+
 const origin = 'https://partner.example'
 const credentials = { authId: '123456', secretKey: 'a secret of the simulation, known to nobody else' }
 const log = pino({ level: 'silent' })
@@ -54,15 +58,28 @@ export async function loadCore(): Promise<Core> {
   const { createTurnstile } = await import('../../src/large-bodies/event-loop-slices.ts')
   const { openMemoryLedger } = await import('../../src/ledger/memory.ts')
   const { createSigner } = await import('../../src/partner/signature.ts')
-  const { randomUUID } = await import('node:crypto')
   const fingerprint = createFingerprint('a ledger key of the simulation, thirty-two bytes')
 
-  function toCommand({ caller, key, phone, waitMs }: Request, arrivedAt: number): CreateCommand {
-    const body = { phone: `+${phone}` }
-    const base = { caller, body, arrivedAt, waitMs, log }
-    if (key === undefined) return { ...base, requestId: randomUUID(), keyId: undefined, fingerprints: [] }
-    const print = fingerprint(body)
-    return { ...base, requestId: toRequestId(caller, key, print), keyId: toKeyId(caller, key), fingerprints: [print] }
+  const signers = {
+    jws: quicken(createSigner('jws', () => credentials)),
+    sign: quicken(createSigner('sign', () => credentials)),
+  }
+  const knownIds = new Map<string, Ids>()
+
+  function toIds(caller: string, key: string, phone: string): Ids {
+    const intent = `${caller}\n${key}\n${phone}`
+    const known = knownIds.get(intent)
+    if (known !== undefined) return known
+    const print = fingerprint({ phone })
+    const ids = { requestId: toRequestId(caller, key, print), keyId: toKeyId(caller, key), fingerprints: [print] }
+    return keep(knownIds, intent, ids)
+  }
+
+  function toCommand({ caller, key, phone: digits, waitMs }: Request, arrivedAt: number): CreateCommand {
+    const phone = `+${digits}`
+    const ids =
+      key === undefined ? { requestId: randomUUID(), keyId: undefined, fingerprints: [] } : toIds(caller, key, phone)
+    return { caller, body: { phone }, arrivedAt, waitMs, log, ...ids }
   }
 
   function buildReplica({ dispatcher, ledger, settings }: ReplicaParts): Replica {
@@ -71,7 +88,7 @@ export async function loadCore(): Promise<Core> {
       ledger,
       dispatcher,
       origin,
-      sign: createSigner(settings.scheme, () => credentials),
+      sign: signers[settings.scheme],
       turn: createTurnstile(),
       log,
       observer,
@@ -102,6 +119,32 @@ export async function loadCore(): Promise<Core> {
   }
 
   return { buildReplica, openLedger: ({ retentionMs }) => openMemoryLedger({ retentionMs }) }
+}
+
+/** Most requests of all worlds are alike, and to hash each of them anew would take a seventh of the time. */
+const mostKept = 10_000
+
+function keep<T>(known: Map<string, T>, key: string, value: T): T {
+  if (known.size >= mostKept) known.clear()
+  known.set(key, value)
+  return value
+}
+
+/** The same bytes have the same signature; only the id of a call is new each time. */
+function quicken(sign: Sign): Sign {
+  /** By path, then by body. */
+  const known = new Map<string, Map<string, SignatureHeaders>>()
+
+  function signQuickly(path: string, body: Buffer): SignatureHeaders {
+    const ofPath = known.get(path) ?? keep(known, path, new Map<string, SignatureHeaders>())
+    const text = body.toString('latin1')
+    const headers = ofPath.get(text)
+    if (headers === undefined) return { ...keep(ofPath, text, sign(path, body)) }
+    return 'request-id' in headers ? { ...headers, 'request-id': randomUUID() } : { ...headers }
+  }
+
+  const { inTurns, reload, reloadAfterRefusal } = sign
+  return Object.assign(signQuickly, { inTurns, reload, reloadAfterRefusal })
 }
 
 function toCoreSettings(settings: Settings): CoreSettings {
