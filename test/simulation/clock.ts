@@ -19,6 +19,8 @@ export interface Process {
   shiftMs: number
   /** Timers that it has set and that are still to come. */
   timers: number
+  /** How to enter it, once it was entered. */
+  enter: (<T>(work: () => T) => T) | undefined
 }
 
 export function createProcess(clock: Clock, name: string, seed: number): Process {
@@ -33,6 +35,7 @@ export function createProcess(clock: Clock, name: string, seed: number): Process
     wallOffsetMs: 0,
     shiftMs: 0,
     timers: 0,
+    enter: undefined,
   }
 }
 

@@ -3,6 +3,8 @@
 export interface Random {
   /** From 0 to below 1. */
   next(): number
+  /** 32 bits. */
+  word(): number
   /** A whole number from 0 to below `limit`. */
   below(limit: number): number
   /** Milliseconds from `least` to `most`, in tenths, as real delays are no whole numbers either. */
@@ -13,16 +15,18 @@ export interface Random {
 
 export function createRandom(seed: number, stream = ''): Random {
   let state = mix(seed ^ hashText(stream))
-  const next = () => {
+  const word = () => {
     // mulberry32: small, quick, and good enough to look for corners.
     state = (state + 0x6d2b79f5) | 0
     let t = Math.imul(state ^ (state >>> 15), 1 | state)
     t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+    return (t ^ (t >>> 14)) >>> 0
   }
+  const next = () => word() / 2 ** 32
   const below = (limit: number) => Math.floor(next() * limit)
   return {
     next,
+    word,
     below,
     ms: (least, most) => Math.round((least + next() * (most - least)) * 10) / 10,
     chance: (probability) => next() < probability,

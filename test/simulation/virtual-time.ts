@@ -12,18 +12,11 @@ import { epochMs, type Moment, type Process } from './clock.ts'
 
 const current = new AsyncLocalStorage<Process | undefined>()
 
-type Enter = <T>(work: () => T) => T
-/** To enter a process again costs a third of entering it anew. */
-const entrances = new WeakMap<Process, Enter>()
-
 /** Runs `work` as a part of the process: whatever it awaits goes on as a part of it. */
 export function runIn<T>(process: Process, work: () => T): T {
-  let enter = entrances.get(process)
-  if (enter === undefined) {
-    enter = current.run(process, () => AsyncLocalStorage.snapshot()) as Enter
-    entrances.set(process, enter)
-  }
-  return enter(work)
+  // To enter a process again costs a third of entering it anew.
+  process.enter ??= current.run(process, () => AsyncLocalStorage.snapshot())
+  return process.enter(work)
 }
 
 export function currentProcess(): Process | undefined {
@@ -47,12 +40,27 @@ const real = {
   abortTimeout: AbortSignal.timeout,
 }
 
+/** What waits until everything that can go on without time passing has gone on. Worlds that live side by side wait together. */
+let waiting: (() => void)[] = []
+const resolved = Promise.resolve()
+
 /**
- * Resolves when everything that can go on without time passing has gone on: a tick runs once no promise is waiting. A turn of
+ * Runs `next` when everything that can go on without time passing has gone on: a tick runs once no promise is waiting. A turn of
  * the event loop, which would say the same, costs far more.
  */
-export function settled(): Promise<void> {
-  return new Promise((resolve) => process.nextTick(resolve))
+export function whenSettled(next: () => void): void {
+  if (waiting.push(next) === 1) process.nextTick(wakeWaiting)
+}
+
+/** Not in the tick itself: a tick that comes from a tick does not let the promises go on first. */
+function wakeWaiting(): void {
+  void resolved.then(runWaiting)
+}
+
+function runWaiting(): void {
+  const due = waiting
+  waiting = []
+  for (const next of due) next()
 }
 
 /** Lets the real event loop turn, so that the collector can let go of what has ended. */
@@ -178,14 +186,16 @@ function abortError(signal: AbortSignal | undefined): Error {
   return Object.assign(new Error('The operation was aborted', { cause: signal?.reason }), { name: 'AbortError' })
 }
 
-function virtualUuid(owner: Process): string {
-  const hex = Array.from({ length: 4 }, () =>
-    owner.random
-      .below(2 ** 32)
-      .toString(16)
-      .padStart(8, '0'),
-  ).join('')
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`
+/** The two digits of each byte. */
+const hexOf = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
+function toHex(word: number): string {
+  return `${hexOf[word >>> 24]}${hexOf[(word >>> 16) & 255]}${hexOf[(word >>> 8) & 255]}${hexOf[word & 255]}`
+}
+
+function virtualUuid({ random }: Process): string {
+  const [a, b, c, d] = [toHex(random.word()), toHex(random.word()), toHex(random.word()), toHex(random.word())]
+  return `${a}-${b.slice(0, 4)}-4${b.slice(5)}-a${c.slice(1, 4)}-${c.slice(4)}${d}`
 }
 
 function virtualAbortTimeout(ms: number): AbortSignal {

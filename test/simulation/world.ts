@@ -8,7 +8,7 @@ import { Partner } from './partner.ts'
 import type { Fault, Form, Plan, TroubleMode } from './plan.ts'
 import { createRandom } from './random.ts'
 import type { Core, Replica, Request } from './replica.ts'
-import { runIn, settled } from './virtual-time.ts'
+import { runIn, whenSettled } from './virtual-time.ts'
 
 /** A place where a replica runs; after a death another process runs there. */
 interface Seat {
@@ -92,17 +92,33 @@ class World {
     await this.stopAll()
   }
 
-  private async runUntil(limit: number): Promise<void> {
-    await settled()
-    for (;;) {
-      const moment = this.clock.take(limit)
-      if (moment?.run === undefined) break
-      this.isStirred = moment.owner !== undefined
-      if (moment.owner === undefined) moment.run()
-      else runIn(moment.owner, moment.run)
-      if (this.isStirred) await settled()
-    }
-    if (this.clock.now < limit) this.clock.now = limit
+  private runUntil(limit: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const goOn = () => {
+        try {
+          while (this.runNext(limit)) {
+            if (!this.isStirred) continue
+            whenSettled(goOn)
+            return
+          }
+          this.clock.now = Math.max(this.clock.now, limit)
+          resolve()
+        } catch (error) {
+          reject(error)
+        }
+      }
+      whenSettled(goOn)
+    })
+  }
+
+  /** False where nothing is to come until `limit`. */
+  private runNext(limit: number): boolean {
+    const moment = this.clock.take(limit)
+    if (moment?.run === undefined) return false
+    this.isStirred = moment.owner !== undefined
+    if (moment.owner === undefined) moment.run()
+    else runIn(moment.owner, moment.run)
+    return true
   }
 
   /** A caller's request to a replica; undefined where nothing answers there. */
@@ -151,7 +167,7 @@ class World {
   }
 
   private sent(replica: number, operation: Operation, requestId: string, body: string): Send {
-    const phone = Number(/"phone":(\d+)/.exec(body)?.[1] ?? this.phoneOf(requestId))
+    const phone = operation === 'status' ? this.phoneOf(requestId) : Number(/"phone":(\d+)/.exec(body)?.[1])
     const send: Send = {
       at: this.clock.now,
       replica,
@@ -205,6 +221,7 @@ class World {
     const { process, number } = seat
     if (process.isDead) return false
     if (isBefore) seat.phase.push(place)
+    else if (seat.phase.at(-1) === place) seat.phase.pop()
     else seat.phase.splice(seat.phase.lastIndexOf(place), 1)
     if (this.clock.now >= this.plan.faultsEndAt) return true
     const counts = seat.counts[isBefore ? 'before' : 'after']
