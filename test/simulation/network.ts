@@ -40,6 +40,13 @@ const slownessMs = 3_000
 const dripMs = 40
 const idleMs = 4_000
 
+const idMember = '"request_id":"'
+
+function requestIdIn(body: string): string {
+  const start = body.indexOf(idMember) + idMember.length
+  return body.slice(start, body.indexOf('"', start))
+}
+
 function failure({ code, message }: { code: string; message: string }): Error {
   return Object.assign(new Error(message), { code })
 }
@@ -139,7 +146,7 @@ class Conversation implements Dispatcher.DispatchController {
     const { clock } = wire.process
     handler.onRequestStart?.(this, undefined)
     if (this.aborted) return
-    const requestId = /"request_id":"([^"]+)"/.exec(body)?.[1] ?? ''
+    const requestId = requestIdIn(body)
     const send = wire.sent(operation, requestId, body)
     const breakage = wire.breakage(isReused)
     if (breakage !== undefined) {

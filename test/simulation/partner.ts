@@ -150,6 +150,8 @@ function stateBody(registration: Registration, now: number, operation: Operation
 }
 
 const html = '<!doctype html><title>Please wait</title>'
+/** Longer than any answer may be. */
+const hugeBody = 'x'.repeat(300 * 1024)
 const withId = (id: string) => () => ({ body: `{"status":"ok","request_status":"success","client_id":${id}}` })
 
 /** What of an answer is not as it should be. */
@@ -170,7 +172,7 @@ const disturbed: Partial<Record<Form, (body: string) => Partial<Reply>>> = {
   reset: () => ({ way: 'reset' }),
   silence: () => ({ way: 'never' }),
   drip: () => ({ way: 'drip' }),
-  huge: () => ({ body: 'x'.repeat(300 * 1024) }),
+  huge: () => ({ body: hugeBody }),
   'unknown-word': () => ({ body: '{"status":"ok","request_status":"in_review"}' }),
   'unknown-status': () => ({ body: '{"status":"perhaps","request_status":"success"}' }),
   'missing-member': () => ({ body: '{"request_status":"success"}' }),
@@ -193,7 +195,17 @@ function withIdIfCreated(id: string) {
 
 function wordsOf({ statusCode, body, way }: Reply): string {
   if (way !== 'whole' && way !== 'drip') return way
-  const words = /^\{"status":"(\w+)"(?:,"request_status":"(\w+)")?(?:,"error_code":"(\w+)")?/.exec(body)
-  if (statusCode !== 200 || words === null) return `HTTP ${statusCode}${body.startsWith('{') ? ' with JSON' : ''}`
-  return words.slice(1).filter(Boolean).join('+')
+  const words = statusCode === 200 ? wordsIn(body) : undefined
+  return words ?? `HTTP ${statusCode}${body.startsWith('{') ? ' with JSON' : ''}`
+}
+
+/** There are few bodies, and each comes often. */
+const knownWords = new Map<string, string | undefined>()
+
+function wordsIn(body: string): string | undefined {
+  if (!knownWords.has(body)) {
+    const words = /^\{"status":"(\w+)"(?:,"request_status":"(\w+)")?(?:,"error_code":"(\w+)")?/.exec(body)
+    knownWords.set(body, words?.slice(1).filter(Boolean).join('+'))
+  }
+  return knownWords.get(body)
 }
