@@ -26,8 +26,7 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
     },
     async renew(renewal) {
       const row = rows.get(renewal.requestId)
-      if (row === undefined || row.claimToken !== renewal.from) return undefined
-      if (row.state !== 'sent' && row.state !== 'unknown' && row.state !== 'not-created') return undefined
+      if (row === undefined || !isRenewable(row, renewal)) return undefined
       const renewed = renewedBy(row, renewal)
       rows.store(renewed)
       return toRow(renewed)
@@ -74,6 +73,10 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
 /** The times of a row that has just been claimed. */
 function claimedAt(at: number, deadlineMs: number) {
   return { doubtedAt: 0, lastSendAt: at + deadlineMs, nextAskAt: at + deadlineMs + graceMs }
+}
+
+function isRenewable({ state, claimToken }: StoredRow, { from }: Renewal): boolean {
+  return claimToken === from && (state === 'sent' || state === 'unknown' || state === 'not-created')
 }
 
 function renewedBy(row: StoredRow, { to, deadlineMs, mayHaveArrived }: Renewal): StoredRow {
