@@ -8,6 +8,7 @@ import type { CountForAll } from './ledger/ledger.ts'
 import authentication from './plugins/authentication.ts'
 import commonHeaders, { generateRequestId } from './plugins/common-headers.ts'
 import docsPage, { type DocsMode } from './plugins/docs-page/docs-page.ts'
+import guidePages from './plugins/docs-page/guide-pages.ts'
 import drain, { type Lifecycle } from './plugins/drain.ts'
 import errorHandler, { sendProblem } from './plugins/error-handler.ts'
 import { trackExchange } from './plugins/http-exchanges.ts'
@@ -116,7 +117,10 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
   await app.register(
     async (scope) => {
       await scope.register(openapi, { version, scheme: authenticator?.scheme })
-      if (docs !== 'off') await scope.register(docsPage, { mode: docs, isSandbox })
+      if (docs !== 'off') {
+        await scope.register(docsPage, { mode: docs, isSandbox })
+        await scope.register(guidePages)
+      }
       await scope.register(problemPages)
       if (sandboxPage !== undefined) await scope.register(sandboxPage.plugin, sandboxPage.options)
       await scope.register(clientRoutes, parts)

@@ -4,7 +4,8 @@ import fp from 'fastify-plugin'
 import Type from 'typebox'
 import { everyAnswer, everyRouteCodes, problemAnswers } from './answers.ts'
 import { type ProblemCode, problemCodes, problems, SafeToRetry } from './catalogue.ts'
-import { contentSecurityPolicy, renderCatalogue, renderPage } from './page-html.ts'
+import { renderCatalogue, renderPage } from './page-html.ts'
+import { contentSecurityPolicy } from './page-layout.ts'
 import { Problem, ProblemBody } from './problem.ts'
 
 const ProblemPage = Type.Object(

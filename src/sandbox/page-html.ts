@@ -59,5 +59,5 @@ export function renderPage(origin: string): string {
 <link rel="icon" href="data:,"><title>Sandbox</title><style>${style}</style><main><h1>Sandbox</h1>
 <p>FreedomPay’s stand-in, at <code>${origin}</code>. No real client is created. Send something from <a href="docs">the documentation</a> and watch.</p>
 <h2>Scenarios: the last three digits of the phone number</h2><ul class="scenarios">${renderScenarios()}</ul>
-<h2>What happens, newest first</h2><ol aria-live="polite"></ol></main><script>${script}</script></html>`
+<h2>What happens, newest first (times in UTC)</h2><ol aria-live="polite"></ol></main><script>${script}</script></html>`
 }

@@ -19,7 +19,7 @@ t.test(
         // The pages' own policy would keep the examiner out.
         const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme, bypassCSP: true })
         const page = await context.newPage()
-        for (const path of ['/', '/problems', '/problems/partner-rejected']) {
+        for (const path of ['/', '/docs/guide', '/docs/changelog', '/problems', '/problems/partner-rejected']) {
           await page.goto(`${service.url}${path}`)
           if (path === '/') {
             t.equal(page.url(), `${service.url}/docs`, 'the address alone leads to the documentation')

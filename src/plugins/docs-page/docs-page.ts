@@ -89,7 +89,7 @@ const startHere = (mode: DocsPageOptions['mode'], prefix: string) => `## Start h
 4. \`safeToRetry\` of a problem says whether to send the request again; \`type\` leads to a page that explains the problem: [all problems](${prefix}/problems).
 5. For support, quote \`requestId\`: it names the create. \`X-Request-Id\` names one HTTP request; a create may have several.
 
-[All problems](${prefix}/problems) · [The OpenAPI document](${prefix}/openapi.json) · How to call it, a typed client and the changelog: \`docs/how-to-call-it.md\`, \`client/\` and \`CHANGELOG.md\` in the repository.
+[How to call it, with code](${prefix}/docs/guide) · [All problems](${prefix}/problems) · [Changelog](${prefix}/docs/changelog) · [The OpenAPI document](${prefix}/openapi.json)
 
 `
 
