@@ -1,5 +1,5 @@
 /** Turns the outcome of a create into a change of its row, and the row into the answer to the caller. */
-import type { Change, Row } from '../../ledger/ledger.ts'
+import type { Change, Ledger, RecordResult, Row } from '../../ledger/ledger.ts'
 import type { IdempotencyStatus, Settlement } from '../answer.ts'
 import type { CreateClientParts } from './create-client.ts'
 import type { CreateCommand } from './create-command.ts'
@@ -45,6 +45,11 @@ export async function conclude(
       const isStillFirst = isFirstClaim && recorded.was !== undefined
       return { ...settlement, isFirstClaim: isStillFirst, row: { ...recorded.row, keyId } }
     }
+    const restored = await restore(ledger, row, change)
+    if (restored !== undefined) {
+      log.warn({}, 'the ledger had lost the row of this create; the row is written again')
+      return { ...settlement, isFirstClaim: false, row: { ...restored.row, keyId } }
+    }
     log.error({}, 'the ledger no longer has the row of this create, so the caller cannot read the outcome later')
   } catch (err) {
     // The caller still gets the outcome. The row keeps its state, so the reconciler will ask FreedomPay.
@@ -52,6 +57,16 @@ export async function conclude(
   }
   // The ledger did not answer. Another request may hold the claim now, and may have sent the create.
   return { ...settlement, isFirstClaim: false, row: { ...row, ...change, updatedAtMs: Date.now() } }
+}
+
+/**
+ * A ledger that has lost its last second may have lost the row. Undefined: the row cannot be written again, as its key has come with
+ * another body since. If another request holds the claim now, the ledger decides as always.
+ */
+async function restore(ledger: Ledger, row: Row, change: Change): Promise<RecordResult | undefined> {
+  const { requestId, keyId, caller, fingerprint, claimToken } = row
+  await ledger.claim({ requestId, keyId, caller, fingerprint, claimToken, deadlineMs: 1 })
+  return await ledger.record(requestId, claimToken, change)
 }
 
 function toChange(delivered: Delivered, row: Row, partnerDescription: string | undefined): Change {

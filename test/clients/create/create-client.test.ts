@@ -2,6 +2,7 @@
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Change, Claim, Ledger, RecordResult } from '../../../src/ledger/ledger.ts'
+import { openMemoryLedger } from '../../../src/ledger/memory.ts'
 import { type Story, startStory } from '../../fixtures/create-story.ts'
 import { type Answer, outcomes } from '../../fixtures/scripted-card-api.ts'
 import { createGate } from '../../fixtures/stand-in-partner.ts'
@@ -336,6 +337,52 @@ for (const [name, record, message] of written) {
     )
   })
 }
+
+/** A ledger that comes back empty once the create was claimed. */
+function startStoryWithLoss(add: Answer, status: Answer) {
+  const restarted = openMemoryLedger({ retentionMs: 3_600_000 })
+  let isLost = false
+  const story = startStory({
+    add: [add],
+    status: [status],
+    deadlineMs: 300,
+    disturb: (ledger) => ({
+      claim: (claim) => (isLost ? restarted : ledger).claim(claim),
+      record(...change) {
+        isLost = true
+        return restarted.record(...change)
+      },
+    }),
+  })
+  return { story, restarted }
+}
+
+t.test('a row that the ledger has lost is written again with the outcome', { buffered: true }, async (t) => {
+  const rows = [
+    { add: created(), status: created('c'), says: isNew, row: { state: 'created', clientId: 'c' } },
+    { add: rejected(), status: rejected(), says: { code: 'partner-rejected' }, row: { state: 'rejected' } },
+    { add: unknown, status: unknown, says: { status: 'unknown' }, row: { state: 'unknown' } },
+    // Before the loss another request may have claimed the key and sent the create.
+    { add: notSent, status: noSuchRequest, says: { safeToRetry: 'same-key-only' }, row: { state: 'not-created' } },
+  ]
+  await Promise.all(
+    rows.map(async ({ add, status, says, row }) => {
+      const { story, restarted } = startStoryWithLoss(add, status)
+      t.match(await story.run(), says)
+      const identity = { requestId: 'a', keyId: 'key', caller: 'caller', fingerprint: 'print' }
+      t.match(await restarted.find('a'), { ...identity, ...row })
+      t.match(story.logs.at(-1), { level: 'warn', message: /written again/ })
+    }),
+  )
+})
+
+t.test('a lost row whose key has come with another body is told, and not written', { buffered: true }, async (t) => {
+  const { story, restarted } = startStoryWithLoss(created(), created('c'))
+  await restarted.claim({ ...story.claim, requestId: 'b', fingerprint: 'other' })
+  t.match(await story.run(), isNew)
+  t.equal(await restarted.find('a'), undefined)
+  t.match(story.logs.at(-1), { level: 'error', message: /no longer has the row/ })
+})
 
 t.test('a send that failed is not safe to retry once another request has sent', { buffered: true }, async (t) => {
   const story = startStory({
