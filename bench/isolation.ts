@@ -1,6 +1,6 @@
 /**
  * What one caller's flood costs another: 500 connections of one caller that begin again at once after each answer, or after
- * `Retry-After`, beside one request at a time of another. By hand: node bench/isolation.ts [rounds] [seconds]
+ * `Retry-After`, with creates or with look-ups, beside one create at a time of another. By hand: node bench/isolation.ts [rounds] [seconds]
  */
 import { fork } from 'node:child_process'
 import { hash } from 'node:crypto'
@@ -17,24 +17,38 @@ const connections = 500
 const partnerDelayMs = 100
 const body = JSON.stringify({ phone: '+998901234567' })
 
-interface Flood {
-  readonly url: string
-  readonly isPatient: boolean
-}
+const floods = {
+  'beside a patient flood': { isPatient: true, asks: 'create' },
+  'beside a flood': { isPatient: false, asks: 'create' },
+  'beside a flood of look-ups': { isPatient: false, asks: 'look-up' },
+} as const
 
-/** One create; its statusCode, and how long a caller that is patient waits before the next. */
+type Flood = { readonly url: string } & (typeof floods)[keyof typeof floods]
+
+/** One create; its statusCode, where it can be looked up, and how long a caller that is patient waits before the next. */
 async function create(url: string, caller: string, dispatcher: Agent) {
   const headers = { 'content-type': 'application/json', authorization: `Bearer ${caller}` }
   const answer = await request(`${url}/clients`, { method: 'POST', headers, body, dispatcher })
   await answer.body.dump()
-  return { statusCode: answer.statusCode, waitMs: Number(answer.headers['retry-after'] ?? 0) * 1000 }
+  const { statusCode, headers: told } = answer
+  return { statusCode, location: `${url}${told.location}`, waitMs: Number(told['retry-after'] ?? 0) * 1000 }
+}
+
+async function lookUp(url: string, caller: string, dispatcher: Agent) {
+  const answer = await request(url, { headers: { authorization: `Bearer ${caller}` }, dispatcher })
+  await answer.body.dump()
 }
 
 /** In a process of its own, until that ends. */
-async function flood({ url, isPatient }: Flood): Promise<void> {
+async function flood({ url, isPatient, asks }: Flood): Promise<void> {
   const dispatcher = new Agent({ connections, pipelining: 1 })
+  const { location } = await create(url, 'flood', dispatcher)
   const work = async () => {
     for (;;) {
+      if (asks === 'look-up') {
+        await lookUp(location, 'flood', dispatcher)
+        continue
+      }
       const { waitMs } = await create(url, 'flood', dispatcher)
       if (isPatient) await pause(waitMs)
     }
@@ -57,11 +71,11 @@ async function measure(url: string, seconds: number): Promise<{ p99Ms: number; c
   return { p99Ms: percentile(times, 0.99), count: times.length, refused }
 }
 
-async function measureBeside(url: string, seconds: number, isPatient: boolean) {
-  const child = fork(new URL(import.meta.url), [JSON.stringify({ url, isPatient })], { execArgv: [] })
+async function measureBeside(flood: Flood, seconds: number) {
+  const child = fork(new URL(import.meta.url), [JSON.stringify(flood)], { execArgv: [] })
   await pause(3000)
   try {
-    return await measure(url, seconds)
+    return await measure(flood.url, seconds)
   } finally {
     const gone = once(child, 'exit')
     child.kill('SIGKILL')
@@ -97,23 +111,20 @@ async function run(rounds: number, seconds: number): Promise<void> {
     anyAnswer: false,
     preloaded: false,
   })
-  const p99 = { alone: [] as number[], 'beside a patient flood': [] as number[], 'beside a flood': [] as number[] }
+  const p99: Record<string, number[]> = {}
   try {
     for (let round = 0; round <= rounds; round++) {
-      const found = {
-        alone: await measure(url, seconds),
-        'beside a patient flood': await measureBeside(url, seconds, true),
-        'beside a flood': await measureBeside(url, seconds, false),
-      }
+      const found: Record<string, Awaited<ReturnType<typeof measure>>> = { alone: await measure(url, seconds) }
+      for (const [name, flood] of Object.entries(floods)) found[name] = await measureBeside({ url, ...flood }, seconds)
       process.stdout.write(`${round === 0 ? 'warm-up' : `round ${round}`}: ${JSON.stringify(found)}\n`)
       if (round === 0) continue
-      for (const name of Object.keys(p99) as (keyof typeof p99)[]) p99[name].push(found[name].p99Ms)
+      for (const [name, { p99Ms }] of Object.entries(found)) p99[name] = [...(p99[name] ?? []), p99Ms]
     }
   } finally {
     await service.stop()
     await partner.stop()
   }
-  const alone = median(p99.alone)
+  const alone = median(p99.alone ?? [])
   for (const [name, values] of Object.entries(p99)) {
     process.stdout.write(`${name}: p99 ${median(values).toFixed(1)} ms, ${(median(values) / alone).toFixed(2)} ×\n`)
   }
