@@ -16,7 +16,7 @@ import httpMetrics from './plugins/http-metrics.ts'
 import linger, { lingerIfIncomplete } from './plugins/linger.ts'
 import notFound from './plugins/not-found.ts'
 import openapi from './plugins/openapi.ts'
-import paceRefusals from './plugins/pace-refusals.ts'
+import paceFloods from './plugins/pace-floods.ts'
 import callerRate from './plugins/rate-limit.ts'
 import { answerClientError } from './plugins/raw-answers.ts'
 import schemaCompilers, { noDefaultCompilers } from './plugins/schema-compilers.ts'
@@ -101,7 +101,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
 
   await app.register(schemaCompilers)
   // Without a credential there is one caller, and nobody to protect.
-  if (authenticator !== undefined) await app.register(paceRefusals, { lifecycle })
+  if (authenticator !== undefined) await app.register(paceFloods, { lifecycle })
   await app.register(commonHeaders, { isSandbox })
   await app.register(httpMetrics, { metrics })
   if (parts.tracing !== undefined) await app.register(traces, { tracing: parts.tracing })

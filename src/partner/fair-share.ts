@@ -5,6 +5,28 @@
 
 export const activeMs = 10_000
 
+/** Whether callers other than a given one were active in the last `activeMs`. */
+export interface Activity {
+  note(caller: string, nowMs: number): void
+  isAlone(caller: string, nowMs: number): boolean
+}
+
+export function createActivity(): Activity {
+  /** The caller that was active last, and the last one before it that was another: more is never asked for. */
+  let latest: { caller: string; atMs: number } | undefined
+  let latestOther: typeof latest
+  return {
+    note(caller, nowMs) {
+      if (latest?.caller !== caller) latestOther = latest
+      latest = { caller, atMs: nowMs }
+    },
+    isAlone(caller, nowMs) {
+      const other = latest?.caller === caller ? latestOther : latest
+      return other === undefined || nowMs - other.atMs >= activeMs
+    },
+  }
+}
+
 export interface FairShare {
   /** Takes a place for the caller; false where its share, or everything, is taken. Either way the caller counts as active. */
   enter(caller: string, nowMs?: number): boolean
@@ -14,23 +36,20 @@ export interface FairShare {
 
 export function createFairShare(places: number): FairShare {
   const taken = new Map<string, number>()
+  const activity = createActivity()
   let allTaken = 0
-  /** The caller that was active last, and the last one before it that was another: more is never asked for. */
-  let latest: { caller: string; atMs: number } | undefined
-  let latestOther: { caller: string; atMs: number } | undefined
   /** One place must be enough for anybody. */
   const half = Math.max(1, Math.floor(places / 2))
 
   function isAlone(caller: string, nowMs: number): boolean {
     // A caller whose creates are under way is active, however long ago it asked.
     if (allTaken > (taken.get(caller) ?? 0)) return false
-    return latestOther === undefined || nowMs - latestOther.atMs >= activeMs
+    return activity.isAlone(caller, nowMs)
   }
 
   return {
     enter(caller, nowMs = performance.now()) {
-      if (latest !== undefined && latest.caller !== caller) latestOther = latest
-      latest = { caller, atMs: nowMs }
+      activity.note(caller, nowMs)
       const own = taken.get(caller) ?? 0
       const share = isAlone(caller, nowMs) ? places : half
       if (allTaken >= places || own >= share) return false

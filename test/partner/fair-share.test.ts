@@ -1,5 +1,5 @@
 import t from 'tap'
-import { activeMs, createFairShare, type FairShare } from '../../src/partner/fair-share.ts'
+import { activeMs, createActivity, createFairShare, type FairShare } from '../../src/partner/fair-share.ts'
 
 /** How many places a caller gets when it asks for one after the other. */
 function fill(share: FairShare, caller: string, nowMs: number, most = 1000): number {
@@ -72,4 +72,22 @@ t.test('places never get more or less, whatever is given back', async (t) => {
   t.equal(fill(share, 'a', 0), 4)
   for (let i = 0; i < 9; i++) share.leave('a')
   t.equal(fill(share, 'a', 0), 4)
+})
+
+t.test('a caller is alone until another was active, and again some time later', async (t) => {
+  const { note, isAlone } = createActivity()
+  t.ok(isAlone('a', 0))
+  note('a', 0)
+  t.ok(isAlone('a', 0))
+  t.notOk(isAlone('b', 0), 'also one that was never active itself')
+  note('b', 5)
+  note('b', 6)
+  t.notOk(isAlone('a', 6 + activeMs - 1))
+  t.ok(isAlone('a', 6 + activeMs))
+  note('a', 7)
+  t.notOk(isAlone('b', 7 + activeMs - 1))
+  t.ok(isAlone('b', 7 + activeMs))
+  note('a', 8)
+  t.notOk(isAlone('a', 6 + activeMs - 1), 'b was active')
+  t.ok(isAlone('a', 6 + activeMs))
 })
