@@ -39,7 +39,7 @@ function mutate(file: string): Score {
     // What each mutant leaves behind is given back with its process.
     maxTestRunnerReuse: 100,
     concurrency: 1,
-    reporters: ['json'],
+    reporters: ['json', 'progress-append-only'],
     jsonReporter: { fileName: report },
     // TypeScript 7 has no compiler API, with which Stryker would rewrite the real file.
     tsconfigFile: `${work}/no-tsconfig.json`,

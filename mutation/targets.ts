@@ -41,6 +41,7 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/ledger/due-queue.ts': ['test/ledger/due-queue.test.ts'],
   'src/ledger/open-rows.ts': ['test/ledger/open-rows.test.ts'],
   'src/ledger/sqlite.ts': ['test/ledger/sqlite.test.ts', ...ledgerContract],
+  'src/ledger/question-pauses.ts': ['test/ledger/reconciler.test.ts'],
   'src/ledger/reconciler.ts': ['test/ledger/reconciler.test.ts'],
   'src/ledger/question-pauses.ts': ['test/ledger/reconciler.test.ts'],
   'src/problems/problem.ts': ['test/problems/problem.test.ts', 'test/openapi.test.ts'],

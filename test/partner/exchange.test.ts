@@ -212,6 +212,28 @@ for (const { name, answer, reason, timeoutMs = longMs } of afterSending) {
   })
 }
 
+t.test('whether a call that ended too early says anything of the partner', async (t) => {
+  const cuts: ((socket: Socket) => void)[] = [(socket) => socket.resetAndDestroy(), (socket) => socket.end()]
+  for (const cut of cuts) {
+    const { peer, dispatcher } = await startWarmPeer(t, cut)
+    const reused = await exchange(dispatcher, callTo(peer.origin))
+    t.match(reused, { sent: true, reason: 'reset', isOurDoing: true }, 'an idle connection may be closed at any moment')
+    const fresh = await exchangeWith(t, cut)
+    t.match(fresh, { sent: true, reason: 'reset' })
+    t.notOk('isOurDoing' in fresh, 'a new connection has no excuse')
+  }
+  const begun = await startWarmPeer(t, (socket) => socket.end('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{'))
+  const broken = await exchange(begun.dispatcher, callTo(begun.peer.origin))
+  t.match(broken, { sent: true, reason: 'reset' })
+  t.notOk('isOurDoing' in broken, 'nor has an answer that has begun')
+  for (const isCutShort of [true, false]) {
+    const { peer, dispatcher } = await startWarmPeer(t, () => {})
+    const ended = await exchange(dispatcher, callTo(peer.origin, { timeoutMs: shortMs, isCutShort }))
+    t.match(ended, { sent: true, reason: 'timeout', cause: { message: new RegExp(`${shortMs} ms`) } })
+    t.equal('isOurDoing' in ended, isCutShort, 'the deadline of a create is not the partner’s fault')
+  }
+})
+
 t.test('a connection that a call was given up on is not used again', async (t) => {
   const { peer, dispatcher } = await startWarmPeer(t, (socket, request) => {
     if (pathOf(request) === '/second') socket.write(httpAnswer('200 OK', '{}'))
@@ -380,6 +402,37 @@ class FailingDispatcher extends Dispatcher {
     return true
   }
 }
+
+/** Starts each call only when its time is over, as a process does that stood still. */
+class LateDispatcher extends Dispatcher {
+  aborted = 0
+
+  override dispatch(_options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
+    const startedAt = performance.now()
+    while (performance.now() < startedAt + 10);
+    const abort = (error: Error) => {
+      this.aborted++
+      handler.onResponseError?.(controller, error)
+    }
+    const controller = { abort } as unknown as Dispatcher.DispatchController
+    handler.onRequestStart?.(controller, {})
+    if (this.aborted === 0) {
+      handler.onResponseStart?.(controller, 200, {})
+      handler.onResponseEnd?.(controller, {})
+    }
+    return true
+  }
+}
+
+t.test('a process that stood still sends nothing late', async (t) => {
+  const late = new LateDispatcher()
+  const ended = await exchange(late, callTo('http://127.0.0.1:9', { timeoutMs: 9 }))
+  t.match(ended, { kind: 'failed', sent: false, reason: 'timeout', cause: Error })
+  t.equal(late.aborted, 1)
+  const inTime = new LateDispatcher()
+  t.match(await exchange(inTime, callTo('http://127.0.0.1:9')), { kind: 'answered', statusCode: 200, body: '' })
+  t.equal(inTime.aborted, 0)
+})
 
 const labels: { error: Error; before: string; after: string }[] = [
   { error: errorWith('ENOTFOUND'), before: 'dns', after: 'reset' },

@@ -28,8 +28,8 @@ function startCircuit(t: Test, script: Parameters<typeof scriptCardApi>[0]) {
   return {
     partner,
     states,
-    add: () => guarded.addClient(request, context),
-    ask: () => guarded.requestStatus('a', context),
+    add: (deadlineAt = Infinity) => guarded.addClient(request, { ...context, deadlineAt }),
+    ask: (deadlineAt = Infinity) => guarded.requestStatus('a', { ...context, deadlineAt }),
     pass: (ms: number) => {
       now += ms
     },
@@ -112,6 +112,42 @@ t.test('a probe that is answered closes it, and the create that caused it goes t
   t.strictSame(states, ['open', 'half_open', 'closed'])
   t.strictSame(await add(), created, 'and so do the next, without a probe')
   t.equal(partner.count('status'), 1)
+})
+
+t.test('a probe takes no longer than two seconds, nor than its caller has', async (t) => {
+  const never = Array(9).fill(failure)
+  const { add, ask, pass, partner } = startCircuit(t, { add: never, status: never })
+  for (let i = 0; i < 5; i++) await add()
+  for (const call of [ask, add]) {
+    pass(pauseMs)
+    const before = performance.now()
+    await call()
+    const givenMs = (partner.given.at(-1)?.deadlineAt ?? 0) - before
+    t.ok(givenMs >= 2000 && givenMs < 3000, `${givenMs} ms`)
+    pass(pauseMs)
+    await call(before + 100)
+    t.equal(partner.given.at(-1)?.deadlineAt, before + 100)
+  }
+  t.equal(partner.count('status'), 4)
+})
+
+t.test('a question in good times has all the time that its caller has', async (t) => {
+  const { ask, partner } = startCircuit(t, { status: [outcomes.processing] })
+  await ask()
+  t.equal(partner.given[0]?.deadlineAt, Infinity)
+})
+
+t.test('what this service cut itself says nothing of the partner', async (t) => {
+  const cut: Outcome = { kind: 'unknown', result: 'timeout', isOurDoing: true }
+  const { add, states, partner } = startCircuit(t, {
+    add: [...Array(9).fill(cut), ...Array(4).fill(failure), cut, failure],
+  })
+  for (let i = 0; i < 13; i++) await add()
+  t.strictSame(states, [])
+  await add()
+  await add()
+  t.strictSame(states, ['open'], 'and it ends no run of failures')
+  t.equal(partner.count('add'), 15)
 })
 
 t.test('nobody waits for somebody else’s probe', async (t) => {
