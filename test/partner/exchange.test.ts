@@ -1,4 +1,5 @@
 import { createServer, type Socket } from 'node:net'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { createServer as createTlsServer } from 'node:tls'
 import t, { type Test } from 'tap'
 import { buildConnector, Dispatcher, Pool } from 'undici'
@@ -115,6 +116,8 @@ async function startWarmPeer(t: Test, answer: (socket: Socket, request: PeerRequ
   })
   const dispatcher = dispatcherFor(t, peer.origin)
   await exchange(dispatcher, callTo(peer.origin, { path: '/warm-up' }))
+  // Until then the connection counts as busy, and the next call would open another one.
+  await nextTurn()
   return { peer, dispatcher }
 }
 
@@ -217,6 +220,7 @@ t.test('whether a call that ended too early says anything of the partner', async
   for (const cut of cuts) {
     const { peer, dispatcher } = await startWarmPeer(t, cut)
     const reused = await exchange(dispatcher, callTo(peer.origin))
+    t.equal(peer.connections, 1)
     t.match(reused, { sent: true, reason: 'reset', isOurDoing: true }, 'an idle connection may be closed at any moment')
     const fresh = await exchangeWith(t, cut)
     t.match(fresh, { sent: true, reason: 'reset' })
