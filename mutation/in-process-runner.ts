@@ -159,6 +159,7 @@ async function runFile(file: string, { testFilter }: Asked, results: TestResult[
       third === undefined ? runUnlessFailed(name, {}, second as Body) : runUnlessFailed(name, second, third),
   })
 
+  const before = results.length
   const startedAt = performance.now()
   const fail = (error: unknown) => addResult(`${file} outside of its tests`, startedAt, errorToText(error))
   process.on('uncaughtException', fail).on('unhandledRejection', fail)
@@ -171,6 +172,16 @@ async function runFile(file: string, { testFilter }: Asked, results: TestResult[
     fail(error)
   } finally {
     process.off('uncaughtException', fail).off('unhandledRejection', fail)
+  }
+  shareTime(results, before, performance.now() - startedAt)
+}
+
+/** Tests that run together took less time than their sum, of which Stryker makes the time limit of a mutant. */
+function shareTime(results: TestResult[], from: number, elapsedMs: number): void {
+  const sum = results.slice(from).reduce((ms, { timeSpentMs }) => ms + timeSpentMs, 0)
+  for (let i = from; i < results.length; i++) {
+    const result = results[i] as TestResult
+    results[i] = { ...result, timeSpentMs: (result.timeSpentMs / sum) * Math.min(sum, elapsedMs) }
   }
 }
 

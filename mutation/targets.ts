@@ -6,7 +6,7 @@ const ledgerContract = ['claim', 'record', 'due', 'stats', 'order-of-events', 'a
 /** Source file → the test files that must find every fault in it, quickest first. */
 export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/partner/outcome.ts': ['test/partner/outcome.test.ts'],
-  'src/clients/create/judge.ts': ['test/clients/create/poll-status.test.ts'],
+  'src/clients/create/judge.ts': ['test/clients/create/judge.test.ts'],
   'src/clients/create/poll-status.ts': ['test/clients/create/poll-status.test.ts'],
   'src/partner/retry.ts': ['test/partner/retry.test.ts'],
   'src/partner/bulkhead.ts': ['test/partner/bulkhead.test.ts'],

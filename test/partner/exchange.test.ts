@@ -388,6 +388,10 @@ t.test('given up while the connection is being made, it is never sent', async (t
   t.strictSame(peer.requests.map(pathOf), ['/second'])
 })
 
+function controllerWith(abort: (error: Error) => void): Dispatcher.DispatchController {
+  return { aborted: false, paused: false, reason: null, abort, pause() {}, resume() {} }
+}
+
 /** Fails every call with this, before or after it was sent: for what loopback cannot show. */
 class FailingDispatcher extends Dispatcher {
   readonly error: Error
@@ -400,7 +404,7 @@ class FailingDispatcher extends Dispatcher {
   }
 
   override dispatch(_options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    const controller = { abort: () => {} } as unknown as Dispatcher.DispatchController
+    const controller = controllerWith(() => {})
     if (this.isSent) handler.onRequestStart?.(controller, {})
     handler.onResponseError?.(controller, this.error)
     return true
@@ -414,11 +418,10 @@ class LateDispatcher extends Dispatcher {
   override dispatch(_options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
     const startedAt = performance.now()
     while (performance.now() < startedAt + 10);
-    const abort = (error: Error) => {
+    const controller = controllerWith((error) => {
       this.aborted++
       handler.onResponseError?.(controller, error)
-    }
-    const controller = { abort } as unknown as Dispatcher.DispatchController
+    })
     handler.onRequestStart?.(controller, {})
     if (this.aborted === 0) {
       handler.onResponseStart?.(controller, 200, {})
