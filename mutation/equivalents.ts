@@ -130,4 +130,16 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     'ConditionalExpression: first.length < limit → true': 'none more are taken with a limit of 0',
     'EqualityOperator: first.length < limit → first.length <= limit': 'the same',
   },
+  'src/clients/create/judge.ts': {
+    'StringLiteral: \'not-sent\' → ""': 'what is not known says nothing of the create, either',
+    'StringLiteral: \'not-admitted\' → ""': 'the same',
+    'StringLiteral: \'misconfigured\' → ""': 'the same',
+    'StringLiteral: \'throttled\' → ""': 'the same',
+    "ConditionalExpression: case 'throttled': → case 'throttled':": 'the same',
+    'ConditionalExpression: absentSince !== undefined → true': 'only the types need it: no time has passed since NaN',
+  },
+  'src/clients/create/claims.ts': {
+    "StringLiteral: '' → \"Stryker was here!\" in const [fingerprint = ''] = fingerprints":
+      'only the types need it: a body has a fingerprint',
+  },
 }

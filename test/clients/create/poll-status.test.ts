@@ -1,5 +1,5 @@
 import t from 'tap'
-import { type Known, knowNothing } from '../../../src/clients/create/judge.ts'
+import { type Knowledge, type Known, knowNothing } from '../../../src/clients/create/judge.ts'
 import { type Polled, type PollLimits, pollStatus } from '../../../src/clients/create/poll-status.ts'
 import type { Outcome } from '../../../src/partner/outcome.ts'
 import { type Answer, outcomes, scriptCardApi } from '../../fixtures/scripted-card-api.ts'
