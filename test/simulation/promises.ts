@@ -47,6 +47,58 @@ export const nothingIsSentTwice: Check = (history) => {
   })
 }
 
+/**
+ * What the partner may have is sent again only once "no such request" has stood for its time: from one answer to another, or from
+ * the send to an answer that has led to "not created".
+ */
+export const everyRepetitionHasWaited: Check = (history) => {
+  const { plan, sends, losses } = history
+  if (losses.length > 0) return []
+  const adds = sends.filter(({ operation }) => operation === 'add')
+  return [...Map.groupBy(adds, ({ requestId }) => requestId)].flatMap(([requestId, own]) =>
+    own.flatMap((send, index) => {
+      const open = own.slice(0, index).findLast((earlier) => !isRefusalToTake(earlier))
+      return open === undefined || hasWaited(plan, sends, open, send)
+        ? []
+        : [`${requestId} was sent again at ${send.at}`]
+    }),
+  )
+}
+
+/** One create sends what the partner may have once more at most. */
+export const onlyOneRepetition: Check = ({ plan, statements, sends }) => {
+  const phones = new Set(plan.intents.map(({ phone }) => phone))
+  const open = sends.filter((send) => send.operation === 'add' && phones.has(send.phone) && !isRefusalToTake(send))
+  return [...Map.groupBy(open, ({ requestId }) => requestId)].flatMap(([requestId, own]) => {
+    // A create whose process died was told nothing, and may have been about this request.
+    const creates = statements.filter(
+      (each) => each.method === 'POST' && (each.requestId === requestId || each.requestId === undefined),
+    )
+    return own.length <= 2 * creates.length
+      ? []
+      : [`${requestId} was sent ${own.length} times by ${creates.length} creates`]
+  })
+}
+
+function hasWaited({ settings, networkMs }: History['plan'], sends: readonly Send[], open: Send, again: Send): boolean {
+  const absences = sends.filter(
+    ({ requestId, words, at, answeredAt }) =>
+      requestId === open.requestId &&
+      isAbsence(words) &&
+      at >= open.at &&
+      answeredAt !== undefined &&
+      answeredAt <= again.at,
+  )
+  const [first, last] = [absences[0], absences.at(-1)]
+  if (first === undefined || last === undefined) return false
+  // The word stands from its question on, which waited for a connection before it left.
+  return last.at - first.at >= settings.settleMs - 4 * networkMs || last.at - open.at >= settings.absentMs
+}
+
+function isAbsence(words: string): boolean {
+  return words.startsWith('error+error+1006') || words === 'HTTP 404 with JSON'
+}
+
 /** Each send is made under a claim of its own, which the ledger gave to this replica, and while the claim's time lasts. */
 export const everySendIsClaimed: Check = ({ sends, claims }) => {
   const adds = sends.filter(({ operation }) => operation === 'add')
@@ -58,6 +110,17 @@ export const everySendIsClaimed: Check = ({ sends, claims }) => {
       const isLate = before.every(({ until }) => until < send.at)
       return isLate ? [`${of} was sent at ${send.at}, after the time of its claim`] : []
     })
+  })
+}
+
+/** A replica sends no more creates at once than it has places. One without an answer is taken as over at once. */
+export const placesAreKept: Check = ({ plan, sends }) => {
+  const adds = sends.filter(({ operation }) => operation === 'add')
+  return adds.flatMap(({ at, replica }) => {
+    const underWay = adds.filter((send) => send.replica === replica && send.at <= at && (send.answeredAt ?? 0) > at)
+    return underWay.length <= plan.settings.places
+      ? []
+      : [`replica ${replica} sent ${underWay.length} creates at once, at ${at}`]
   })
 }
 
@@ -197,8 +260,16 @@ function agree(history: History, first: Statement, later: Statement): boolean {
   }
 }
 
-/** A refusal that was concluded from doubtful errors is corrected by "process", too. */
-function isCorrected({ changes }: History, { requestId }: Statement): boolean {
+/** A refusal that was concluded from doubtful errors is corrected by "process", too; one that the partner has decided is not. */
+function isCorrected({ changes, sends }: History, { requestId, at }: Statement): boolean {
+  const isDecided = sends.some(
+    (send) =>
+      send.requestId === requestId &&
+      send.operation === 'status' &&
+      send.words.startsWith('ok+error') &&
+      (send.answeredAt ?? Infinity) <= at,
+  )
+  if (isDecided) return false
   return changes.some((each) => each.requestId === requestId && each.from === 'rejected' && each.to === 'processing')
 }
 
@@ -248,6 +319,25 @@ export const answersComeInTime: Check = (history) => {
     if (says === 'cut' || at - startedAt <= limitMs) return false
     return !history.stalls.some((stall) => stall.replica === replica && stall.from <= at && stall.to >= startedAt)
   })
+}
+
+/**
+ * The first create of a request says "processing" when the caller's wait is over, or as soon as it is heard after that. A create
+ * that joins waits with the first one, and of a later one another asker may hear the word before it does.
+ */
+export const waitsAreKept: Check = (history) => {
+  const { settings, ledgerMs, faults, replicas } = history.plan
+  if (replicas > 1 || faults.some(({ kind }) => kind.startsWith('ledger') || kind === 'freeze')) return []
+  return everyStatement(
+    history,
+    ({ number, says, requestId, idempotencyStatus, startedAt, at, waitMs = settings.waitMs }) => {
+      if (says !== 'processing' || idempotencyStatus !== 'new') return false
+      if (history.statements.some((other) => other.requestId === requestId && other.number < number)) return false
+      const own = history.sends.filter((send) => send.requestId === requestId && send.words === 'ok+process')
+      const heardAt = own.find(({ answeredAt }) => answeredAt !== undefined)?.answeredAt ?? 0
+      return at > Math.max(startedAt + waitMs, heardAt) + lateMs + 8 * ledgerMs
+    },
+  )
 }
 
 /** No answer is a fault of the service's own. */
@@ -327,12 +417,16 @@ export const nothingIsLeft: Check = ({ leftovers }) => leftovers
 export const checks = {
   oneClientForEachIntent,
   nothingIsSentTwice,
+  everyRepetitionHasWaited,
+  onlyOneRepetition,
   everySendIsClaimed,
+  placesAreKept,
   createdNamesTheClient,
   noFalseDenial,
   answersAgree,
   replaysAreCalledReplays,
   answersComeInTime,
+  waitsAreKept,
   nothingGoesWrong,
   everythingComesToRest,
   nothingIsLeft,

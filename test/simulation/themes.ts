@@ -101,7 +101,7 @@ const lateAndUnreachable: Theme = (plan, random) => {
 const believedTooEarly: Theme = (plan, random) => {
   const doubt: Step = { form: 'error-error', acts: false, delayMs: random.ms(1, 500) }
   const deadlineMs = 3_000
-  return {
+  return spareDoubts({
     ...plan,
     settings: { ...plan.settings, deadlineMs, doubtMs: 20_000, waitMs: 1_000 },
     intents: [
@@ -118,6 +118,27 @@ const believedTooEarly: Theme = (plan, random) => {
     ],
     // The last question is asked after a day.
     restMs: 40 * 60 * minuteMs,
+  })
+}
+
+/** Sometimes the doubtful errors are too few to be believed, or the partner says in between that it has the request. */
+function spareDoubts(plan: Plan): Plan {
+  const random = createRandom(plan.seed, 'few doubts')
+  const [intent] = plan.intents
+  const doubts = intent?.course.asks ?? []
+  const [doubt] = doubts
+  if (intent === undefined || doubt === undefined || random.chance(0.5)) return plan
+  const plain: Step = { form: 'truth', acts: false, delayMs: 5 }
+  const lost: Step = { ...plain, form: random.pick(['reset', 'http-500'] as const) }
+  const some = (least: number) => Array.from({ length: least + random.below(6) }, () => lost)
+  const isInterrupted = random.chance(0.5)
+  const asks = isInterrupted ? doubts.flatMap((each) => [plain, each]) : [...some(2), doubt, ...some(3), doubt]
+  const calls: Call[] = [{ ...plainCall, habit: 'reads', pauseMs: random.ms(20_000, 80_000) }]
+  return {
+    ...plan,
+    intents: [{ ...intent, course: { ...intent.course, asks } }],
+    // A create asks, too; what it hears ends no row of doubtful errors that the reconciler has heard.
+    calls: isInterrupted ? calls : plan.calls,
   }
 }
 
