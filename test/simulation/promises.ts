@@ -1,4 +1,5 @@
 /** What the service promises, as checks: each reads the history of a world and names every promise that was broken. Pure. */
+import { inferredAsksAtMs } from '../../src/ledger/rules.ts'
 import type { History, Registration, Send, Statement } from './history.ts'
 
 export type Check = (history: History) => string[]
@@ -201,7 +202,7 @@ function wasRefused(history: History, { requestId, at }: Statement, client: Regi
   for (const { operation, words, form, at: askedAt, answeredAt = 0 } of heard) {
     const isRefusal = words.startsWith('error') && !words.includes('1002') && form !== 'error-alone'
     if (operation === 'add' && isRefusal) return true
-    if (words === 'ok+error+1001' || words === 'ok+error') return operation === 'status'
+    if (operation === 'status' && words.startsWith('ok+error')) return true
     const isDoubt = operation === 'status' && isRefusal && !words.includes('1006')
     if (isDoubt) {
       // The word stands from its question on, which waited for a connection before it left.
@@ -396,19 +397,19 @@ function isTrueOf(history: History, read: Statement, client: Registration): bool
         : says === 'created' && clientId === client.clientId
     }
     case 'rejected':
-      return says === 'rejected'
+      // Nothing is known of what was sent before the ledger lost it; and there is no client.
+      return says === 'rejected' || (says === 'not-created' && hasLostItsRow(history, client, read.at))
   }
 }
 
-const corrections = 4
-
-/** Each question that was to correct a refusal was answered by another doubtful error; then no more is asked. */
-function isDoubtedToTheEnd({ changes, sends }: History, { requestId }: Statement): boolean {
+/** Each question that was to correct a refusal was answered by another doubtful error; the next comes after the end, or never. */
+function isDoubtedToTheEnd({ changes, sends }: History, { requestId, at }: Statement): boolean {
   const since = changes.findLast((each) => each.requestId === requestId && each.to === 'rejected')?.at ?? Infinity
   const answers = sends.filter(
     (send) => send.requestId === requestId && send.at > since && send.answeredAt !== undefined,
   )
-  return answers.length >= corrections && answers.every(({ form }) => form === 'error-error')
+  const nextAtMs = inferredAsksAtMs[answers.length] ?? Infinity
+  return since + nextAtMs > at && answers.every(({ form }) => form === 'error-error')
 }
 
 /** In the end no place, timer or map entry is left. */
