@@ -142,4 +142,23 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     "StringLiteral: '' → \"Stryker was here!\" in const [fingerprint = ''] = fingerprints":
       'only the types need it: a body has a fingerprint',
   },
+  'src/clients/create/poll-status.ts': {
+    "ConditionalExpression: outcome.kind === 'throttled' → true":
+      'only the types need it: no other outcome has a Retry-After',
+    'ConditionalExpression: limits.settleMs !== undefined → true':
+      'only the types need it: nothing has stood for as long as NaN',
+    'ConditionalExpression: absentSince === undefined || settleMs === undefined → false': 'NaN is not above 0, either',
+    'LogicalOperator: absentSince === undefined || settleMs === undefined → absentSince === undefined && settleMs === undefined':
+      'the same',
+    'ConditionalExpression: absentSince === undefined → false': 'the same',
+    'ConditionalExpression: settleMs === undefined → false': 'the same',
+  },
+  'src/partner/resilience.ts': {
+    'ConditionalExpression: breaker.state === CircuitState.Closed → true':
+      'after a probe that failed the circuit has just opened again, and admits nothing',
+  },
+  'src/clients/create/conclude.ts': {
+    "ConditionalExpression: delivered.status === 'not-taken' → true":
+      'only the types need it: nothing else has an outcome',
+  },
 }

@@ -408,6 +408,7 @@ t.test('the time of an outcome that could not be written is its own', { buffered
 t.test('a duplicate that the ledger did not know is replayed, and noted', { buffered: true }, async (t) => {
   const story = startStory({ add: [duplicate], status: [created('c')] })
   t.strictSame(await story.run(), isReplayed)
+  t.equal(story.counted.unknownDuplicates, 1)
   t.strictSame(story.logs, [
     { level: 'warn', fields: {}, message: 'FreedomPay already had this request, but the ledger had no record of it' },
   ])
@@ -415,6 +416,7 @@ t.test('a duplicate that the ledger did not know is replayed, and noted', { buff
   await claimedBefore.write({ state: 'not-created' })
   t.strictSame(await claimedBefore.run(), isReplayed)
   t.strictSame(claimedBefore.logs, [])
+  t.equal(claimedBefore.counted.unknownDuplicates, 0)
 })
 
 t.test('a duplicate that the partner then does not know is never sent again', { buffered: true }, async (t) => {

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { type Knowledge, type Known, knowNothing } from '../../../src/clients/create/judge.ts'
 import { type Polled, type PollLimits, pollStatus } from '../../../src/clients/create/poll-status.ts'
@@ -284,6 +285,30 @@ t.test('who only waits from now on is told so once, before the next question', {
   t.strictSame((await run([created('c')], { known: 'processing' })).told, [[0, 'processing']])
   t.strictSame((await run([created(), created('c')])).told, [[1, 'created']])
 })
+
+t.test(
+  'a slow first question about a created client makes its caller wait, a quick one does not',
+  { buffered: true },
+  async (t) => {
+    const quick = await run([created('c')], { known: 'created' })
+    const slowly = (outcome: Outcome) => async () => {
+      await sleep(700)
+      return outcome
+    }
+    const slow = await Promise.all([
+      run([slowly(created('c'))], { known: 'created' }),
+      run([slowly(created()), created(), created('c')], { known: 'created' }),
+      run([slowly(created('c'))], { known: 'unknown' }),
+      run([processing, slowly(created('c'))], { known: 'unknown' }),
+    ])
+    t.strictSame(
+      slow.map(({ told }) => told),
+      [[[1, 'created']], [[1, 'created']], [], [[1, 'processing']]],
+      'once each',
+    )
+    t.strictSame(quick.told, [], 'nor afterwards')
+  },
+)
 
 t.test('where too many wait already it is undecided at once', { buffered: true }, async (t) => {
   const { polled, asks, endedAfterMs } = await run([processing], { mayWait: false })
