@@ -132,7 +132,7 @@ t.test('a token that was good is refused when its key is gone, also one that com
 
 const anyToken = { payload: '', signature: '' }
 
-t.test('who comes while the keys are fetched waits for them', async (t) => {
+t.test('a request that comes while the keys are fetched waits for them', async (t) => {
   const { publicKey } = generateKeyPairSync('ed25519')
   const gate = Promise.withResolvers<JSONWebKeySet>()
   const keySet = createKeySet({ fetchKeys: () => gate.promise, observe() {}, log: { error() {} } })
@@ -155,7 +155,7 @@ t.test('by the clock of the process, too, tokens with made-up keys do not flood 
   t.equal(fetches, 1)
 })
 
-t.test('what a key cannot be at fault for is no reason to fetch keys', async (t) => {
+t.test('a fault that no key can cause is no reason to fetch keys', async (t) => {
   const { state, keySet } = await start(t)
   await keySet.warmUp()
   state.now += coolDownMs

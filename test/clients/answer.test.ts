@@ -36,7 +36,7 @@ const settle = (row: Partial<Row>, settlement: Partial<Settlement> = {}): Settle
   ...settlement,
 })
 
-t.test('what may exist is represented', async (t) => {
+t.test('a client that may exist is represented', async (t) => {
   const base = { requestId: 'a', updatedAt }
   const rows: [Partial<Row>, object][] = [
     [
@@ -116,7 +116,7 @@ t.test('why it was certainly not taken is told', async (t) => {
   }
 })
 
-t.test('whose claim another replica holds, and who sent nothing, comes back later', async (t) => {
+t.test('a create that sent nothing, and whose claim another replica holds, is told to come back later', async (t) => {
   t.match(problemOf(settle({ state: 'sent' }, { notTaken: notSent })), { code: 'request-in-progress', requestId: 'a' })
 })
 

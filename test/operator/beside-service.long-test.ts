@@ -8,7 +8,7 @@ import { until } from '../fixtures/until.ts'
 
 t.setTimeout(120_000)
 
-t.test('it works while the service writes to the same SQLite file', async (t) => {
+t.test('the program works while the service writes to the same SQLite file', async (t) => {
   const partner = await startStandIn(t, { add: () => replies.process, status: () => replies.process })
   const settings = { LEDGER_URL: `sqlite:${makeLedgerFile(t)}`, LEDGER_KEY: ledgerKey, ...partnerSettings(partner.url) }
   const { url } = await startReady(t, settings)

@@ -14,7 +14,7 @@ function seated(seat: Seat | undefined): Seat {
   return seat
 }
 
-t.test('it has as many places as it is given, and a place that is left is free again', async (t) => {
+t.test('the bulkhead has as many places as it is given, and a place that is left is free again', async (t) => {
   const { enter } = createFor('a', { places: 2, waiting: 0 })
   const first = seated(enter())
   t.ok(enter())
@@ -24,7 +24,7 @@ t.test('it has as many places as it is given, and a place that is left is free a
   t.equal(enter(), undefined)
 })
 
-t.test('who leaves twice frees one place', async (t) => {
+t.test('a seat that is left twice frees one place', async (t) => {
   const { enter } = createFor('a', { places: 2, waiting: 0 })
   const first = seated(enter())
   seated(enter())
@@ -34,7 +34,7 @@ t.test('who leaves twice frees one place', async (t) => {
   t.equal(enter(), undefined)
 })
 
-t.test('who only waits gives its place up', async (t) => {
+t.test('a seat that only waits gives up its place', async (t) => {
   const { enter, wait } = createFor('a', { places: 1, waiting: 2 })
   const first = seated(enter())
   t.equal(first.wait(), true)
@@ -73,7 +73,7 @@ t.test('a seat that only waits stays one, and one that was left is none', async 
   t.ok(enter())
 })
 
-t.test('it is idle when no seat of either kind is held', async (t) => {
+t.test('the bulkhead is idle when no seat of either kind is held', async (t) => {
   const { enter, wait, idle } = createFor('a', { places: 2, waiting: 2 })
   await idle()
   for (const take of [enter, wait]) {
@@ -91,7 +91,7 @@ t.test('it is idle when no seat of either kind is held', async (t) => {
   }
 })
 
-t.test('who enters when it has just become idle is waited for, too', async (t) => {
+t.test('a seat taken just after the bulkhead became idle is waited for, too', async (t) => {
   const { enter, idle } = createFor('a', { places: 1, waiting: 1 })
   const first = seated(enter())
   let isIdle = false

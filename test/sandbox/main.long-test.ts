@@ -34,7 +34,7 @@ async function addClient(url: string, credentials = sandboxCredentials): Promise
 }
 
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  t.test(`it says where it listens, works, and ends with 0 on ${signal}`, async (t) => {
+  t.test(`the sandbox says where it listens, works, and ends with 0 on ${signal}`, async (t) => {
     const child = startProgram(t, { SANDBOX_PORT: '0' })
     const ended = once(child, 'exit')
     const { line, url } = await readStartLine(child)
@@ -46,7 +46,7 @@ for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   })
 }
 
-t.test('it takes the credentials of the environment, and never prints the secret', async (t) => {
+t.test('the sandbox takes the credentials of the environment, and never prints the secret', async (t) => {
   const credentials = { authId: '123456', secretKey: 'a-secret-of-the-test' }
   const env = { FREEDOMPAY_AUTH_ID: credentials.authId, FREEDOMPAY_SECRET_KEY: credentials.secretKey }
   const child = startProgram(t, { SANDBOX_PORT: '0', SANDBOX_HOST: 'localhost', ...env })
@@ -60,7 +60,7 @@ t.test('it takes the credentials of the environment, and never prints the secret
 })
 
 for (const port of ['65536', '-1', '4010.5', 'http', ' ']) {
-  t.test(`it refuses the port ${JSON.stringify(port)} by name and exits 78`, async (t) => {
+  t.test(`the sandbox refuses the port ${JSON.stringify(port)} by name and exits 78`, async (t) => {
     const child = startProgram(t, { SANDBOX_PORT: port })
     const ended = once(child, 'exit')
     const output = Promise.all([text(child.stdout), text(child.stderr)])
@@ -71,7 +71,7 @@ for (const port of ['65536', '-1', '4010.5', 'http', ' ']) {
   })
 }
 
-t.test('it says so when the port is taken, and exits 1', async (t) => {
+t.test('the sandbox says that the port is taken, and exits 1', async (t) => {
   const { url } = await readStartLine(startProgram(t, { SANDBOX_PORT: '0' }))
   const child = startProgram(t, { SANDBOX_PORT: new URL(url).port })
   const ended = once(child, 'exit')
@@ -80,7 +80,7 @@ t.test('it says so when the port is taken, and exits 1', async (t) => {
   t.match(await errors, /SANDBOX_PORT.*EADDRINUSE/)
 })
 
-t.test('it refuses an unknown SANDBOX_REPEATS by name and exits 78', async (t) => {
+t.test('the sandbox refuses an unknown SANDBOX_REPEATS by name and exits 78', async (t) => {
   const child = startProgram(t, { SANDBOX_PORT: '0', SANDBOX_REPEATS: 'maybe' })
   const ended = once(child, 'exit')
   const errors = text(child.stderr)

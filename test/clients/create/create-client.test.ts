@@ -152,7 +152,7 @@ t.test('what was not created by our own conclusion may have arrived', { buffered
   t.match(await notTaken.ledger.find('a'), { state: 'unknown', mayHaveArrived: true })
 })
 
-t.test('of two who send it anew one does', { buffered: true }, async (t) => {
+t.test('of two requests that would send a create again, one does', { buffered: true }, async (t) => {
   const story = startStory({
     add: [notAdmitted],
     disturb: (ledger) => ({
@@ -482,13 +482,17 @@ const takeOver = (ledger: Ledger, from: string) =>
 const concludeAbsence = (ledger: Ledger, token: string): Promise<RecordResult | undefined> =>
   ledger.record('a', token, { state: 'not-created', isInferred: true })
 
-t.test('who has lost its claim and sent nothing leaves it to the new holder', { buffered: true }, async (t) => {
-  const story = startStory(meanwhile(notAdmitted, takeOver))
-  t.match(await story.run(), isInProgress)
-  t.match(await story.ledger.find('a'), { state: 'sent', claims: 2, claimToken: 'other' })
-})
+t.test(
+  'a create that has lost its claim and sent nothing leaves the row to the new holder',
+  { buffered: true },
+  async (t) => {
+    const story = startStory(meanwhile(notAdmitted, takeOver))
+    t.match(await story.run(), isInProgress)
+    t.match(await story.ledger.find('a'), { state: 'sent', claims: 2, claimToken: 'other' })
+  },
+)
 
-t.test('who has lost its claim and knows nothing says that it is unknown', { buffered: true }, async (t) => {
+t.test('a create that has lost its claim and knows nothing is told as unknown', { buffered: true }, async (t) => {
   const story = startStory(meanwhile(unknown, takeOver))
   t.match(await story.run(), { status: 'unknown' })
   t.match(await story.ledger.find('a'), { state: 'sent', claimToken: 'other' }, 'the new holder’s row stands')
@@ -544,7 +548,7 @@ async function untilCalled({ partner }: ReturnType<typeof startStory>, calls: nu
   while (partner.calls.length < calls) await sleep(1)
 }
 
-t.test('who comes with the same key and body joins', { buffered: true }, async (t) => {
+t.test('a request with the same key and body joins the running create', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')] })
   const first = story.run()
@@ -562,7 +566,7 @@ t.test('who comes with the same key and body joins', { buffered: true }, async (
   await story.bulkhead.idle()
 })
 
-t.test('who joins hears of a refusal, too, and a later one reads it', { buffered: true }, async (t) => {
+t.test('a request that joins hears of a refusal, too, and a later request reads it', { buffered: true }, async (t) => {
   const story = startStory({ add: [rejected()], status: [noSuchRequest] })
   const answers = await Promise.all([story.run(), story.run()])
   t.match(answers, [{ idempotencyStatus: 'new' }, { idempotencyStatus: 'joined' }])
@@ -571,7 +575,7 @@ t.test('who joins hears of a refusal, too, and a later one reads it', { buffered
   t.equal(story.partner.count('add'), 1)
 })
 
-t.test('who joins when too many wait is told at once how things stand', { buffered: true }, async (t) => {
+t.test('a request that joins while too many wait is told the present state at once', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')], waiting: 0 })
   const first = story.run()
@@ -624,7 +628,7 @@ t.test('a final key is answered where every place is taken', { buffered: true },
   t.match(await story.run(), { ...isOverloaded, safeToRetry: 'same-key-only' })
 })
 
-t.test('who waits while FreedomPay is at work holds no place', { buffered: true }, async (t) => {
+t.test('a create that waits while FreedomPay is at work holds no place', { buffered: true }, async (t) => {
   let isDone = false
   const story = startStory({
     add: [processing],

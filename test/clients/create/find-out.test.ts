@@ -201,7 +201,7 @@ t.test('the drift of a row is told once, whatever was asked before', async (t) =
   t.equal(lines.length, 10_002)
 })
 
-t.test('it stops at once, and leaves no listener behind', async (t) => {
+t.test('a stopped question ends at once, and leaves no listener behind', async (t) => {
   const never = createGate()
   const partner = scriptCardApi({ status: [() => never.passed.then(() => processing)] })
   const stopping = new AbortController()
@@ -226,7 +226,7 @@ t.test('it stops at once, and leaves no listener behind', async (t) => {
   t.equal(listeners.size, 0)
 })
 
-t.test('where it has been told to stop it does not begin', async (t) => {
+t.test('after the stop no question begins', async (t) => {
   const never = createGate()
   const partner = scriptCardApi({ status: [() => never.passed.then(() => processing)] })
   await t.rejects(buildFindOut(partner, settings)(rowWith(), log, AbortSignal.abort()), { name: 'AbortError' })
