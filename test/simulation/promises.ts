@@ -53,13 +53,15 @@ export const nothingIsSentTwice: Check = (history) => {
  * the send to an answer that has led to "not created".
  */
 export const everyRepetitionHasWaited: Check = (history) => {
-  const { plan, sends, losses } = history
+  const { plan, sends, losses, stalls } = history
   if (losses.length > 0) return []
   const adds = sends.filter(({ operation }) => operation === 'add')
   return [...Map.groupBy(adds, ({ requestId }) => requestId)].flatMap(([requestId, own]) =>
     own.flatMap((send, index) => {
       const open = own.slice(0, index).findLast((earlier) => !isRefusalToTake(earlier))
-      return open === undefined || hasWaited(plan, sends, open, send)
+      // The word stands from its question on, also where the process stood still before the question left.
+      const mayHaveStood = stalls.some(({ replica, from }) => replica === send.replica && from <= send.at)
+      return open === undefined || mayHaveStood || hasWaited(plan, sends, open, send)
         ? []
         : [`${requestId} was sent again at ${send.at}`]
     }),
