@@ -161,4 +161,14 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     "ConditionalExpression: delivered.status === 'not-taken' → true":
       'only the types need it: nothing else has an outcome',
   },
+  'src/clients/create/deliver.ts': {
+    "ConditionalExpression: conclusion?.status === 'created' → false": 'the knowledge then says "created" as well',
+    'StringLiteral: \'created\' → ""': 'the same',
+  },
+  'src/clients/create/create-client.ts': {
+    'ConditionalExpression: command.keyId === undefined → false':
+      'only the types need it: no work is kept under undefined',
+    'ConditionalExpression: keyId !== undefined → true': 'nobody looks for the key undefined',
+    'ConditionalExpression: keyId === undefined → false': 'only the types need it: no row is found under undefined',
+  },
 }

@@ -621,7 +621,9 @@ t.test('a final key is answered where every place is taken', { buffered: true },
     await story.write(...changes)
     t.match(await story.run(), says)
     t.match(await story.run({ fingerprints: ['new print', 'print'] }), says)
-    t.match(await story.run({ fingerprints: ['other'], requestId: 'b' }), otherBody)
+    const log = { info() {}, warn() {}, error() {}, requestId: 'b' }
+    t.match(await story.run({ fingerprints: ['other'], requestId: 'b', log }), otherBody)
+    t.equal(log.requestId, 'a', 'so do the log lines')
     t.strictSame(story.partner.calls, [])
   }
   const story = startStory({ places: 0, disturb: () => ({ findByKey: fail }) })

@@ -172,6 +172,13 @@ const stories: Story[] = [
     asks: 1,
   },
   { name: 'or refuses the question, too', add: [rejected()], status: [doubtful], ended: isRejected, asks: 1 },
+  {
+    name: 'but not if it refuses the question for another reason',
+    add: [rejected()],
+    status: [{ ...doubtful, partner: { code: '1999' } }],
+    ended: isUnconfirmed,
+    asks: 1,
+  },
   { name: 'or says the same', add: [rejected()], status: [rejected({ code: '7' })], ended: isRejected, asks: 1 },
   { name: 'or does not answer', add: [rejected()], status: [unknown], ended: isUnconfirmed, asks: 1 },
   { name: 'or has had the request', add: [rejected()], status: [duplicate], ended: isUnconfirmed, asks: 1 },
