@@ -116,8 +116,11 @@ class ReconcilingLoop {
     try {
       const lesson = await findOut(row, rowLog, this.signal)
       this.throttledUntil = Math.max(this.throttledUntil, performance.now() + lesson.throttledMs)
-      if (lesson.change !== undefined && (await isTaken(row, lesson.change, this.parts))) return
-      const { doubts, isAcknowledged } = lesson
+      const { change, isAcknowledged } = lesson
+      // A create may have heard another answer meanwhile. Then the doubts begin anew.
+      const isContradicted = lesson.doubts > 0 && !(await isUnchanged(row, ledger))
+      if (change !== undefined && !isContradicted && (await isTaken(row, change, this.parts))) return
+      const doubts = isContradicted ? 0 : lesson.doubts
       const pauseMs = pauseFor(row, lesson)
       await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: asks, asks, doubts, isAcknowledged })
     } catch (err) {
@@ -130,6 +133,11 @@ class ReconcilingLoop {
   private async pause(ms: number): Promise<void> {
     await sleep(ms, undefined, { signal: this.signal }).catch(() => undefined)
   }
+}
+
+async function isUnchanged({ requestId, state, doubts }: Row, ledger: Ledger): Promise<boolean> {
+  const latest = await ledger.find(requestId)
+  return latest?.state === state && latest.doubts === doubts
 }
 
 /** Records the change. False if the ledger keeps its row as it is. */

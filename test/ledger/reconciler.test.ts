@@ -295,6 +295,31 @@ t.test(
   },
 )
 
+t.test(
+  'a rejection from doubt is not believed if a create heard another answer meanwhile',
+  { buffered: true },
+  async (t) => {
+    const ledger = await openTestLedger(t, 'memory:')
+    const claim = newClaim()
+    await rows.makeDue(ledger, claim)
+    const { requestId, claimToken } = claim
+    await ledger.takeDue(0, 1)
+    await ledger.postpone(rows.postponement(claim, { takenAsks: 1, asks: 1, doubts: 2 }))
+    const asked: Row[] = []
+    start(t, ledger, async (row) => {
+      asked.push(row)
+      await ledger.record(requestId, claimToken, { state: 'processing' })
+      return lesson({ change: { state: 'rejected', isInferred: true }, doubts: 3 })
+    })
+    await until(
+      () => ledger.find(requestId),
+      (row) => row?.state === 'processing' && asked.length === 1,
+    )
+    t.match(await ledger.find(requestId), { state: 'processing', doubts: 0 })
+    t.match(asked, [{ doubts: 2 }])
+  },
+)
+
 t.test('a create that was claimed anew while it was asked about is left alone', { buffered: true }, async (t) => {
   const ledger = await openTestLedger(t, 'memory:')
   const claim = newClaim({ deadlineMs: 1 })

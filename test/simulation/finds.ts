@@ -19,6 +19,10 @@ export const finds: readonly OldFind[] = [
       'a row that was taken, and not asked about as the ledger’s answer was lost, has used up none of its questions',
   },
   {
+    seed: 1_014_448,
+    lesson: 'a create must not count the doubts of the reconciler, which may hear an answer that ends them',
+  },
+  {
     seed: 1560,
     lesson: 'a send that failed is not safe to retry where another replica has the claim by now, and has sent',
   },

@@ -58,7 +58,7 @@ export async function carryOut(
     const delivered =
       how === 'send'
         ? await delivery.send(encode(), context)
-        : await delivery.pursue(encode, requestId, toKnowledge(row, performance.now()), context)
+        : await delivery.pursue(encode, requestId, toKnowledge(withoutDoubts(row), performance.now()), context)
     // If `pursue` has renewed the claim, `pursue` has sent the create.
     const status = how === 'send' || held !== row ? 'new' : 'replayed'
     const isFirstClaim = how === 'send' && row.claims === 1
@@ -69,13 +69,21 @@ export async function carryOut(
 }
 
 /**
+ * The reconciler may hear an answer that ends its doubts while this create asks. So a create believes only the doubtful errors that it
+ * has heard itself.
+ */
+function withoutDoubts(row: Row): Row {
+  return { ...row, doubts: 0 }
+}
+
+/**
  * FreedomPay has acknowledged the create. The row records the acknowledgement while the caller still waits: other replicas
  * then give the same answer, and after a crash "no such request" is not believed. The reconciler starts after the wait.
  */
 function noteNews(ledger: Ledger, row: Row, state: 'processing' | 'created', waitUntil: number): void {
-  const { requestId, claimToken } = row
+  const { requestId, claimToken, asks } = row
   const pauseMs = Math.round(Math.max(0, waitUntil - performance.now()) + graceMs)
-  const postponement = { requestId, claimToken, pauseMs, takenAsks: 0, asks: 0, doubts: 0, isAcknowledged: true }
+  const postponement = { requestId, claimToken, pauseMs, takenAsks: asks, asks, doubts: 0, isAcknowledged: true }
   // A failure is ignored here: the outcome writes the same facts later.
   ledger.record(requestId, claimToken, { state }).then(
     () => ledger.postpone(postponement).catch(() => undefined),

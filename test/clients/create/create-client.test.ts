@@ -4,6 +4,7 @@ import t from 'tap'
 import type { Change, Claim, Ledger, RecordResult } from '../../../src/ledger/ledger.ts'
 import { openMemoryLedger } from '../../../src/ledger/memory.ts'
 import { type Story, startStory } from '../../fixtures/create-story.ts'
+import { postponement } from '../../fixtures/ledger-rows.ts'
 import { type Answer, outcomes } from '../../fixtures/scripted-card-api.ts'
 import { createGate } from '../../fixtures/stand-in-partner.ts'
 
@@ -11,6 +12,7 @@ const {
   created,
   processing,
   rejected,
+  doubtful,
   noSuchRequest,
   duplicate,
   notSent,
@@ -337,6 +339,23 @@ for (const [name, record, message] of written) {
     )
   })
 }
+
+t.test('a create believes no doubts that the reconciler has heard', { buffered: true }, async (t) => {
+  const story = startStory({ status: [doubtful], doubtMs: 0, deadlineMs: 150 })
+  await story.write({ state: 'unknown' })
+  await story.ledger.postpone(postponement(story.claim, { doubts: 2, pauseMs: 60_000 }))
+  t.match(await story.run(), { status: 'unknown' })
+  t.match(await story.ledger.find('a'), { state: 'unknown' })
+})
+
+t.test('an acknowledgement that a create hears ends the doubts of the reconciler', { buffered: true }, async (t) => {
+  const story = startStory({ status: [processing] })
+  await story.write({ state: 'processing' })
+  await story.ledger.postpone(postponement(story.claim, { asks: 2, doubts: 2 }))
+  t.match(await story.ledger.find('a'), { doubts: 2 })
+  t.match(await story.run({ waitMs: 0 }), { status: 'processing' })
+  t.match(await story.ledger.find('a'), { doubts: 0 })
+})
 
 /** A ledger that comes back empty once the create was claimed. */
 function startStoryWithLoss(add: Answer, status: Answer) {
