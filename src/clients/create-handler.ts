@@ -60,7 +60,7 @@ function sendAnswer(
   basePath: string,
 ): FastifyReply {
   if (idempotencyStatus !== undefined) reply.header('idempotency-status', idempotencyStatus)
-  // A joined request waits as long as the first request, so its own preference is not applied.
+  // A joined request is answered no later than the first request, so its preference may not be applied.
   if (applied !== '' && idempotencyStatus !== 'joined') reply.header('preference-applied', applied)
   if (representation.status !== 'created') reply.headers(retryAfter(lookAgainSeconds))
   // After a key rotation the row's requestId differs from the one computed here; the row's counts.

@@ -83,7 +83,7 @@ export const onlyOneRepetition: Check = ({ plan, statements, sends }) => {
   })
 }
 
-function hasWaited({ settings, networkMs }: History['plan'], sends: readonly Send[], open: Send, again: Send): boolean {
+function hasWaited({ settings }: History['plan'], sends: readonly Send[], open: Send, again: Send): boolean {
   const absences = sends.filter(
     ({ requestId, words, at, answeredAt }) =>
       requestId === open.requestId &&
@@ -92,10 +92,11 @@ function hasWaited({ settings, networkMs }: History['plan'], sends: readonly Sen
       answeredAt !== undefined &&
       answeredAt <= again.at,
   )
-  const [first, last] = [absences[0], absences.at(-1)]
-  if (first === undefined || last === undefined) return false
-  // The word stands from its question on, which waited for a connection before it left.
-  return last.at - first.at >= settings.settleMs - 4 * networkMs || last.at - open.at >= settings.absentMs
+  const last = absences.at(-1)
+  if (last === undefined) return false
+  const heardAt = Math.min(...absences.map(({ answeredAt = Infinity }) => answeredAt))
+  const stoodMs = last.at - heardAt
+  return stoodMs >= settings.settleMs || last.at - open.at >= settings.absentMs
 }
 
 function isAbsence(words: string): boolean {
@@ -326,7 +327,7 @@ export const answersComeInTime: Check = (history) => {
 
 /**
  * The first create of a request says "processing" when the caller's wait is over, or as soon as it is heard after that. A create
- * that joins waits with the first one, and of a later one another asker may hear the word before it does.
+ * that joins the first one has a wait of its own. Of a later create another asker may hear the word before it does.
  */
 export const waitsAreKept: Check = (history) => {
   const { settings, ledgerMs, faults, replicas } = history.plan
@@ -334,8 +335,9 @@ export const waitsAreKept: Check = (history) => {
   return everyStatement(
     history,
     ({ number, says, requestId, idempotencyStatus, startedAt, at, waitMs = settings.waitMs }) => {
-      if (says !== 'processing' || idempotencyStatus !== 'new') return false
-      if (history.statements.some((other) => other.requestId === requestId && other.number < number)) return false
+      if (says !== 'processing' || (idempotencyStatus !== 'new' && idempotencyStatus !== 'joined')) return false
+      const others = history.statements.filter((other) => other.requestId === requestId && other.number < number)
+      if (others.some((other) => idempotencyStatus === 'new' || other.at < startedAt)) return false
       const own = history.sends.filter((send) => send.requestId === requestId && send.words === 'ok+process')
       const heardAt = own.find(({ answeredAt }) => answeredAt !== undefined)?.answeredAt ?? 0
       return at > Math.max(startedAt + waitMs, heardAt) + lateMs + 8 * ledgerMs

@@ -37,7 +37,7 @@ export async function carryOut(
     startWaiting(known) {
       // A created client lacks only its id. A full bulkhead must not make the answer leave the id out.
       if (!seat.wait() && known !== 'created') return false
-      noteNews(ledger, held, known, known === 'processing' ? waitUntil : deadlineAt)
+      void noteNews(ledger, held, known, known === 'processing' ? waitUntil : deadlineAt).then(() => work.accept())
       return true
     },
     async renew(mayHaveArrived) {
@@ -80,13 +80,17 @@ function withoutDoubts(row: Row): Row {
  * FreedomPay has acknowledged the create. The row records the acknowledgement while the caller still waits: other replicas
  * then give the same answer, and after a crash "no such request" is not believed. The reconciler starts after the wait.
  */
-function noteNews(ledger: Ledger, row: Row, state: 'processing' | 'created', waitUntil: number): void {
-  const { requestId, claimToken, asks } = row
+async function noteNews(
+  ledger: Ledger,
+  { requestId, claimToken, asks }: Row,
+  state: 'processing' | 'created',
+  waitUntil: number,
+): Promise<void> {
   const pauseMs = Math.round(Math.max(0, waitUntil - performance.now()) + graceMs)
-  const postponement = { requestId, claimToken, pauseMs, takenAsks: asks, asks, doubts: 0, isAcknowledged: true }
-  // A failure is ignored here: the outcome writes the same facts later.
-  ledger.record(requestId, claimToken, { state }).then(
-    () => ledger.postpone(postponement).catch(() => undefined),
-    () => undefined,
-  )
+  try {
+    await ledger.record(requestId, claimToken, { state })
+    await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: asks, asks, doubts: 0, isAcknowledged: true })
+  } catch {
+    // The outcome writes the same facts later.
+  }
 }

@@ -12,7 +12,7 @@ import { type CreateCommand, forgetDocument } from './create-command.ts'
 import type { Delivery } from './deliver.ts'
 import type { RequestDefaults } from './mapping.ts'
 import { settle } from './settle.ts'
-import { readLatest, Work, withinWait } from './work.ts'
+import { readLatest, Work, withinOwnWait, withinWait } from './work.ts'
 
 export interface CreateClientSettings {
   readonly defaults: RequestDefaults
@@ -67,7 +67,7 @@ function begin(parts: CreateClientParts, works: Map<string, Work>, command: Crea
   return withinWait(work, command, parts.ledger)
 }
 
-async function join({ bulkhead, ledger }: CreateClientParts, running: Work, command: CreateCommand) {
+async function join({ bulkhead, ledger, settings }: CreateClientParts, running: Work, command: CreateCommand) {
   if (!command.fingerprints.includes(running.fingerprint)) throw keyReused(running)
   command.log.requestId = running.requestId
   // The body of the first request is the one that is sent. A second copy would only use memory.
@@ -75,7 +75,9 @@ async function join({ bulkhead, ledger }: CreateClientParts, running: Work, comm
   const seat = bulkhead.wait()
   try {
     const settlement =
-      seat === undefined ? await readLatest(running, ledger) : await withinWait(running, command, ledger)
+      seat === undefined
+        ? await readLatest(running, ledger)
+        : await withinOwnWait(running, command, settings.waitMs, ledger)
     if (settlement === undefined) throw inProgress(running.requestId)
     return { ...settlement, how: 'joined' as const }
   } finally {

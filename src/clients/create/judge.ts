@@ -47,12 +47,16 @@ export interface JudgeSettings {
 
 const fewestDoubts = 3
 
-/** Updates the knowledge with the answer to a question that was asked at `askedAt`. Pure. */
+/**
+ * Updates the knowledge with the answer to a question. FreedomPay answered between `askedAt` and `heardAt`, so an answer stands from
+ * `heardAt` on, and until the `askedAt` of the next one. Pure.
+ */
 export function judge(
   before: Knowledge,
   outcome: Outcome,
   askedAt: number,
   { absentMs, doubtMs }: JudgeSettings,
+  heardAt = askedAt,
 ): { knowledge: Knowledge; conclusion?: Conclusion } {
   const heard = { ...before, doubts: 0, doubtedSince: undefined }
   switch (outcome.kind) {
@@ -73,14 +77,14 @@ export function judge(
         return { knowledge: heard, conclusion: { status: 'rejected', partner, isInferred: false } }
       }
       const doubts = before.doubts + 1
-      const doubtedSince = before.doubtedSince ?? askedAt
+      const doubtedSince = before.doubtedSince ?? heardAt
       const knowledge = { ...before, doubts, doubtedSince }
       const isBelieved = doubts >= fewestDoubts && askedAt - doubtedSince >= doubtMs
       return isBelieved ? { knowledge, conclusion: { status: 'rejected', partner, isInferred: true } } : { knowledge }
     }
     case 'no-such-request': {
       if (before.known !== 'unknown' || before.isAcknowledged) return { knowledge: heard }
-      const knowledge = { ...heard, absentSince: before.absentSince ?? askedAt }
+      const knowledge = { ...heard, absentSince: before.absentSince ?? heardAt }
       // "No such request" must be heard twice: the first question may have overtaken the create.
       const isAbsent = before.absentSince !== undefined && askedAt - before.lastSendAt >= absentMs
       return isAbsent ? { knowledge, conclusion: { status: 'not-created' } } : { knowledge }
@@ -108,5 +112,6 @@ export function isSettledAbsent(
   at: number,
   settleMs: number,
 ): boolean {
-  return known === 'unknown' && !isAcknowledged && absentSince !== undefined && at - absentSince >= settleMs
+  if (known !== 'unknown' || isAcknowledged || absentSince === undefined) return false
+  return settleMs === 0 || at - absentSince >= settleMs
 }

@@ -14,7 +14,7 @@ export async function askOnce(
 ) {
   const askedAt = performance.now()
   const outcome = await cardApi.requestStatus(requestId, context)
-  return { askedAt, outcome, ...judge(before, outcome, askedAt, settings) }
+  return { askedAt, outcome, ...judge(before, outcome, askedAt, settings, performance.now()) }
 }
 
 export interface PollLimits {

@@ -12,11 +12,25 @@ export class Work {
   readonly settlement: Promise<Settlement>
   /** The answer while the create still runs; undefined until the row is claimed. */
   interim: Settlement | undefined
+  private isAccepted = false
+  private acceptance: PromiseWithResolvers<void> | undefined
 
   constructor(requestId: string, fingerprint = '', run: (work: Work) => Promise<Settlement>) {
     this.requestId = requestId
     this.fingerprint = fingerprint
     this.settlement = run(this)
+  }
+
+  /** FreedomPay works on the create, and the ledger knows. */
+  accept(): void {
+    this.isAccepted = true
+    this.acceptance?.resolve()
+  }
+
+  accepted(): Promise<void> {
+    if (this.isAccepted) return Promise.resolve()
+    this.acceptance ??= Promise.withResolvers()
+    return this.acceptance.promise
   }
 }
 
@@ -37,9 +51,33 @@ export function withinWait(work: Work, command: CreateCommand, ledger: Ledger): 
   return waitUntil(arrivedAt + waitMs, work, command.log, ledger)
 }
 
-async function waitUntil(endAt: number, work: Work, log: CommandLog, ledger: Ledger): Promise<Settlement> {
+/** A request that joins has a wait of its own. Without `Prefer: wait` the wait cannot end before FreedomPay has accepted the create. */
+export function withinOwnWait(
+  work: Work,
+  { waitMs, arrivedAt, log }: CreateCommand,
+  defaultMs: number,
+  ledger: Ledger,
+): Promise<Settlement> {
+  const isExplicit = waitMs !== undefined && waitMs > 0
+  const endAt = arrivedAt + (waitMs ?? defaultMs)
+  return waitUntil(endAt, work, log, ledger, isExplicit ? undefined : work.accepted())
+}
+
+async function waitUntil(
+  endAt: number,
+  work: Work,
+  log: CommandLog,
+  ledger: Ledger,
+  notBefore?: Promise<void>,
+): Promise<Settlement> {
   const { promise: waited, resolve } = Promise.withResolvers<undefined>()
-  const timer = setTimeout(resolve, Math.max(0, Math.ceil(endAt - performance.now())), undefined)
+  let timer: NodeJS.Timeout | undefined
+  let isOver = false
+  function startTimer(): void {
+    if (!isOver) timer = setTimeout(resolve, Math.max(0, Math.ceil(endAt - performance.now())), undefined)
+  }
+  if (notBefore === undefined) startTimer()
+  else void notBefore.then(startTimer)
   try {
     const settlement = await Promise.race([work.settlement, waited])
     if (settlement !== undefined) return settlement
@@ -51,6 +89,7 @@ async function waitUntil(endAt: number, work: Work, log: CommandLog, ledger: Led
     )
     return latest
   } finally {
+    isOver = true
     clearTimeout(timer)
   }
 }

@@ -594,6 +594,29 @@ t.test('a request that joins hears of a refusal, too, and a later request reads 
   t.equal(story.partner.count('add'), 1)
 })
 
+t.test(
+  'a request that joins has a wait of its own, once FreedomPay has accepted the create',
+  { buffered: true },
+  async (t) => {
+    const [accepted, decided] = [createGate(), createGate()]
+    const story = startStory({
+      add: [() => accepted.passed.then(() => processing)],
+      status: [() => decided.passed.then(() => created('c'))],
+      waitMs: 50,
+    })
+    const first = story.run({ waitMs: 5000 })
+    await nextTurn()
+    const joined = [story.run({ waitMs: 0 }), story.run()]
+    t.equal(await Promise.race([...joined, sleep(100, 'they wait')]), 'they wait')
+    accepted.open()
+    const isJoined = { status: 'processing', requestId: 'a', idempotencyStatus: 'joined' }
+    t.strictSame(await Promise.all(joined), [isJoined, isJoined])
+    t.strictSame(await story.run({ waitMs: 0 }), isJoined, 'so has one that comes later')
+    decided.open()
+    t.strictSame(await first, isNew)
+  },
+)
+
 t.test('a request that joins while too many wait is told the present state at once', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')], waiting: 0 })

@@ -152,6 +152,17 @@ t.test('a doubtful error is believed after three answers and the whole time, not
   }
 })
 
+t.test('an answer stands from the moment when it was heard', async (t) => {
+  const heardAt = 71_000
+  t.match(judge(nothing, noSuchRequest, 70_000, judgeSettings, heardAt), { knowledge: { absentSince: heardAt } })
+  t.match(judge(nothing, doubtful, 70_000, judgeSettings, heardAt), { knowledge: { doubtedSince: heardAt } })
+})
+
+t.test('without a settling time the first "no such request" is enough', async (t) => {
+  t.equal(isSettledAbsent({ ...nothing, absentSince: 5000 }, 4000, 0), true)
+  t.equal(isSettledAbsent({ ...nothing, absentSince: 5000 }, 4000, 1), false)
+})
+
 t.test('only what stands for the whole settling time, and was never acknowledged, is settled', async (t) => {
   const absent = { ...nothing, absentSince: 5000 }
   t.equal(isSettledAbsent(absent, 5100, 100), true)
