@@ -101,7 +101,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
 
   await app.register(schemaCompilers)
   // Without a credential there is one caller, and nobody to protect.
-  if (authenticator !== undefined) await app.register(paceFloods, { lifecycle })
+  if (authenticator !== undefined) await app.register(paceFloods, { lifecycle, deadlineMs: parts.deadlineMs })
   await app.register(commonHeaders, { isSandbox })
   await app.register(httpMetrics, { metrics })
   if (parts.tracing !== undefined) await app.register(traces, { tracing: parts.tracing })

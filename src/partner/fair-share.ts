@@ -1,6 +1,6 @@
 /**
  * Who may take how many of a number of places: a caller that is alone may have all of them; while another has been active a moment
- * ago, half. So there is room at once for those who come second.
+ * ago, half. So there is room at once for a second caller.
  */
 
 export const activeMs = 10_000

@@ -8,17 +8,16 @@ import { createActivity } from '../partner/fair-share.ts'
 const perSecond = 500
 /** So many may come in one moment. */
 const burst = 50
+export const longestHoldMs = 2000
 const msEach = 1000 / perSecond
 const shortestHoldMs = 1000
-/** Up to this much longer, so that answers of one moment do not end, and come again, in one moment. */
-const moreHoldMs = 1000
-/** Each one that is held takes some kilobytes of memory. Above this number all answers leave at once. */
+/** Each answer that is held takes some kilobytes of memory. Above this number all answers leave at once. */
 const mostHeld = 10_000
 /** Above this number the paces of all callers begin anew. */
 const mostCallers = 10_000
 
 export interface FloodPace {
-  /** A request of the caller was answered. Whoever has no credential has an empty name, and is no caller. */
+  /** A request of the caller has arrived, or was answered. An empty name, of a request without a good credential, is no caller. */
   note(caller: string): void
   /** Calls `answer` at once, or later if the caller asks too often. */
   pace(caller: string, answer: () => void): void
@@ -43,6 +42,11 @@ export function createFloodPace(now: () => number = () => performance.now(), ran
     return false
   }
 
+  /** Not always the same, so that answers of one moment do not end, and come again, in one moment. */
+  function drawHoldMs(): number {
+    return shortestHoldMs + (longestHoldMs - shortestHoldMs) * random()
+  }
+
   function answerUntil(moment: number): void {
     const due = held.filter(({ dueAt }) => dueAt <= moment)
     held = held.filter(({ dueAt }) => dueAt > moment)
@@ -55,7 +59,7 @@ export function createFloodPace(now: () => number = () => performance.now(), ran
     },
     pace(caller, answer) {
       if (activity.isAlone(caller, now()) || held.length >= mostHeld || !isTooOften(caller)) answer()
-      else held.push({ dueAt: now() + shortestHoldMs + moreHoldMs * random(), answer })
+      else held.push({ dueAt: now() + drawHoldMs(), answer })
     },
     answerDue: () => answerUntil(now()),
     answerAll: () => answerUntil(Number.POSITIVE_INFINITY),

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { once } from 'node:events'
 import { request } from 'node:http'
+import { connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { readProblem } from '../fixtures/raw-http.ts'
@@ -120,4 +121,22 @@ t.test('a caller that is slow to send large bodies leaves another half of the pl
   for (let i = 0; i < 5; i++) isAsked.push(await announceBody(t, service.url, 'flood'))
   t.strictSame(isAsked, [true, true, false, false, false])
   t.equal((await service.create({ ...body, document }, as('shop'))).statusCode, 201)
+})
+
+t.test('a request behind an ambiguous one is not carried out, however much its caller floods', async (t) => {
+  const { partner, service } = await start(t)
+  await service.create(body, as('shop'))
+  const sent = partner.adds.length
+  const credential = 'Authorization: Bearer flood-key\r\n'
+  const json = JSON.stringify({ phone: phoneFor('568') })
+  const { hostname, port } = new URL(service.url)
+  const socket = connect(Number(port), hostname)
+  socket.resume()
+  socket.write(`GET /none HTTP/1.1\r\nHost: x\r\n${credential}\r\n`.repeat(400))
+  socket.write(`GET /none HTTP/1.1\r\nHost: x\r\nHost: y\r\n${credential}\r\n`)
+  socket.write(
+    `POST /clients HTTP/1.1\r\nHost: x\r\n${credential}Content-Type: application/json\r\nContent-Length: ${json.length}\r\n\r\n${json}`,
+  )
+  await once(socket, 'close')
+  t.equal(partner.adds.length, sent)
 })

@@ -1,7 +1,7 @@
 import { fastify } from 'fastify'
 import t, { type Test } from 'tap'
 import type { Lifecycle } from '../../src/plugins/drain.ts'
-import { createFloodPace, type FloodPace } from '../../src/plugins/flood-pace.ts'
+import { createFloodPace, type FloodPace, longestHoldMs } from '../../src/plugins/flood-pace.ts'
 import paceFloods from '../../src/plugins/pace-floods.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -107,7 +107,7 @@ t.test('the paces of very many callers begin anew', async (t) => {
 })
 
 /** A server whose answers are what the address says, and a pace that holds each such answer until the test lets it go. */
-async function startServer(t: Test) {
+async function startServer(t: Test, deadlineMs = 25_000) {
   const lifecycle: Lifecycle = { phase: 'ready' }
   const held: { caller: string; answer: () => void }[] = []
   const noted: string[] = []
@@ -122,7 +122,7 @@ async function startServer(t: Test) {
   }
   const app = fastify()
   t.teardown(() => app.close())
-  await app.register(paceFloods, { lifecycle, floods })
+  await app.register(paceFloods, { lifecycle, deadlineMs, floods })
   app.decorateRequest('caller', '')
   const bodies: unknown[] = []
   app.addHook('onSend', async ({ body }) => void bodies.push(body))
@@ -148,8 +148,6 @@ const paced = [
   ...[400, 401, 404, 409, 429].map((status) => `POST ${status}/a/new/flood`),
   'POST 503/overloaded/new/flood',
   'POST 422/idempotency-key-reused/new/flood',
-  'POST 422/partner-rejected/replayed/flood',
-  'POST 201/a/replayed/flood',
   'GET 200/a/new/flood',
   'HEAD 200/a/new/flood',
   'GET 401/a/new/nobody',
@@ -175,7 +173,9 @@ t.test('what FreedomPay had to do with, failures, and pages for everybody are an
   for (const answer of [
     'POST 201/a/new/shop',
     'POST 202/a/joined/shop',
+    'POST 201/a/replayed/shop',
     'POST 422/partner-rejected/new/shop',
+    'POST 422/partner-rejected/replayed/shop',
     'POST 500/internal/new/shop',
     'POST 502/a/new/shop',
     'POST 503/partner-unavailable/new/shop',
@@ -185,7 +185,11 @@ t.test('what FreedomPay had to do with, failures, and pages for everybody are an
   }
   t.equal(held.length, 0)
   t.strictSame(bodies[0], {})
-  t.strictSame(noted, [...Array(6).fill('shop'), ''], 'whoever asks is active')
+  t.strictSame(
+    noted,
+    [...Array(8).fill('shop'), ''].flatMap((caller) => ['', caller]),
+    'a caller is active when it is answered, too',
+  )
 })
 
 t.test('an instance that stops holds no answer', async (t) => {
@@ -195,6 +199,12 @@ t.test('an instance that stops holds no answer', async (t) => {
     () => held.length,
     (length) => length === 2,
   )
-  lifecycle.phase = 'closing'
-  t.strictSame(await Promise.all(answering), [429, 429])
+  lifecycle.phase = 'draining'
+  t.strictSame(await Promise.all([...answering, ask('POST 429/a/new/flood')]), [429, 429, 429])
+})
+
+t.test('an answer that would come after the deadline of its request is not held', async (t) => {
+  const { held, ask } = await startServer(t, longestHoldMs)
+  t.equal(await ask('POST 429/a/new/flood'), 429)
+  t.equal(held.length, 0)
 })

@@ -120,8 +120,8 @@ import { toAddClientRequest } from './mapping.ts'`,
   {
     name: 'a repetition that does not wait',
     file: judge,
-    find: 'absentSince !== undefined && at - absentSince >= settleMs',
-    replace: 'absentSince !== undefined && at - absentSince >= Math.min(0, settleMs)',
+    find: 'return settleMs === 0 || at - absentSince >= settleMs',
+    replace: 'return true',
   },
   {
     name: 'repetitions without an end',
@@ -158,5 +158,17 @@ import { toAddClientRequest } from './mapping.ts'`,
     file: deliver,
     find: 'Math.min(waitUntil, deadlineAt)',
     replace: 'deadlineAt',
+  },
+  {
+    name: 'a joiner that waits as long as the first caller',
+    file: create,
+    find: 'await withinOwnWait(running, command, settings.waitMs, ledger)',
+    replace: 'await withinWait(running, command, ledger)',
+  },
+  {
+    name: 'silence counted from the question',
+    file: 'src/clients/create/poll-status.ts',
+    find: 'judge(before, outcome, askedAt, settings, performance.now())',
+    replace: 'judge(before, outcome, askedAt, settings)',
   },
 ]

@@ -78,7 +78,8 @@ function withoutDoubts(row: Row): Row {
 
 /**
  * FreedomPay has acknowledged the create. The row records the acknowledgement while the caller still waits: other replicas
- * then give the same answer, and after a crash "no such request" is not believed. The reconciler starts after the wait.
+ * then give the same answer, and after a crash "no such request" is not believed. The reconciler starts after the wait. A created
+ * client is recorded only if the question for its id is slow: before, nothing waits.
  */
 async function noteNews(
   ledger: Ledger,

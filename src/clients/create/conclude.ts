@@ -47,7 +47,11 @@ export async function conclude(
     }
     const restored = await restore(ledger, row, change)
     if (restored !== undefined) {
-      log.warn({}, 'the ledger had lost the row of this create; the row is written again')
+      const isOurs = restored.was !== undefined
+      log.warn(
+        {},
+        `the ledger had lost the row of this create; ${isOurs ? 'this' : 'another'} request has written the row again`,
+      )
       return { ...settlement, isFirstClaim: false, row: { ...restored.row, keyId } }
     }
     log.error({}, 'the ledger no longer has the row of this create, so the caller cannot read the outcome later')

@@ -390,7 +390,7 @@ t.test('a row that the ledger has lost is written again with the outcome', { buf
       t.match(await story.run(), says)
       const identity = { requestId: 'a', keyId: 'key', caller: 'caller', fingerprint: 'print' }
       t.match(await restarted.find('a'), { ...identity, ...row })
-      t.match(story.logs.at(-1), { level: 'warn', message: /written again/ })
+      t.match(story.logs.at(-1), { level: 'warn', message: /this request has written the row again/ })
     }),
   )
 })
