@@ -10,6 +10,7 @@ import type { Ledger } from './ledger/ledger.ts'
 import { type Reconciler, type ReconcilerObserver, startReconciler } from './ledger/reconciler.ts'
 import { type Bulkhead, createBulkhead } from './partner/bulkhead.ts'
 import { createCardApi, type PartnerObserver, type StartCallTrace } from './partner/card-api.ts'
+import { createDriftBook } from './partner/drifts.ts'
 import type { PartnerCodes } from './partner/outcome.ts'
 import { type CircuitStateName, withCircuitBreaker } from './partner/resilience.ts'
 import type { Sign } from './partner/signature.ts'
@@ -88,12 +89,14 @@ export function startCore({
     settings: { settleMs: settings.partnerSettleMs, absentMs, doubtMs, mayResend },
     countRetry: observer.countRetry,
   })
+  const driftBook = createDriftBook()
   const bulkhead = createBulkhead({ places: settings.partnerMaxInFlight, waiting: settings.partnerMaxWaiting })
   return {
     createClient: buildCreateClient({
       ledger,
       delivery,
       bulkhead,
+      driftBook,
       countUnknownDuplicate: observer.countUnknownDuplicate,
       settings: {
         defaults: { productId: settings.productId, branchId: settings.branchId },
@@ -107,7 +110,7 @@ export function startCore({
     reconciler: startReconciler({
       ledger,
       // Without the circuit breaker: the answers to questions about old creates do not show whether a new create would arrive.
-      findOut: buildFindOut(cardApi, { absentMs, doubtMs, askMs: partnerTimeoutMs }),
+      findOut: buildFindOut(cardApi, { absentMs, doubtMs, askMs: partnerTimeoutMs }, driftBook),
       // The reconciler asks at most two questions under one lease.
       leaseMs: 2 * partnerTimeoutMs + leaseMarginMs,
       concurrency: settings.reconcilerConcurrency,

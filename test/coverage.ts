@@ -1,4 +1,4 @@
-/** `npm run coverage`, after `npm test`: every line and branch of the two rooms that decide about clients has run. */
+/** `npm run coverage`: every line and branch of the two rooms that decide about clients has run in the tests of these rooms. */
 import { globSync, readFileSync } from 'node:fs'
 import { stripTypeScriptTypes } from 'node:module'
 import { relative } from 'node:path'

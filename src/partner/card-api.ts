@@ -1,6 +1,7 @@
 /** FreedomPay's Card API: serialise once, sign those bytes, send them, judge the answer. Retries are the caller's task. */
 import type { Dispatcher } from 'undici'
 import { largeBodyBytes, type Turn } from '../large-bodies/event-loop-slices.ts'
+import { type Drifts, failureMessage } from './drifts.ts'
 import { type EncodedRequest, encodeStatusRequest } from './encode.ts'
 import { type Exchange, exchange } from './exchange.ts'
 import { classify, type Outcome, type PartnerCodes, type Result } from './outcome.ts'
@@ -44,20 +45,12 @@ export interface CallContext {
   readonly drifts?: Drifts
 }
 
-/** Of one create. A partner that has changed its words says the new ones to every question. */
-export interface Drifts {
-  count: number
-  first: Record<string, unknown> | undefined
-}
-
 export interface CardApi {
   /** POST /v5/card-api/client/add */
   addClient(request: EncodedRequest, context: CallContext): Promise<Outcome>
   /** POST /v5/card-api/request/status: asks for the outcome of an earlier call. */
   requestStatus(requestId: string, context: CallContext): Promise<Outcome>
 }
-
-const failureMessage = 'partner call failed'
 
 const tooLate: Exchange = {
   kind: 'failed',
@@ -86,7 +79,8 @@ export function createCardApi(parts: CardApiParts): CardApi {
     const outcome = classify(operation, ended, codes)
     if (outcome.kind === 'misconfigured') sign.reloadAfterRefusal()
     // Of a create that has drifted already, this is one more answer that is of no use.
-    const isRepeated = outcome.result === 'drift' && context.drifts !== undefined && context.drifts.count > 0
+    const { drifts } = context
+    const isRepeated = outcome.result === 'drift' && drifts !== undefined && (drifts.isTold || drifts.count > 0)
     observer.ended(operation, isRepeated ? 'bad_body' : outcome.result, (performance.now() - startedAt) / 1000)
     trace?.end(outcome)
     tellFailure(operation, outcome, context)
@@ -115,9 +109,4 @@ function tellFailure(operation: Operation, outcome: Outcome, { log, drifts }: Ca
     drifts.first ??= fields
     drifts.count += 1
   }
-}
-
-/** One line for all of a create's answers that drifted. */
-export function logDrifts({ count, first }: Drifts, log: CallContext['log']): void {
-  if (count > 0) log.warn({ ...first, drifts: count }, failureMessage)
 }

@@ -2,8 +2,9 @@ import { createHash, createHmac } from 'node:crypto'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { createTurnstile } from '../../src/large-bodies/event-loop-slices.ts'
-import { type CardApiParts, createCardApi, type Drifts, logDrifts } from '../../src/partner/card-api.ts'
+import { type CardApiParts, createCardApi } from '../../src/partner/card-api.ts'
 import { createDispatcher } from '../../src/partner/dispatcher.ts'
+import { createDriftBook } from '../../src/partner/drifts.ts'
 import { encodeRequest } from '../../src/partner/encode.ts'
 import type { Outcome } from '../../src/partner/outcome.ts'
 import { type AddClientRequest, paths } from '../../src/partner/schema.ts'
@@ -224,8 +225,9 @@ for (const { name, answer, add, status = add, logged } of rows) {
 t.test('the drift of one create is counted once, and told once with the number of its answers', async (t) => {
   const drift = answerWith('200 OK', { status: 'ok', request_status: 'in_review' })
   const { cardApi, context, logs, observed } = await startCardApi(t, drift)
-  const drifts: Drifts = { count: 0, first: undefined }
-  logDrifts(drifts, context().log)
+  const book = createDriftBook()
+  const drifts = book.open(requestId)
+  book.close(requestId, drifts, context().log)
   t.match(await cardApi.addClient(encodeRequest(request), { ...context(), drifts }), { result: 'drift' })
   t.match(await cardApi.requestStatus(requestId, { ...context(), drifts }), { result: 'drift' })
   t.match(
@@ -236,8 +238,14 @@ t.test('the drift of one create is counted once, and told once with the number o
     ],
   )
   t.strictSame(logs, [])
-  logDrifts(drifts, context().log)
+  book.close(requestId, drifts, context().log)
   t.match(logs, [{ msg: 'partner call failed', operation: 'add', result: 'drift', drifts: 2 }])
+  t.equal(logs.length, 1)
+
+  const later = book.open(requestId)
+  t.match(await cardApi.requestStatus(requestId, { ...context(), drifts: later }), { result: 'drift' })
+  book.close(requestId, later, context().log)
+  t.match(observed.at(-1), ['ended', 'status', 'bad_body', true], 'nor once more by a later question')
   t.equal(logs.length, 1)
 })
 

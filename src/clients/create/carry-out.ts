@@ -1,7 +1,6 @@
 /** The work of the holder of a claim: deliver the create, tell the ledger the news meanwhile, record the outcome. */
 import type { Ledger, Row } from '../../ledger/ledger.ts'
 import { graceMs } from '../../ledger/rules.ts'
-import { type Drifts, logDrifts } from '../../partner/card-api.ts'
 import { type EncodedRequest, encodeRequest } from '../../partner/encode.ts'
 import type { Settlement } from '../answer.ts'
 import { renewIn } from './claims.ts'
@@ -20,12 +19,12 @@ export async function carryOut(
   row: Row,
   how: 'send' | 'pursue',
 ): Promise<Settlement> {
-  const { ledger, delivery, settings } = parts
+  const { ledger, delivery, settings, driftBook } = parts
   const { body, log, arrivedAt, waitMs = settings.waitMs } = command
   const { requestId } = row
   const deadlineAt = arrivedAt + settings.deadlineMs
   const waitUntil = arrivedAt + waitMs
-  const drifts: Drifts = { count: 0, first: undefined }
+  const drifts = driftBook.open(requestId)
   let held = row
   work.interim = toInterim(row, how === 'send' ? 'new' : 'replayed')
   const context: DeliveryContext = {
@@ -64,7 +63,7 @@ export async function carryOut(
     const isFirstClaim = how === 'send' && row.claims === 1
     return await conclude(parts, { row: held, isFirstClaim, how: status }, delivered, command)
   } finally {
-    logDrifts(drifts, log)
+    driftBook.close(requestId, drifts, log)
   }
 }
 

@@ -6,6 +6,7 @@
 import type { Ledger } from '../../ledger/ledger.ts'
 import { isFinal } from '../../ledger/states.ts'
 import type { Bulkhead } from '../../partner/bulkhead.ts'
+import type { DriftBook } from '../../partner/drifts.ts'
 import { Problem, retryAfter, safeToRetryWith } from '../../problems/problem.ts'
 import { type CreateAnswer, inProgress, keyReused, type Settlement, toAnswer } from '../answer.ts'
 import { type CreateCommand, forgetDocument } from './create-command.ts'
@@ -29,6 +30,7 @@ export interface CreateClientParts {
   readonly delivery: Delivery
   readonly bulkhead: Bulkhead
   readonly settings: CreateClientSettings
+  readonly driftBook: DriftBook
   /** Counts the requests that FreedomPay already had and the ledger had no record of. */
   readonly countUnknownDuplicate: () => void
 }

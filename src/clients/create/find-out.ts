@@ -1,7 +1,8 @@
 /** The reconciler's question about a create that no request works on any more. The reconciler never sends a create. */
 import type { Change, Row } from '../../ledger/ledger.ts'
 import type { Lesson, ReconcilerLog } from '../../ledger/reconciler.ts'
-import { type CardApi, type Drifts, logDrifts } from '../../partner/card-api.ts'
+import type { CardApi } from '../../partner/card-api.ts'
+import { createDriftBook, type DriftBook } from '../../partner/drifts.ts'
 import { parseRetryAfter } from '../../partner/retry.ts'
 import { concludedChange } from './conclude.ts'
 import { type Conclusion, type JudgeSettings, type Knowledge, type Known, knowNothing } from './judge.ts'
@@ -12,51 +13,52 @@ export interface FindOutSettings extends JudgeSettings {
   readonly askMs: number
 }
 
-/** The number of creates whose drift is remembered. Of an older one the drift would be told once more. */
-const mostDrifted = 10_000
-
 /** Asks FreedomPay about a row. Rejects when `signal` is aborted. */
 export type FindOut = (row: Row, log: Pick<ReconcilerLog, 'warn'>, signal: AbortSignal) => Promise<Lesson>
 
-export function buildFindOut(cardApi: CardApi, settings: FindOutSettings): FindOut {
-  /** The creates whose drift has been told, oldest first. */
-  const drifted = new Set<string>()
-
+export function buildFindOut(
+  cardApi: CardApi,
+  settings: FindOutSettings,
+  driftBook: DriftBook = createDriftBook(),
+): FindOut {
   return async (row, log, signal) => {
     // An abort before the listener exists fires no event, so the abort is checked here.
     signal.throwIfAborted()
     const before = toKnowledge(row, performance.now())
-    const isTold = drifted.has(row.requestId)
-    const drifts: Drifts = { count: isTold ? 1 : 0, first: undefined }
-    let { outcome, knowledge, conclusion } = await ask(before)
-    // The question may have overtaken the create, so "no such request" must be heard twice before a conclusion.
-    if (outcome.kind === 'no-such-request' && untilConclusionMs(knowledge, settings) === 0) {
-      ;({ outcome, knowledge, conclusion } = await ask(knowledge))
-    }
-    if (!isTold && drifts.count > 0) {
-      remember(row.requestId)
-      logDrifts(drifts, log)
-    }
-    const throttledMs = outcome.kind === 'throttled' ? (parseRetryAfter(outcome.retryAfter) ?? 0) : 0
-    return {
-      change: toChange(row, before, knowledge, conclusion),
-      doubts: knowledge.doubts,
-      isAcknowledged: knowledge.isAcknowledged,
-      isAnswered: outcome.result === 'ok' || outcome.result === 'rejected' || outcome.kind === 'no-such-request',
-      throttledMs,
-      concludesInMs: conclusion === undefined ? untilConclusionMs(knowledge, settings) : Infinity,
+    const drifts = driftBook.open(row.requestId)
+    try {
+      let heard = await ask(before)
+      // The question may have overtaken the create, so "no such request" must be heard twice before a conclusion.
+      if (heard.outcome.kind === 'no-such-request' && untilConclusionMs(heard.knowledge, settings) === 0) {
+        heard = await ask(heard.knowledge)
+      }
+      return toLesson(row, before, heard, settings)
+    } finally {
+      driftBook.close(row.requestId, drifts, log)
     }
 
-    function ask(known: Knowledge) {
+    function ask(known: Knowledge): Promise<Heard> {
       const context = { deadlineAt: performance.now() + settings.askMs, log, drifts }
       return unlessAborted(signal, askOnce(cardApi, row.requestId, known, settings, context))
     }
   }
+}
 
-  function remember(requestId: string): void {
-    drifted.add(requestId)
-    const [oldest] = drifted
-    if (drifted.size > mostDrifted && oldest !== undefined) drifted.delete(oldest)
+type Heard = Awaited<ReturnType<typeof askOnce>>
+
+function toLesson(
+  row: Row,
+  before: Knowledge,
+  { outcome, knowledge, conclusion }: Heard,
+  settings: FindOutSettings,
+): Lesson {
+  return {
+    change: toChange(row, before, knowledge, conclusion),
+    doubts: knowledge.doubts,
+    isAcknowledged: knowledge.isAcknowledged,
+    isAnswered: outcome.result === 'ok' || outcome.result === 'rejected' || outcome.kind === 'no-such-request',
+    throttledMs: outcome.kind === 'throttled' ? (parseRetryAfter(outcome.retryAfter) ?? 0) : 0,
+    concludesInMs: conclusion === undefined ? untilConclusionMs(knowledge, settings) : Infinity,
   }
 }
 

@@ -164,7 +164,7 @@ function driftingCardApi() {
   const seen = { repeated: 0 }
   const requestStatus: CardApi['requestStatus'] = async (_requestId, { drifts }) => {
     if (drifts === undefined) throw new Error('the drift would be told by itself')
-    if (drifts.count > 0) seen.repeated++
+    if (drifts.isTold || drifts.count > 0) seen.repeated++
     drifts.first ??= { drift: 'in_review' }
     drifts.count++
     return drift
