@@ -1,5 +1,5 @@
 /**
- * `npm run sizing`: what one replica takes at 10 and 100 creates per second, and at as many as it carries: the table of
+ * `npm run sizing`: what one replica takes at 10, 100 and 1,000 creates per second, and at as many as it carries: the table of
  * docs/how-to-run-it.md. The ledger is PostgreSQL, as in production, the partner is the stand-in of this folder.
  */
 import { randomUUID } from 'node:crypto'
@@ -22,6 +22,7 @@ interface Row {
 const rows: readonly Row[] = [
   { title: '10', perSecond: 10, seconds: 20 },
   { title: '100', perSecond: 100, seconds: 20 },
+  { title: '1,000', perSecond: 1000, seconds: 20 },
   { title: 'all it carries', perSecond: undefined, seconds: 20 },
 ]
 const connections = 64

@@ -44,7 +44,7 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/ledger/sqlite.ts': ['test/ledger/sqlite.test.ts', ...ledgerContract],
   'src/ledger/reconciler.ts': ['test/ledger/reconciler.test.ts'],
   'src/ledger/question-pauses.ts': ['test/ledger/reconciler.test.ts'],
-  'src/problems/problem.ts': ['test/problems/problem.test.ts', 'test/openapi.test.ts'],
+  'src/problems/problem.ts': ['test/problems/problem.test.ts', 'test/openapi.long-test.ts'],
   'src/problems/translate.ts': ['test/problems/translate.test.ts'],
   'src/auth/api-key.ts': ['test/auth/api-key.test.ts'],
   'src/partner/fair-share.ts': ['test/partner/fair-share.test.ts', 'test/partner/bulkhead.test.ts'],
@@ -52,10 +52,10 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/auth/bearer-token.ts': ['test/auth/bearer-token.test.ts'],
   'src/auth/caller.ts': ['test/auth/caller.test.ts'],
   'src/auth/open.ts': ['test/auth/open.test.ts'],
-  'src/auth/make-api-key.ts': ['test/auth/make-api-key.test.ts'],
+  'src/auth/make-api-key.ts': ['test/auth/make-api-key.long-test.ts'],
   'src/auth/key-set.ts': ['test/auth/key-set.test.ts'],
   'src/auth/verified-tokens.ts': ['test/auth/verified-tokens.test.ts'],
-  'src/auth/fetch-jwks.ts': ['test/auth/fetch-jwks.test.ts'],
+  'src/auth/fetch-jwks.ts': ['test/auth/fetch-jwks.long-test.ts'],
   'src/auth/watch-secret.ts': ['test/auth/watch-secret.test.ts'],
 }
 

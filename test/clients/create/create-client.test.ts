@@ -358,7 +358,7 @@ t.test('an acknowledgement that a create hears ends the doubts of the reconciler
 })
 
 /** A ledger that comes back empty once the create was claimed. */
-function startStoryWithLoss(add: Answer, status: Answer) {
+function startStoryWithLoss(add: Answer, status: Answer, claimedBefore = false) {
   const restarted = openMemoryLedger({ retentionMs: 3_600_000 })
   let isLost = false
   const story = startStory({
@@ -366,7 +366,11 @@ function startStoryWithLoss(add: Answer, status: Answer) {
     status: [status],
     deadlineMs: 300,
     disturb: (ledger) => ({
-      claim: (claim) => (isLost ? restarted : ledger).claim(claim),
+      async claim(claim) {
+        if (!isLost) return ledger.claim(claim)
+        if (claimedBefore) await restarted.claim({ ...claim, claimToken: 'another', deadlineMs: 60_000 })
+        return restarted.claim(claim)
+      },
       record(...change) {
         isLost = true
         return restarted.record(...change)
@@ -394,6 +398,17 @@ t.test('a row that the ledger has lost is written again with the outcome', { buf
     }),
   )
 })
+
+t.test(
+  'a lost row that another request has claimed meanwhile stays with that request',
+  { buffered: true },
+  async (t) => {
+    const { story, restarted } = startStoryWithLoss(unknown, unknown, true)
+    t.match(await story.run(), { status: 'unknown' })
+    t.match(await restarted.find('a'), { state: 'sent', claimToken: 'another' })
+    t.match(story.logs.at(-1), { level: 'warn', message: /another request has written the row again/ })
+  },
+)
 
 t.test('a lost row whose key has come with another body is told, and not written', { buffered: true }, async (t) => {
   const { story, restarted } = startStoryWithLoss(created(), created('c'))
