@@ -336,8 +336,11 @@ export const waitsAreKept: Check = (history) => {
     history,
     ({ number, says, requestId, idempotencyStatus, startedAt, at, waitMs = settings.waitMs }) => {
       if (says !== 'processing' || (idempotencyStatus !== 'new' && idempotencyStatus !== 'joined')) return false
-      const others = history.statements.filter((other) => other.requestId === requestId && other.number < number)
-      if (others.some((other) => idempotencyStatus === 'new' || other.at < startedAt)) return false
+      if (idempotencyStatus === 'joined') {
+        // A caller whose replica died knows no requestId.
+        if (history.statements.some((other) => other.method === 'POST' && other.at < startedAt)) return false
+      } else if (history.statements.some((other) => other.requestId === requestId && other.number < number))
+        return false
       const own = history.sends.filter((send) => send.requestId === requestId && send.words === 'ok+process')
       const heardAt = own.find(({ answeredAt }) => answeredAt !== undefined)?.answeredAt ?? 0
       return at > Math.max(startedAt + waitMs, heardAt) + lateMs + 8 * ledgerMs
