@@ -25,6 +25,7 @@ export interface Disaster {
 /** What disasters did, written by them. */
 export interface Damage {
   readonly ledgerOutages: Period[]
+  readonly standStills: Period[]
   readonly losses: Period[]
   /** Rows that were lost, for each failover of Redis. */
   readonly lostRows: number[]
@@ -82,16 +83,21 @@ async function killReplica({ fleet, line, abandonedRequestIds, random }: Scene):
 }
 
 /** The claim's answer is there, the process has not read it. When it goes on, the time of the claim is over. */
-async function stopAfterClaim({ fleet, random }: Scene): Promise<void> {
+async function stopAfterClaim({ fleet, random, damage }: Scene): Promise<void> {
   const chosen = random.integer(0, fleet.replicas.length - 1)
   const [replica, line] = [fleet.replicas[chosen], fleet.ledgerLines[chosen]]
   if (replica === undefined || line === undefined) throw new Error('there is no line to the ledger')
   const { promise: isOver, resolve } = Promise.withResolvers<void>()
+  let from = 0
   const isStopped = line.stopAtNextClaim(() => {
+    from = Date.now()
     void replica.standStill(standStillMs).then(resolve)
   })
   const wasStopped = isStopped.then(() => true)
-  if (await Promise.race([wasStopped, until(() => false, longestRecoveryMs)])) await isOver
+  if (!(await Promise.race([wasStopped, until(() => false, longestRecoveryMs)]))) return
+  await isOver
+  await until(() => replica.isReady(), longestRecoveryMs)
+  damage.standStills.push({ from, to: Date.now() })
 }
 
 /** Until a caller was told so. */

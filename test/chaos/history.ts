@@ -73,6 +73,8 @@ export interface History {
   readonly unresolved: readonly number[]
   /** When the ledger was taken away on purpose. */
   readonly ledgerOutages: readonly Period[]
+  /** When a replica stood still on purpose, and until it was ready again. */
+  readonly standStills: readonly Period[]
   /** What was written then is lost. */
   readonly losses: readonly Period[]
   /** PARTNER_RESEND */

@@ -17,6 +17,7 @@ const kept: History = {
   clients: [client],
   unresolved: [0],
   ledgerOutages: [],
+  standStills: [],
   losses: [],
   mayResend: true,
   leaks: [],
@@ -58,6 +59,8 @@ const endlessIntent: Partial<History> = {
   unresolved: [1, 1],
 }
 
+const ledgerRefusal = { says: 'not-sent', answer: '503 ledger-unavailable' } as const
+
 const histories: Record<string, Partial<History>> = {
   'one answer': {},
   'the same answer again': {
@@ -72,6 +75,10 @@ const histories: Record<string, Partial<History>> = {
   'less is known, as the ledger was away when it was told': {
     statements: [created, post(300, 310, unknown), post(320, 330, inProgress)],
     ledgerOutages: [{ from: 150, to: 250 }],
+  },
+  'a replica that stood still did not hear its ledger in time': {
+    statements: [created, post(300, 410, ledgerRefusal)],
+    standStills: [{ from: 305, to: 405 }],
   },
   'the ledger has lost what was told': {
     statements: [created, post(300, 310, unknown), get(400, 410, denied)],
@@ -223,9 +230,10 @@ const cases: Case[] = [
     { ...absentIntent, statements: [post(100, 200, { ...denied, answer: '502 partner-misconfigured' })] },
     'nothingGoesWrong',
   ],
+  ['a ledger that fails by itself', { statements: [created, post(300, 310, ledgerRefusal)] }, 'nothingGoesWrong'],
   [
-    'a ledger that fails by itself',
-    { statements: [created, post(300, 310, { ...refused, answer: '503 ledger-unavailable' })] },
+    'a ledger that fails by itself, after a replica stood still',
+    { statements: [created, post(300, 310, ledgerRefusal)], standStills: [{ from: 250, to: 290 }] },
     'nothingGoesWrong',
   ],
   ['a process that ends by itself', { accidents: ['replica 1 ended by itself'] }, 'nothingGoesWrong'],

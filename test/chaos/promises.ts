@@ -173,17 +173,21 @@ export const lastReadsTellTheTruth: Check = (history) =>
 const ledgerUnavailable = '503 ledger-unavailable'
 
 /** Answers that callers must expect, and where. */
-const expected: Readonly<Record<string, (intent: KnownIntent, history: History) => boolean>> = {
+const expected: Readonly<Record<string, (intent: KnownIntent, history: History, told: Statement) => boolean>> = {
   '422 partner-rejected': ({ scenario }) => scenario === '002' || scenario === '013',
   '502 partner-misconfigured': ({ scenario }) => scenario === '011',
-  [ledgerUnavailable]: (_intent, { ledgerOutages }) => ledgerOutages.length > 0,
+  [ledgerUnavailable]: (_intent, { ledgerOutages, standStills }, { startedAt, endedAt }) =>
+    ledgerOutages.length > 0 || standStills.some(({ from, to }) => startedAt <= to && endedAt >= from),
 }
+
+const isUnexpected = (statement: Statement, intent: KnownIntent, history: History) =>
+  statement.says === 'fault' || expected[statement.answer]?.(intent, history, statement) === false
 
 /** No answer is a fault of the service's, and no process ends against the plan. */
 export const nothingGoesWrong: Check = (history) => [
   ...eachIntent(history.intents, history.statements, (intent, own) =>
     own
-      .filter(({ says, answer }) => says === 'fault' || expected[answer]?.(intent, history) === false)
+      .filter((statement) => isUnexpected(statement, intent, history))
       .map((statement) => `${describe(statement)} is no answer to expect`),
   ),
   ...history.accidents,

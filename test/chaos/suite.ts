@@ -46,7 +46,7 @@ export async function runSuite(suite: Suite, say: (text: string) => void): Promi
   const { intents, calls } = makePlan(seed, suite)
   const report: ChildReport = { leaks: [], accidents: [], stories: new Map() }
   const statements: Statement[] = []
-  const damage: Damage = { ledgerOutages: [], losses: [], lostRows: [] }
+  const damage: Damage = { ledgerOutages: [], standStills: [], losses: [], lostRows: [] }
 
   await using parts = new AsyncDisposableStack()
   const slowRequestIds = toRequestIds(intents.filter(({ isSlow }) => isSlow))
