@@ -71,3 +71,9 @@ export const engineOf: Readonly<Record<string, string>> = {
   'src/ledger/memory-rows.ts': 'in memory',
   'src/ledger/sqlite.ts': 'SQLite file',
 }
+
+/** After how many milliseconds a test of a file never ends, where most changes leave a call without an end. */
+export const testLimitMs: Readonly<Record<string, number>> = {
+  'src/partner/exchange.ts': 5000,
+  'src/partner/card-api.ts': 5000,
+}
