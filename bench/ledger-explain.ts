@@ -33,27 +33,49 @@ SELECT md5('id' || n), CASE WHEN n % 10 < 9 THEN md5('key' || n) END, 'caller-' 
   n / 1000 % 2
 FROM generate_series(1, $1::integer) AS n`
 
-type Value = string | number | boolean | null | readonly string[]
+/** Unresolved rows: the number of the first, how many, the number of all rows. */
+const rowsFrom = `
+SELECT md5('key' || $1::integer) AS key,
+  ARRAY(SELECT md5('id' || 1 + ($1 - 1 + 100 * i) % $3::integer) FROM generate_series(0, $2::integer - 1) AS i) AS ids`
+
+type Value = string | number | boolean | null
+type Values = readonly (Value | readonly Value[])[]
 
 const change: Change = { state: 'created', clientId: 'client' }
 
-/** The values of one call; `id` is another unresolved row each time. */
-function valuesOf(name: keyof typeof statements, id: string, key: string): Value[] {
+/** How many rows a group of claims or changes holds. */
+const groupSize = 8
+
+const toColumns = (rows: readonly (readonly Value[])[]) =>
+  (rows[0] ?? []).map((_, i) => rows.map((row) => row[i] ?? null))
+
+const claimValues = (): Value[] => [randomUUID(), randomUUID(), 'caller', 'print', randomUUID(), 25_000, 27_000]
+
+function changeValues(id: string): Value[] {
+  const { state, clientId = null } = change
+  const corrects = correctionsOfInferredRejection.some((one) => one === state)
+  const texts = [id, 'token', state, clientId, null, null]
+  return [...texts, false, false, null, false, predecessors.created.join(), true, corrects, false]
+}
+
+/** The values of one call; `ids` are other unresolved rows each time. */
+function valuesOf(name: keyof typeof statements, ids: readonly string[], key: string): Values {
+  const [id = ''] = ids
   switch (name) {
     case 'claim':
-      return [randomUUID(), randomUUID(), 'caller', 'print', randomUUID(), 25_000, 27_000]
+      return claimValues()
+    case 'claimGroup':
+      return toColumns(Array.from({ length: groupSize }, claimValues))
+    case 'recordGroup':
+      return toColumns(ids.map(changeValues))
     case 'find':
       return [id]
     case 'findByKey':
       return [key]
     case 'renew':
       return [id, 'token', randomUUID(), 25_000, 27_000, false]
-    case 'record': {
-      const { state, clientId = null } = change
-      const corrects = correctionsOfInferredRejection.some((one) => one === state)
-      const texts = [id, 'token', state, clientId, null, null]
-      return [...texts, false, false, null, false, predecessors.created, true, corrects, false]
-    }
+    case 'record':
+      return changeValues(id)
     case 'takeDue':
       return [60_000, 16]
     case 'postpone':
@@ -74,13 +96,14 @@ function valuesOf(name: keyof typeof statements, id: string, key: string): Value
   }
 }
 
-function toLiteral(value: Value): string {
+function toLiteral(value: Values[number]): string {
   if (value === null) return 'NULL'
   if (typeof value === 'string') return escapeLiteral(value)
-  return Array.isArray(value) ? escapeLiteral(`{${value.join(',')}}`) : String(value)
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value)
+  return escapeLiteral(`{${value.map((one) => (one === null ? 'NULL' : JSON.stringify(one))).join(',')}}`)
 }
 
-async function explain(client: Client, { name, text }: Statement, values: Value[]): Promise<string> {
+async function explain(client: Client, { name, text }: Statement, values: Values): Promise<string> {
   const call = values.length === 0 ? '' : `(${values.map(toLiteral).join(', ')})`
   await client.query(`PREPARE "${name}" AS ${text}`)
   const { rows } = await client.query(`EXPLAIN (ANALYZE, BUFFERS) EXECUTE "${name}"${call}`)
@@ -103,10 +126,8 @@ async function run(url: string): Promise<boolean> {
     let plan = ''
     for (let round = 0; round < rounds; round++) {
       const n = 100 * (1 + Math.floor(Math.random() * (rowCount / 100)))
-      const { rows } = await client.query(`SELECT md5('id' || $1::integer) AS id, md5('key' || $1::integer) AS key`, [
-        n,
-      ])
-      const explained = await explain(client, statements[name], valuesOf(name, rows[0].id, rows[0].key))
+      const { rows } = await client.query(rowsFrom, [n, groupSize, rowCount])
+      const explained = await explain(client, statements[name], valuesOf(name, rows[0].ids, rows[0].key))
       times.push(Number(/Execution Time: ([\d.]+)/.exec(explained)?.[1]))
       plan ||= explained
     }

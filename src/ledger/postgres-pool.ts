@@ -17,6 +17,14 @@ export function isLost(error: unknown): boolean {
   return !(error instanceof DatabaseError) || /^(25006|57P0.|08...|42P01|XX...)$/.test(error.code ?? '')
 }
 
+/**
+ * True if the server undid the statement, and the reason may be one of its rows: a bad value, a broken constraint, a deadlock, or a
+ * long wait for a locked row.
+ */
+export function isFaultOfRow(error: unknown): boolean {
+  return error instanceof DatabaseError && /^(22...|23...|40001|40P01|57014)$/.test(error.code ?? '')
+}
+
 /** No connection was free in time. The connections in use may still be good. */
 export function isFull(pool: Pool, error: unknown): boolean {
   return pool.totalCount >= maxConnections || (error instanceof DatabaseError && error.code === tooManyConnections)

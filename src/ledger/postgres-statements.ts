@@ -34,6 +34,32 @@ DELETE FROM ledger_request WHERE request_id = ANY(ARRAY(
   SELECT request_id FROM ledger_request WHERE ${condition} AND updated_at < now() - ${interval('$1')}
   LIMIT ${forgottenAtOnce} FOR UPDATE SKIP LOCKED))`
 
+/** The values of a change: parameters or columns. */
+interface ForwardValues {
+  readonly isOwn: string
+  readonly token: string
+  readonly predecessors: string
+  readonly givesId: string
+  readonly correctsRejection: string
+  readonly correctsCreation: string
+}
+
+/** The rule `isForward`. */
+const isForward = (row: string, to: ForwardValues) => `(NOT ${to.isOwn} OR ${row}.claim_token = ${to.token})
+  AND (${row}.state = ANY(${to.predecessors})
+    OR (${row}.state = 'created' AND (${row}.client_id IS NULL OR ${row}.is_inferred) AND ${to.givesId})
+    OR (${row}.state = 'created' AND ${row}.is_inferred AND ${to.correctsCreation})
+    OR (${row}.state = 'rejected' AND ${row}.is_inferred AND ${to.correctsRejection}))`
+
+/** The new values of the row `request`. */
+const changed = (
+  to: Record<'state' | 'clientId' | 'code' | 'description' | 'isInferred' | 'isAcknowledged' | 'askMs', string>,
+) =>
+  `state = ${to.state}, client_id = ${to.clientId}, partner_code = ${to.code}, partner_description = ${to.description},
+  is_inferred = ${to.isInferred}, is_acknowledged = request.is_acknowledged OR ${to.isAcknowledged}, doubts = 0,
+  doubted_at = NULL, asks = 0, updated_at = ${thisMs}, deadline_at = least(request.deadline_at, now()),
+  next_ask_at = now() + ${interval(to.askMs)}`
+
 export const statements = {
   /** request_id, key_id, caller, fingerprint, claim_token, ms until the deadline, ms until the first question. */
   claim: {
@@ -43,6 +69,18 @@ INSERT INTO ledger_request (request_id, key_id, caller, fingerprint, state, clai
   next_ask_at)
 VALUES ($1, $2, $3, $4, 'sent', $5, 1, ${thisMs}, now() + ${interval('$6')}, now() + ${interval('$7')})
 ON CONFLICT DO NOTHING RETURNING ${toMs('updated_at')} AS updated_ms`,
+  },
+  /** `claim` for a group: each parameter is a list. */
+  claimGroup: {
+    name: 'ledger-claim-group',
+    text: `
+INSERT INTO ledger_request (request_id, key_id, caller, fingerprint, state, claim_token, claims, updated_at, deadline_at,
+  next_ask_at)
+SELECT request_id, key_id, caller, fingerprint, 'sent', claim_token, 1, ${thisMs}, now() + ${interval('deadline_ms')},
+  now() + ${interval('ask_ms')}
+FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::float8[])
+  AS new (request_id, key_id, caller, fingerprint, claim_token, deadline_ms, ask_ms)
+ON CONFLICT DO NOTHING RETURNING request_id, ${toMs('updated_at')} AS updated_ms`,
   },
   find: { name: 'ledger-find', text: `SELECT ${rowColumns} FROM ledger_request WHERE request_id = $1` },
   findByKey: { name: 'ledger-find-by-key', text: `SELECT ${rowColumns} FROM ledger_request WHERE key_id = $1` },
@@ -60,24 +98,56 @@ WHERE request_id = $1 AND claim_token = $2 AND state IN ('sent', 'unknown', 'not
 RETURNING ${rowColumns}`,
   },
   /**
-   * The condition is `isForward`. The inner SELECT locks the row, so that `was` is the state that the UPDATE replaces.
+   * The inner SELECT locks the row, so that `was` is the state that the UPDATE replaces.
    * request_id, token, state, client_id, code, description, inferred, acknowledged, ms until the first question or null,
-   * own conclusion, states before, whether it gives a created client its id, whether it corrects an inferred
+   * own conclusion, states before (joined by commas), whether it gives a created client its id, whether it corrects an inferred
    * rejection, whether it corrects an inferred creation.
    */
   record: {
     name: 'ledger-record',
     text: `
-UPDATE ledger_request AS request SET state = $3, client_id = $4, partner_code = $5, partner_description = $6,
-  is_inferred = $7, is_acknowledged = request.is_acknowledged OR $8, doubts = 0, doubted_at = NULL, asks = 0,
-  updated_at = ${thisMs}, deadline_at = least(request.deadline_at, now()), next_ask_at = now() + ${interval('$9')}
+UPDATE ledger_request AS request SET ${changed({ state: '$3', clientId: '$4', code: '$5', description: '$6', isInferred: '$7', isAcknowledged: '$8', askMs: '$9' })}
 FROM (SELECT request_id, state FROM ledger_request WHERE request_id = $1 FOR UPDATE) AS before
-WHERE request.request_id = $1 AND before.request_id = request.request_id AND (NOT $10::boolean OR request.claim_token = $2)
-  AND (request.state = ANY($11::text[])
-    OR (request.state = 'created' AND (request.client_id IS NULL OR request.is_inferred) AND $12::boolean)
-    OR (request.state = 'created' AND request.is_inferred AND $14::boolean)
-    OR (request.state = 'rejected' AND request.is_inferred AND $13::boolean))
+WHERE request.request_id = $1 AND before.request_id = request.request_id
+  AND ${isForward('request', {
+    isOwn: '$10::boolean',
+    token: '$2',
+    predecessors: `string_to_array($11, ',')`,
+    givesId: '$12::boolean',
+    correctsRejection: '$13::boolean',
+    correctsCreation: '$14::boolean',
+  })}
 RETURNING before.state AS was, ${toMs('request.updated_at')} AS updated_ms`,
+  },
+  /**
+   * `record` for a group: each parameter is a list. A row that
+   * another transaction has locked is left out, so that the group waits for no row. The LIMIT drops no row. Because of the LIMIT
+   * the planner expects one row, and uses the primary key also while the table has no statistics.
+   */
+  recordGroup: {
+    name: 'ledger-record-group',
+    text: `
+WITH change AS MATERIALIZED (
+  SELECT new.*, old.state AS was
+  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $8::boolean[],
+      $9::float8[], $10::boolean[], $11::text[], $12::boolean[], $13::boolean[], $14::boolean[])
+    AS new (id, token, state, client_id, partner_code, partner_description, is_inferred, is_acknowledged, ask_ms, is_own,
+      states_before, gives_id, corrects_rejection, corrects_creation)
+  CROSS JOIN LATERAL (SELECT state, client_id, claim_token, is_inferred FROM ledger_request WHERE request_id = new.id
+    FOR UPDATE SKIP LOCKED) AS old
+  WHERE ${isForward('old', {
+    isOwn: 'new.is_own',
+    token: 'new.token',
+    predecessors: `string_to_array(new.states_before, ',')`,
+    givesId: 'new.gives_id',
+    correctsRejection: 'new.corrects_rejection',
+    correctsCreation: 'new.corrects_creation',
+  })}
+  LIMIT cardinality($1)
+)
+UPDATE ledger_request AS request SET ${changed({ state: 'change.state', clientId: 'change.client_id', code: 'change.partner_code', description: 'change.partner_description', isInferred: 'change.is_inferred', isAcknowledged: 'change.is_acknowledged', askMs: 'change.ask_ms' })}
+FROM change WHERE request.request_id = change.id
+RETURNING request.request_id, change.was, ${toMs('request.updated_at')} AS updated_ms`,
   },
   /** ms of the lease, limit. */
   takeDue: {

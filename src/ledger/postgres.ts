@@ -4,7 +4,6 @@
  */
 import type { Logger } from 'pino'
 import {
-  type Change,
   type Claim,
   type ClaimResult,
   ForeignLedgerError,
@@ -15,22 +14,25 @@ import {
 } from './ledger.ts'
 import { newRow } from './new-row.ts'
 import { openPostgresConnection, type Postgres } from './postgres-connection.ts'
+import {
+  groupChanges,
+  groupClaims,
+  type RowChange,
+  type StoredChange,
+  toChangeValues,
+  toClaimValues,
+  toRecordResult,
+} from './postgres-groups.ts'
 import { inspectPostgres } from './postgres-inspection.ts'
 import { escapeText, type StoredRow, toRow } from './postgres-rows.ts'
 import { forgottenAtOnce, type Statement, statements } from './postgres-statements.ts'
-import { attentionAfterMs, firstAskAfterMs, graceMs, isOwnConclusion } from './rules.ts'
-import { correctionsOfInferredRejection, predecessors, type Recordable, type State } from './states.ts'
+import { attentionAfterMs, graceMs } from './rules.ts'
 
 export interface PostgresLedgerSettings {
   /** One host, or several: `postgres://user:password@host-1:5432,host-2:5432/database`. */
   readonly url: string
   readonly retentionMs: number
   readonly log: Logger
-}
-
-interface StoredChange {
-  was: State
-  updated_ms: number
 }
 
 interface StoredStats {
@@ -47,16 +49,18 @@ const claimTries = 5
 
 export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSettings): Ledger {
   const { run, close } = openPostgresConnection(url, log)
+  const claim = groupClaims(run, (one) => claimRow(run, one))
+  const record = groupChanges(run, (one) => recordChange(run, one))
 
   return {
     ...inspectPostgres(run),
-    claim: (claim) => claimRow(run, claim),
+    claim,
     async renew({ requestId, from, to, deadlineMs, mayHaveArrived }) {
       const values = [...[requestId, from, to].map(escapeText), deadlineMs, deadlineMs + graceMs, mayHaveArrived]
       const { rows } = await run<StoredRow>(statements.renew, values)
       return rows[0] && toRow(rows[0])
     },
-    record: (requestId, claimToken, change) => recordChange(run, requestId, claimToken, change),
+    record: (requestId, claimToken, change) => record({ requestId, claimToken, change }),
     find: (requestId) => findRow(run, statements.find, requestId),
     findByKey: (keyId) => findRow(run, statements.findByKey, keyId),
     async takeDue(leaseMs, limit) {
@@ -93,10 +97,9 @@ async function findRow(run: Run, statement: Statement, id: string): Promise<Row 
 }
 
 async function claimRow(run: Run, claim: Claim): Promise<ClaimResult> {
-  const { requestId, keyId, caller, fingerprint, claimToken, deadlineMs } = claim
-  const texts = [requestId, keyId, caller, fingerprint, claimToken].map(escapeText)
+  const { requestId, keyId } = claim
   for (let tries = 0; tries < claimTries; tries++) {
-    const { rows } = await run<{ updated_ms: number }>(statements.claim, [...texts, deadlineMs, deadlineMs + graceMs])
+    const { rows } = await run<{ updated_ms: number }>(statements.claim, toClaimValues(claim))
     if (rows[0] !== undefined) return { isClaimed: true, row: newRow(claim, rows[0].updated_ms) }
     const ofKey = keyId === undefined ? undefined : await findRow(run, statements.findByKey, keyId)
     const row = ofKey ?? (await findRow(run, statements.find, requestId))
@@ -105,37 +108,11 @@ async function claimRow(run: Run, claim: Claim): Promise<ClaimResult> {
   throw new Error('the ledger neither takes the claim nor has its row')
 }
 
-async function recordChange(
-  run: Run,
-  requestId: string,
-  claimToken: string,
-  change: Change,
-): Promise<RecordResult | undefined> {
-  const { rows } = await run<StoredChange>(statements.record, recordValues(requestId, claimToken, change))
-  if (rows[0] === undefined) {
-    const row = await findRow(run, statements.find, requestId)
-    return row && { row, was: undefined }
-  }
-  const { was, updated_ms: updatedAtMs } = rows[0]
-  const { state, clientId, partnerCode, partnerDescription } = change
-  return { row: { requestId, state, clientId, partnerCode, partnerDescription, updatedAtMs }, was }
-}
-
-/** The statement repeats `isForward`. The parts that depend only on the change are computed here. */
-function recordValues(requestId: string, token: string, change: Change): unknown[] {
-  const { state, clientId, partnerCode, partnerDescription, isInferred = false, isAcknowledged = false } = change
-  const corrections: readonly Recordable[] = correctionsOfInferredRejection
-  return [
-    ...[requestId, token, state, clientId, partnerCode, partnerDescription].map(escapeText),
-    isInferred,
-    isAcknowledged,
-    firstAskAfterMs(change),
-    isOwnConclusion(change),
-    predecessors[state],
-    state === 'created' && clientId !== undefined,
-    !isInferred && corrections.includes(state),
-    !isInferred && state === 'rejected',
-  ]
+async function recordChange(run: Run, change: RowChange): Promise<RecordResult | undefined> {
+  const { rows } = await run<StoredChange>(statements.record, toChangeValues(change))
+  if (rows[0] !== undefined) return toRecordResult(change, rows[0])
+  const row = await findRow(run, statements.find, change.requestId)
+  return row && { row, was: undefined }
 }
 
 function toStats({

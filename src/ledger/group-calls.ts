@@ -1,0 +1,91 @@
+/**
+ * Calls of the same moment share one statement: for this process and for the database a statement costs many times more than
+ * one of its rows. A call waits until the end of the turn of the event loop, and for the group before.
+ */
+
+export interface GroupedCalls<Item, Result> {
+  /** No group holds two items with one id. */
+  readonly idOf: (item: Item) => string
+  /** The results in the order of the items. Undefined: the item is called alone. */
+  readonly callTogether: (items: readonly Item[]) => Promise<readonly (Result | undefined)[]>
+  readonly callAlone: (item: Item) => Promise<Result>
+  /** True if the failed group has changed nothing, and the reason may be one of its items. Then each item is called alone. */
+  readonly isFaultOfOne: (error: unknown) => boolean
+}
+
+/** Limits the work that is done again after a fault of one item. */
+const largestGroup = 64
+/** The longest wait for the group before, so that a group that hangs does not hold up the next calls. */
+const patienceMs = 20
+
+interface Waiting<Item, Result> {
+  readonly item: Item
+  readonly resolve: (result: Result | Promise<Result>) => void
+  readonly reject: (error: unknown) => void
+}
+
+export function groupCalls<Item, Result>(calls: GroupedCalls<Item, Result>): (item: Item) => Promise<Result> {
+  const { idOf, callTogether, callAlone, isFaultOfOne } = calls
+  let waiting: Waiting<Item, Result>[] = []
+  let underWay = 0
+  let isScheduled = false
+  let patience: NodeJS.Timeout | undefined
+
+  function takeGroup(): readonly Waiting<Item, Result>[] {
+    const group = new Map<string, Waiting<Item, Result>>()
+    const later: Waiting<Item, Result>[] = []
+    for (const one of waiting) {
+      const id = idOf(one.item)
+      if (group.size === largestGroup || group.has(id)) later.push(one)
+      else group.set(id, one)
+    }
+    waiting = later
+    return [...group.values()]
+  }
+
+  async function call(group: readonly Waiting<Item, Result>[]): Promise<void> {
+    const [first, second] = group
+    try {
+      if (second === undefined) {
+        if (first !== undefined) first.resolve(await callAlone(first.item))
+        return
+      }
+      const results = await callTogether(group.map(({ item }) => item))
+      for (const [i, { item, resolve }] of group.entries()) resolve(results[i] ?? callAlone(item))
+    } catch (error) {
+      const isTriedAlone = second !== undefined && isFaultOfOne(error)
+      for (const { item, resolve, reject } of group) {
+        if (isTriedAlone) resolve(callAlone(item))
+        else reject(error)
+      }
+    }
+  }
+
+  async function start(): Promise<void> {
+    isScheduled = false
+    clearTimeout(patience)
+    patience = undefined
+    underWay += 1
+    const called = call(takeGroup())
+    schedule()
+    await called
+    underWay -= 1
+    schedule()
+  }
+
+  function schedule(): void {
+    if (isScheduled || waiting.length === 0) return
+    if (underWay > 0) {
+      patience ??= setTimeout(start, patienceMs)
+      return
+    }
+    isScheduled = true
+    setImmediate(start)
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject })
+      schedule()
+    })
+}
