@@ -27,6 +27,12 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     'EqualityOperator: document.length >= largeBodyBytes → document.length < largeBodyBytes': 'the same',
     'StringLiteral: \'latin1\' → ""': 'Base64 and UUIDs are ASCII: the same bytes in UTF-8',
   },
+  'src/clients/create/carry-out.ts': {
+    "ConditionalExpression: how === 'send' → true": 'nothing that `pursue` finds reads `isFirstClaim`',
+  },
+  'src/clients/create/work.ts': {
+    'ConditionalExpression: waitMs !== undefined → true': 'only the types need it: undefined is not over 0',
+  },
   'src/clients/create/idempotency-key.ts': {
     'OptionalChaining: quotedString.exec(line)?.[1]?.replace → quotedString.exec(line)?.[1].replace': sameType,
     'EqualityOperator: a < b → a <= b in return Object.entries(object).sort(([a], [b]) => (a < b ? -1 : 1))':

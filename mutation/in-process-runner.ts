@@ -30,6 +30,12 @@ interface Asked {
   readonly testFilter?: readonly string[]
 }
 
+interface InProcessOptions {
+  readonly testFiles: readonly string[]
+  /** A test that takes longer never ends. Without one, Stryker's own limit ends the process of the whole run. */
+  readonly testLimitMs?: number
+}
+
 interface TestResult {
   readonly id: string
   readonly name: string
@@ -70,6 +76,8 @@ registerHooks({
   },
 })
 
+const timedOut = 'timed out'
+
 function errorToText(error: unknown): string {
   return error instanceof Error ? `${error.name}: ${error.message}` : String(error)
 }
@@ -77,9 +85,11 @@ function errorToText(error: unknown): string {
 class InProcessRunner {
   static inject = ['options'] as const
   private readonly testFiles: readonly string[]
+  private readonly testLimitMs: number | undefined
 
-  constructor({ inProcess }: { readonly inProcess: { readonly testFiles: readonly string[] } }) {
+  constructor({ inProcess }: { readonly inProcess: InProcessOptions }) {
     this.testFiles = inProcess.testFiles
+    this.testLimitMs = inProcess.testLimitMs
   }
 
   capabilities() {
@@ -99,6 +109,7 @@ class InProcessRunner {
     const failed = tests.filter(({ status }) => status === 1)
     const [first] = failed
     if (first === undefined) return { status: 'survived', nrOfTests: tests.length }
+    if (first.failureMessage === timedOut) return { status: 'timeout', reason: timedOut }
     const killedBy = failed.map(({ id }) => id)
     return { status: 'killed', killedBy, failureMessage: first.failureMessage, nrOfTests: tests.length }
   }
@@ -118,14 +129,19 @@ class InProcessRunner {
     const tests: TestResult[] = []
     for (const file of this.testFiles) {
       if (tests.some(({ status }) => status === 1)) break
-      await runFile(file, asked, tests)
+      await runFile(file, asked, tests, this.testLimitMs)
     }
     return { tests, nameSpace }
   }
 }
 
 /** Adds the results of the tests on the top level of the file. Once one has failed, the others do not begin. */
-async function runFile(file: string, { testFilter }: Asked, results: TestResult[]): Promise<void> {
+async function runFile(
+  file: string,
+  { testFilter }: Asked,
+  results: TestResult[],
+  testLimitMs: number | undefined,
+): Promise<void> {
   // Modules of their own for each file, too, as each imports the tap of its own.
   run++
   const ofFile: TestOpts = { name: file }
@@ -146,10 +162,14 @@ async function runFile(file: string, { testFilter }: Asked, results: TestResult[
   async function runUnlessFailed(name: string, options: object, body: Body): Promise<unknown> {
     const id = `${file} ${++count} ${name}`
     if (testFilter !== undefined && !testFilter.includes(id)) return undefined
-    return runTest(name, options, async (t) => {
+    const limited = testLimitMs === undefined ? options : { ...options, timeout: testLimitMs }
+    return runTest(name, limited, async (t) => {
       if (hasFailed) return
       const startedAt = performance.now()
-      t.on('complete', ({ ok }: { ok: boolean }) => addResult(id, startedAt, ok ? undefined : 'failed'))
+      t.on('complete', ({ ok }: { ok: boolean }) => {
+        const failure = t.timedOut ? timedOut : 'failed'
+        addResult(id, startedAt, ok ? undefined : failure)
+      })
       await currentTest.run(id, () => body(t))
     })
   }

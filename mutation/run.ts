@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 
 import { describeRow, readScore, type Score } from './score.ts'
-import { engineOf, programs, targets } from './targets.ts'
+import { engineOf, programs, targets, testLimitMs } from './targets.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const work = 'mutation/.work'
@@ -31,7 +31,7 @@ function mutate(file: string): Score {
     testRunnerNodeArgs: ['--no-warnings'],
     mutate: [file],
     // Not `testFiles`, an option of Stryker's: it would have a runner that takes static mutants for files' names.
-    inProcess: { testFiles: targets[file] },
+    inProcess: { testFiles: targets[file], testLimitMs: testLimitMs[file] },
     warnings: { unknownOptions: false },
     coverageAnalysis: programs.has(file) ? 'off' : 'perTest',
     // An endless loop or a promise that nothing settles; long enough for a busy machine.

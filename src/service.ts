@@ -10,6 +10,7 @@ import { watchLedgerKeys } from './clients/create/ledger-keys.ts'
 import type { Config } from './config/load.ts'
 import { startCore } from './core.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
+import { createRefusalPace } from './large-bodies/refusal-pace.ts'
 import { nameAccount } from './ledger/account.ts'
 import { observeLedger } from './ledger/observe.ts'
 import { openLedger } from './ledger/open.ts'
@@ -107,7 +108,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     createClient,
     readRequest,
     ledgerKeys,
-    reading: { turn, places: createFairShare(config.partnerMaxInFlight) },
+    reading: { turn, places: createFairShare(config.partnerMaxInFlight), paceRefusal: createRefusalPace() },
     validateBody: createBodyValidator({
       region: config.region,
       defaultProductId: config.productId,

@@ -7,6 +7,7 @@ import { Problem, retryAfter, safeToRetryUnread } from '../problems/problem.ts'
 import { largeBodyBytes, type Turn } from './event-loop-slices.ts'
 import { sayContinue } from './expect-continue.ts'
 import { parseJson, requireLittleStructure } from './parse-body.ts'
+import type { RefusalPace } from './refusal-pace.ts'
 import { putBack, takeBuffer } from './spare-memory.ts'
 
 /** A document of 2 MiB takes 2.7 MiB in Base64, and some encoders escape every slash in it. */
@@ -23,6 +24,8 @@ export interface Reading {
   /** Where large bodies wait between slices of work. */
   readonly turn: Turn
   readonly places: Places
+  /** For the refusal of a large body that was read. */
+  readonly paceRefusal: RefusalPace
 }
 
 const overloadedSeconds = 1
@@ -119,7 +122,7 @@ class BodyReader {
       if (this.large !== undefined) requireLittleStructure(body)
       parsed = parseJson(body)
     } catch (error) {
-      this.end(error as Error)
+      this.refuse(error as Error)
       return
     }
     this.end(null, parsed)
@@ -129,13 +132,24 @@ class BodyReader {
     this.end(new Problem('invalid-request', { cause }))
   }
 
-  /** Runs once: the listeners are removed, and a parse that waits for its turn checks `isOver` first. */
+  /** The refusal waits without the memory and without the place of the body. */
+  private refuse(error: Error): void {
+    this.release()
+    if (this.large === undefined) this.done(error)
+    else this.reading.paceRefusal(this.length, () => this.done(error))
+  }
+
   private end(error: Error | null, body?: unknown): void {
+    this.release()
+    this.done(error, body)
+  }
+
+  /** Runs once: the listeners are removed, and a parse that waits for its turn checks `isOver` first. */
+  private release(): void {
     this.isOver = true
     this.payload.off('data', this.collect).off('end', this.parse).off('error', this.fail)
     if (this.large !== undefined) putBack(this.large, this.length)
     if (this.hasPlace) this.reading.places.leave(this.caller)
-    this.done(error, body)
   }
 }
 

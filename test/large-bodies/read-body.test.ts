@@ -3,11 +3,14 @@ import { Readable } from 'node:stream'
 import t from 'tap'
 import { members } from '../../src/clients/body/schema.ts'
 import { createTurnstile, largeBodyBytes, type Turn } from '../../src/large-bodies/event-loop-slices.ts'
-import { bodyLimitBytes, readBody } from '../../src/large-bodies/read-body.ts'
+import { bodyLimitBytes, type Reading, readBody } from '../../src/large-bodies/read-body.ts'
+import type { RefusalPace } from '../../src/large-bodies/refusal-pace.ts'
 import { createFairShare } from '../../src/partner/fair-share.ts'
 import { Problem } from '../../src/problems/problem.ts'
+import { until } from '../fixtures/until.ts'
 
 const places = createFairShare(8)
+const paceRefusal: RefusalPace = (_bytes, answer) => answer()
 const pieceBytes = 64 * 1024
 
 function* cut(bytes: Buffer): Generator<Buffer> {
@@ -20,7 +23,9 @@ function toPayload(chunks: Iterable<Buffer>, headers: Record<string, string> = {
 
 function read(payload: IncomingMessage, turn: Turn = createTurnstile()): Promise<unknown> {
   return new Promise((resolve, reject) => {
-    readBody(payload, 'billing', { turn, places }, (error, body) => (error === null ? resolve(body) : reject(error)))
+    readBody(payload, 'billing', { turn, places, paceRefusal }, (error, body) =>
+      error === null ? resolve(body) : reject(error),
+    )
   })
 }
 
@@ -76,9 +81,8 @@ t.test('a caller that is gone when its turn comes is told nothing twice', async 
   const payload = toPayload(cut(Buffer.alloc(largeBodyBytes, 0x20)))
   const ends: unknown[] = []
   const hasEnded = new Promise<void>((resolve) => payload.once('end', resolve))
-  readBody(payload, 'billing', { turn: () => new Promise((resolve) => turns.push(resolve)), places }, (error) =>
-    ends.push(error),
-  )
+  const turn: Turn = () => new Promise((resolve) => turns.push(resolve))
+  readBody(payload, 'billing', { turn, places, paceRefusal }, (error) => ends.push(error))
   await hasEnded
   payload.emit('error', new Error('gone'))
   turns[0]?.()
@@ -102,7 +106,7 @@ t.test('a large body that finds no place is refused, and every end of one frees 
   const one = createFairShare(1)
   const readWith = (payload: IncomingMessage) =>
     new Promise((resolve, reject) => {
-      readBody(payload, 'billing', { turn: createTurnstile(), places: one }, (error) =>
+      readBody(payload, 'billing', { turn: createTurnstile(), places: one, paceRefusal }, (error) =>
         error ? reject(error) : resolve('read'),
       )
     })
@@ -155,6 +159,41 @@ t.test(
     }
   },
 )
+
+t.test('the refusal of a large body waits for the pace, and its place does not', async (t) => {
+  const one = createFairShare(1)
+  const held: { bytes: number; answer: () => void }[] = []
+  const reading: Reading = {
+    turn: createTurnstile(),
+    places: one,
+    paceRefusal: (bytes, answer) => held.push({ bytes, answer }),
+  }
+  const ends: unknown[] = []
+  const start = (payload: IncomingMessage) => readBody(payload, 'billing', reading, (...end) => ends.push(end))
+  const unreadable = ['['.repeat(150_000), 'x'.repeat(150_000), Buffer.alloc(150_000, 0xff)].map((body) =>
+    Buffer.from(body),
+  )
+  for (const body of unreadable) {
+    start(toPayload(cut(body)))
+    await until(
+      () => held.length,
+      (length) => length === 1,
+    )
+    t.strictSame(ends, [])
+    t.ok(one.enter('shop'), 'the place is free')
+    one.leave('shop')
+    const { bytes, answer } = held.pop() as (typeof held)[number]
+    t.equal(bytes, body.length)
+    answer()
+    t.match(ends.splice(0), [[{ code: 'invalid-request' }]])
+  }
+  start(toPayload([Buffer.from('[')]))
+  await until(
+    () => ends.length,
+    (length) => length === 1,
+  )
+  t.equal(held.length, 0, 'a small one is refused at once')
+})
 
 t.test('the body with the most structure that can be valid is read', async (t) => {
   const odd = (length: number) => '"'.repeat(length)

@@ -1,7 +1,7 @@
 /** The story of one create where several tell it at once: callers, replicas, holders of earlier claims, a ledger that fails. */
 import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import type { Change, Claim, Ledger, RecordResult } from '../../../src/ledger/ledger.ts'
+import type { Change, Claim, Ledger, Postponement, RecordResult } from '../../../src/ledger/ledger.ts'
 import { openMemoryLedger } from '../../../src/ledger/memory.ts'
 import { type Story, startStory } from '../../fixtures/create-story.ts'
 import { postponement } from '../../fixtures/ledger-rows.ts'
@@ -20,6 +20,7 @@ const {
   misconfigured,
   throttled,
   unknown,
+  drift,
 } = outcomes
 
 // They mostly wait, so they may do it together.
@@ -60,6 +61,58 @@ t.test('a create is claimed, sent, asked about and written down', { buffered: tr
   t.strictSame(story.logs, [])
   t.strictSame(await story.run(), isReplayed)
   t.equal(story.partner.count('add'), 1)
+})
+
+t.test('a create that may be sent only once is sent whole', { buffered: true }, async (t) => {
+  const story = startStory({
+    add: [created()],
+    status: [created('c')],
+    body: { document: 'JVBERi0=' },
+    mayResend: false,
+  })
+  t.strictSame(await story.run(), isNew)
+  t.match(story.bodies, [{ client: { document: 'JVBERi0=' } }])
+})
+
+t.test('undocumented words in answers about one create are told in one line', { buffered: true }, async (t) => {
+  const drifted: Answer = (_partner, { drifts }) => {
+    if (drifts !== undefined) drifts.count++
+    return drift
+  }
+  const story = startStory({ add: [created()], status: [drifted, drifted, created('c')] })
+  t.strictSame(await story.run(), isNew)
+  t.match(story.logs, [{ level: 'warn', fields: { drifts: 2 }, message: 'partner call failed' }])
+})
+
+t.test('the reconciler asks after the wait of a create in work, or its deadline', { buffered: true }, async (t) => {
+  const [waitMs, deadlineMs, graceMs] = [300_000, 600_000, 2000]
+  const rows: [Answer, Answer, endsAfterMs: number][] = [
+    [processing, created('c'), waitMs],
+    [created(), created(), deadlineMs],
+  ]
+  for (const [add, first, endsAfterMs] of rows) {
+    const postponed: Postponement[] = []
+    let leftMs = 0
+    const story = startStory({
+      add: [add],
+      status: [first, created('c')],
+      waitMs,
+      deadlineMs,
+      disturb: (ledger) => ({
+        postpone(postponement) {
+          postponed.push(postponement)
+          leftMs = arrivedAt + endsAfterMs - performance.now()
+          return ledger.postpone(postponement)
+        },
+      }),
+    })
+    const arrivedAt = performance.now()
+    t.strictSame(await story.run({ arrivedAt }), isNew)
+    const [{ pauseMs = 0, isAcknowledged } = {}, ...more] = postponed
+    t.strictSame([isAcknowledged, more], [true, []])
+    t.ok(pauseMs >= Math.floor(leftMs) + graceMs, 'not before the end')
+    t.ok(pauseMs <= endsAfterMs + graceMs, 'soon after the end')
+  }
 })
 
 t.test('an id by a new body key gives way to the one that the ledger has', { buffered: true }, async (t) => {
@@ -211,7 +264,7 @@ t.test('what an earlier request left is pursued', { buffered: true }, async (t) 
       'never arrived',
       [{ state: 'unknown' }],
       { add: [created()], status: [createdOnceSent] },
-      { status: 'created', clientId: 'c' },
+      { status: 'created', clientId: 'c', idempotencyStatus: 'new' },
       { state: 'created', claims: 2, mayHaveArrived: true },
     ],
     [
@@ -492,9 +545,9 @@ function meanwhile(add: Answer, then: (ledger: Ledger, token: string) => Promise
   let token = ''
   return {
     add: [
-      async (partner) => {
+      async (partner, context) => {
         await then(own, token)
-        return typeof add === 'function' ? add(partner) : add
+        return typeof add === 'function' ? add(partner, context) : add
       },
     ],
     status: [unknown],
@@ -726,6 +779,12 @@ t.test('however many wait, a client that is created is asked for its id', { buff
   t.match(await story.run({ ...keyless, requestId: 'b' }), isOverloaded, 'which keeps its place')
   gate.open()
   t.strictSame(await first, isNew)
+})
+
+t.test('however many wait, a client without its id is asked about again', { buffered: true }, async (t) => {
+  const story = startStory({ add: [created()], status: [created(), created('c')], waiting: 0 })
+  t.strictSame(await story.run(), isNew)
+  t.strictSame(story.partner.calls, ['add', 'status', 'status'])
 })
 
 t.test('a wait that ends before the id is known is told that the client exists', { buffered: true }, async (t) => {

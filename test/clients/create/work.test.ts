@@ -1,43 +1,90 @@
+/** A create that runs, and the waits of its callers: what each is told, and that no timer is left. */
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
-import { readLatest, Work } from '../../../src/clients/create/work.ts'
-import { newClaim, openTestLedger } from '../../fixtures/ledgers.ts'
+import type { Settlement } from '../../../src/clients/answer.ts'
+import { readLatest, toInterim, Work, withinOwnWait, withinWait } from '../../../src/clients/create/work.ts'
+import type { Ledger, Row } from '../../../src/ledger/ledger.ts'
+import { openMemoryLedger } from '../../../src/ledger/memory.ts'
+import type { State } from '../../../src/ledger/states.ts'
+import { startStory } from '../../fixtures/create-story.ts'
 
-const interim = {
-  row: {
+const { commandWith } = startStory()
+const longMs = 60_000
+
+async function claimRow(): Promise<{ ledger: Ledger; row: Row }> {
+  const ledger = openMemoryLedger({ retentionMs: 3_600_000 })
+  const { row } = await ledger.claim({
     requestId: 'a',
-    keyId: undefined,
-    state: 'unknown',
-    clientId: undefined,
-    partnerCode: undefined,
-    partnerDescription: undefined,
-    updatedAtMs: 1,
-  },
-  how: 'new',
-} as const
-
-function startWork(): Work {
-  return new Work('a', 'print', () => new Promise(() => {}))
+    keyId: 'key',
+    caller: 'caller',
+    fingerprint: 'print',
+    claimToken: 'first',
+    deadlineMs: longMs,
+  })
+  return { ledger, row }
 }
 
-t.test('before its row is claimed, a running create has no state to tell', async (t) => {
-  const ledger = await openTestLedger(t, 'memory:')
-  t.equal(await readLatest(startWork(), ledger), undefined)
+/** A claimed create that ends when `settle` is called. */
+async function startWork() {
+  const { ledger, row } = await claimRow()
+  const { promise, resolve: settle } = Promise.withResolvers<Settlement>()
+  const work = new Work('a', 'print', () => promise)
+  work.interim = toInterim(row, 'new')
+  return { ledger, work, settle, settlement: { row: { ...row, state: 'created' }, how: 'new' } as Settlement }
+}
+
+const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+
+t.test('a caller that waits is told the end, and its timer ends with the wait', async (t) => {
+  const { ledger, work, settle, settlement } = await startWork()
+  const timers = countTimers()
+  const waiting = [
+    withinWait(work, commandWith({ waitMs: longMs }), ledger),
+    withinOwnWait(work, commandWith({ waitMs: longMs }), 0, ledger),
+  ]
+  t.equal(countTimers(), timers + waiting.length)
+  settle(settlement)
+  t.strictSame(await Promise.all(waiting), [settlement, settlement])
+  t.equal(countTimers(), timers)
 })
 
-t.test('a running create is told with the state of the ledger, which another replica may have changed', async (t) => {
-  const ledger = await openTestLedger(t, 'memory:')
-  await ledger.claim(newClaim({ requestId: 'a', claimToken: 'token' }))
-  await ledger.record('a', 'token', { state: 'processing' })
-  const work = startWork()
-  work.interim = interim
-  t.match(await readLatest(work, ledger), { row: { requestId: 'a', state: 'processing' }, how: 'new' })
+t.test('a create that FreedomPay accepts after its end starts no timer', async (t) => {
+  const { ledger, work, settle, settlement } = await startWork()
+  const timers = countTimers()
+  const joined = withinOwnWait(work, commandWith(), longMs, ledger)
+  settle(settlement)
+  t.strictSame(await joined, settlement)
+  work.accept()
+  await nextTurn()
+  t.equal(countTimers(), timers)
 })
 
-t.test('if the ledger has no row or cannot be read, a running create is told with the last known state', async (t) => {
-  const ledger = await openTestLedger(t, 'memory:')
-  const work = startWork()
-  work.interim = interim
-  t.equal(await readLatest(work, ledger), interim)
-  const unreadable = { ...ledger, find: () => Promise.reject(new Error('the ledger is away')) }
-  t.equal(await readLatest(work, unreadable), interim)
+t.test('a request that joins after FreedomPay has accepted the create waits as the setting says', async (t) => {
+  const { ledger, work, settle, settlement } = await startWork()
+  work.accept()
+  t.match(await withinOwnWait(work, commandWith({ waitMs: 0 }), longMs, ledger), { row: { state: 'sent' } })
+  const joined = withinOwnWait(work, commandWith(), longMs, ledger)
+  settle(settlement)
+  t.strictSame(await joined, settlement)
+})
+
+t.test('without its row in the ledger a create that runs is told as it was claimed', async (t) => {
+  const { row } = await claimRow()
+  const lost = openMemoryLedger({ retentionMs: 3_600_000 })
+  const work = new Work('a', 'print', () => Promise.withResolvers<Settlement>().promise)
+  t.equal(await readLatest(work, lost), undefined, 'nothing is claimed yet')
+  work.interim = toInterim(row, 'replayed')
+  t.equal(await readLatest(work, lost), work.interim)
+})
+
+t.test('a create that runs is told as processing only if FreedomPay has said so', async (t) => {
+  const { row } = await claimRow()
+  const told = (state: State) => toInterim({ ...row, state }, 'new').row.state
+  const states: State[] = ['sent', 'unknown', 'created', 'processing']
+  t.strictSame(states.map(told), ['unknown', 'unknown', 'unknown', 'processing'])
+})
+
+t.test('a create without a key has an empty fingerprint', async (t) => {
+  const work = new Work('a', undefined, () => Promise.withResolvers<Settlement>().promise)
+  t.equal(work.fingerprint, '')
 })
