@@ -22,6 +22,9 @@ export function drawPlan(seed: number): Plan {
   )
   const isForever = intents.some(({ course }) => course.fate === 'process-forever')
   const isLate = intents.some(({ course }) => course.registersAfterMs > settings.absentMs || course.asks.some(isDoubt))
+  // The reconciler pauses for 5 min at most, and each strange answer costs one more question.
+  const mostAsks = Math.max(...intents.map(({ course }) => course.asks.length))
+  const usualRestMs = Math.max(25, 5 * (mostAsks + 2)) * minuteMs
   return applyTheme({
     seed,
     settings,
@@ -33,7 +36,7 @@ export function drawPlan(seed: number): Plan {
     calls: calls.sort((a, b) => a.at - b.at),
     faults,
     faultsEndAt,
-    restMs: isLate && !isForever ? (random.chance(0.1) ? 40 * hourMs : 100 * minuteMs) : 25 * minuteMs,
+    restMs: isLate && !isForever ? (random.chance(0.1) ? 40 * hourMs : 100 * minuteMs) : usualRestMs,
   })
 }
 
