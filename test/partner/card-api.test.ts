@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { createTurnstile } from '../../src/large-bodies/event-loop-slices.ts'
+import { createTurnstile, largeBodyBytes } from '../../src/large-bodies/event-loop-slices.ts'
 import { type CardApiParts, createCardApi } from '../../src/partner/card-api.ts'
 import { createDispatcher } from '../../src/partner/dispatcher.ts'
 import { createDriftBook } from '../../src/partner/drifts.ts'
@@ -45,6 +45,7 @@ async function startCardApi(
   const logs: Record<string, unknown>[] = []
   const log = createLogger('trace', { write: (line: string) => void logs.push(JSON.parse(line)) })
   const observed: unknown[][] = []
+  const startedAt = performance.now()
   const cardApi = createCardApi({
     dispatcher,
     origin,
@@ -54,7 +55,8 @@ async function startCardApi(
     timeoutMs: longMs,
     observer: {
       started: (operation) => observed.push(['started', operation]),
-      ended: (operation, result, seconds) => observed.push(['ended', operation, result, seconds >= 0]),
+      ended: (operation, result, seconds) =>
+        observed.push(['ended', operation, result, seconds >= 0 && seconds <= (performance.now() - startedAt) / 1000]),
     },
     ...settings,
   })
@@ -264,7 +266,9 @@ t.test('a call ends with its own time-out, or with the deadline where that comes
     [longMs, shortMs],
   ]) {
     const { cardApi, context, logs, observed } = await startCardApi(t, () => {}, { timeoutMs: timeoutMs ?? 0 })
-    t.match(await cardApi.addClient(encodeRequest(request), context(remainingMs)), { result: 'timeout' })
+    const outcome = await cardApi.addClient(encodeRequest(request), context(remainingMs))
+    const isOurDoing = remainingMs === shortMs ? true : undefined
+    t.match(outcome, { result: 'timeout', isOurDoing }, 'a deadline that is shorter says nothing of FreedomPay')
     t.match(observed, [
       ['started', 'add'],
       ['ended', 'add', 'timeout', true],
@@ -281,6 +285,8 @@ t.test('a deadline that has passed lets nothing be sent, not even on an open con
     t.match(await cardApi.addClient(encodeRequest(request), context(remainingMs)), {
       kind: 'not-sent',
       result: 'timeout',
+      isOurDoing: true,
+      cause: { message: 'the deadline was over before anything was sent' },
     })
   }
   t.match(observed.slice(2), [
@@ -291,6 +297,88 @@ t.test('a deadline that has passed lets nothing be sent, not even on an open con
   t.match(logs, [line, line])
   await cardApi.requestStatus(requestId, context())
   t.match(peer.requests, [{ head: new RegExp(paths.status) }, { head: new RegExp(paths.status) }])
+})
+
+t.test('a deadline that passes while the body is signed lets nothing be sent', async (t) => {
+  const sign: CardApiParts['sign'] = createSigner('jws', () => credentials)
+  let deadlineAt = Infinity
+  const slowSign = Object.assign((path: string, body: Buffer) => {
+    deadlineAt = performance.now() - 1
+    return sign(path, body)
+  }, sign)
+  const { peer, cardApi, context } = await startCardApi(t, (socket) => socket.write(success), { sign: slowSign })
+  const late = Object.defineProperty(context(), 'deadlineAt', { get: () => deadlineAt })
+  t.match(await cardApi.requestStatus(requestId, late), { kind: 'not-sent', result: 'timeout' })
+  t.equal(peer.connections, 0)
+})
+
+t.test('a body is signed in turns from the size on at which it is large', async (t) => {
+  const signed: [way: string, bytes: number][] = []
+  const sign = createSigner('jws', () => credentials)
+  const noted: CardApiParts['sign'] = Object.assign(
+    (path: string, body: Buffer) => {
+      signed.push(['at once', body.length])
+      return sign(path, body)
+    },
+    sign,
+    {
+      inTurns: (path: string, body: Buffer, turn: CardApiParts['turn']) => {
+        signed.push(['in turns', body.length])
+        return sign.inTurns(path, body, turn)
+      },
+    },
+  )
+  const { cardApi, context } = await startCardApi(t, (socket) => socket.write(success), { sign: noted })
+  for (const bytes of [largeBodyBytes - 1, largeBodyBytes]) {
+    await cardApi.addClient({ requestId, body: Buffer.alloc(bytes, 'a') }, context())
+  }
+  t.strictSame(signed, [
+    ['at once', largeBodyBytes - 1],
+    ['in turns', largeBodyBytes],
+  ])
+})
+
+t.test('the credentials are read again after FreedomPay has refused them, and only then', async (t) => {
+  let readings = 0
+  const read = () => {
+    readings++
+    return credentials
+  }
+  const sign = createSigner('jws', read)
+  let status = '200 OK'
+  const { cardApi, context } = await startCardApi(t, (socket) => socket.write(httpAnswer(status, '{}')), { sign })
+  const readAfter = async (next: string) => {
+    status = next
+    const before = readings
+    await cardApi.requestStatus(requestId, context())
+    return readings > before
+  }
+  t.equal(await readAfter('200 OK'), false)
+  t.equal(await readAfter('500 Internal Server Error'), false)
+  t.equal(await readAfter('401 Unauthorized'), true)
+})
+
+t.test('the headers of a trace are sent along, and the trace ends with the outcome', async (t) => {
+  const ended: Outcome[] = []
+  const startTrace = () => ({
+    headers: { traceparent: '00-1-2-01' },
+    end: (outcome: Outcome) => void ended.push(outcome),
+  })
+  const { peer, cardApi, context } = await startCardApi(t, (socket) => socket.write(success), { startTrace })
+  const outcome = await cardApi.requestStatus(requestId, context())
+  t.equal(headersOf(await peer.arrival(0)).get('traceparent'), '00-1-2-01')
+  t.strictSame(ended, [outcome])
+})
+
+t.test('only a drift is held back for the end of a create', async (t) => {
+  const failure = answerWith('500 Internal Server Error', {})
+  const { cardApi, context, logs, observed } = await startCardApi(t, failure)
+  const drifts = createDriftBook().open(requestId)
+  drifts.count = 1
+  await cardApi.requestStatus(requestId, { ...context(), drifts })
+  t.match(logs, [{ msg: 'partner call failed', result: 'http_5xx' }])
+  t.match(observed.at(-1), ['ended', 'status', 'http_5xx', true])
+  t.equal(drifts.count, 1)
 })
 
 t.test('a partner that nobody can reach is one line and one observation', async (t) => {
