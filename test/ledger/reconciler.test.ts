@@ -345,30 +345,41 @@ t.test('a create that was claimed anew while it was asked about is left alone', 
 
 t.test('an outage of the ledger is said once, and afterwards it goes on', { buffered: true }, async (t) => {
   const ledger = await openTestLedger(t, 'memory:')
-  let outages = 0
+  let outages = 3
+  const gone = new Error('gone')
   const failing: Ledger = {
     ...ledger,
     takeDue(leaseMs, limit) {
       if (outages === 0) return ledger.takeDue(leaseMs, limit)
       outages -= 1
-      return Promise.reject(new Error('gone'))
+      return Promise.reject(gone)
     },
   }
-  const { logs } = start(t, failing, async () => created)
+  const asked: string[] = []
+  const made: string[] = []
+  const { logs } = start(t, failing, async ({ requestId }) => {
+    asked.push(requestId)
+    return created
+  })
   for (const outage of [1, 2]) {
-    outages = 2
+    outages = 3
     await until(
       () => outages,
       (left) => left === 0,
     )
     const requestId = await makeDue(ledger)
+    made.push(requestId)
     await until(
       () => ledger.find(requestId),
       (row) => row?.state === 'created',
     )
     const said = logs.filter(({ message }) => message === 'the reconciler cannot reach the ledger')
-    t.equal(said.length, outage)
+    t.strictSame(
+      said.map(({ fields }) => fields),
+      Array(outage).fill({ err: gone }),
+    )
   }
+  t.strictSame(asked, made, 'nothing else is asked about')
 })
 
 t.test('a fault with one row is said, and the row comes again after its lease', { buffered: true }, async (t) => {
@@ -396,15 +407,116 @@ t.test('a fault with one row is said, and the row comes again after its lease', 
 t.test('it stops although an answer is still awaited, and says nothing of it', { buffered: true }, async (t) => {
   const ledger = await openTestLedger(t, 'memory:')
   await makeDue(ledger)
-  let isAsking = false
+  let isAborted: boolean | undefined
   const { reconciler, logs } = start(t, ledger, (_row, _log, signal) => {
-    isAsking = true
-    return new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+    isAborted = false
+    return new Promise((_resolve, reject) =>
+      signal.addEventListener('abort', () => {
+        isAborted = true
+        reject(signal.reason)
+      }),
+    )
   })
   await until(
-    () => isAsking,
-    (asking) => asking,
+    () => isAborted,
+    (aborted) => aborted === false,
   )
   await reconciler.stop()
+  t.equal(isAborted, true)
   t.strictSame(logs, [])
+})
+
+t.test('it stops in the middle of a pause', { buffered: true }, async (t) => {
+  const ledger = await openTestLedger(t, 'memory:')
+  await makeDue(ledger)
+  const { reconciler } = start(t, ledger, async () => {
+    asked.open()
+    return lesson({ throttledMs: 3_600_000, isAnswered: false })
+  })
+  const asked = createGate()
+  await asked.passed
+  await nextTurn()
+  await reconciler.stop()
+  t.pass('stopped')
+})
+
+/** One question about a row without a final outcome, beside a ledger that is partly another. Resolves with the calls that followed. */
+async function askOnce(t: Test, learned: Lesson, other: (ledger: Ledger) => Partial<Ledger> = () => ({})) {
+  const ledger = await openTestLedger(t, 'memory:')
+  const calls: unknown[] = []
+  const over = createGate()
+  const ownParts = other(ledger)
+  const noting: Ledger = {
+    ...ledger,
+    ...ownParts,
+    async record(...args) {
+      calls.push('record')
+      over.open()
+      return await (ownParts.record ?? ledger.record)(...args)
+    },
+    async postpone({ doubts }) {
+      calls.push({ doubts })
+      over.open()
+    },
+  }
+  const requestId = await makeDue(ledger)
+  const { reconciler, logs, observed } = start(t, noting, async () => learned)
+  await over.passed
+  // A postponement would follow at once.
+  for (let turns = 0; turns < 5; turns++) await nextTurn()
+  await reconciler.stop()
+  return { calls, logs, observed, requestId }
+}
+
+t.test('a change that the ledger takes is told, and the row is not postponed', { buffered: true }, async (t) => {
+  const { calls, logs, observed, requestId } = await askOnce(t, created)
+  t.strictSame(calls, ['record'])
+  t.strictSame(observed, [['created']])
+  const message = 'the reconciler learned the outcome'
+  t.strictSame(logs, [{ level: 'info', fields: { requestId, state: 'created', asks: 1 }, message }])
+})
+
+t.test('a change that is not final is neither told nor counted', { buffered: true }, async (t) => {
+  const { logs, observed } = await askOnce(t, lesson({ change: { state: 'processing' } }))
+  t.strictSame([logs, observed], [[], []])
+})
+
+t.test('a rejection that was inferred and is confirmed is neither told nor counted', { buffered: true }, async (t) => {
+  const inferred = (ledger: Ledger): Partial<Ledger> => ({
+    async takeDue(...args) {
+      const due = await ledger.takeDue(...args)
+      return due.map((row) => ({ ...row, state: 'rejected', isInferred: true }))
+    },
+  })
+  const { logs, observed } = await askOnce(t, lesson({ change: { state: 'rejected' } }), inferred)
+  t.strictSame([logs, observed], [[], []])
+})
+
+t.test('a row that the ledger has lost, or keeps, is postponed without a line', { buffered: true }, async (t) => {
+  const lost = await askOnce(t, created, () => ({ record: async () => undefined }))
+  t.strictSame([lost.calls, lost.logs, lost.observed], [['record', { doubts: 0 }], [], []])
+  const keeps = (ledger: Ledger): Partial<Ledger> => ({
+    async record(requestId) {
+      const row = await ledger.find(requestId)
+      return row && { row, was: undefined }
+    },
+  })
+  const kept = await askOnce(t, created, keeps)
+  t.strictSame([kept.calls, kept.logs, kept.observed], [['record', { doubts: 0 }], [], []])
+})
+
+t.test('only what is concluded from doubt needs an unchanged row', { buffered: true }, async (t) => {
+  const inferred = lesson({ change: { state: 'rejected', isInferred: true }, doubts: 3 })
+  const withLatest = (change: Partial<Row> | undefined) => (ledger: Ledger) => ({
+    async find(requestId: string) {
+      const row = await ledger.find(requestId)
+      return row && change && { ...row, ...change }
+    },
+  })
+  t.strictSame((await askOnce(t, inferred, withLatest({}))).calls, ['record'], 'unchanged')
+  for (const change of [{ state: 'processing' as const }, { doubts: 1 }, undefined]) {
+    const { calls, logs } = await askOnce(t, inferred, withLatest(change))
+    t.strictSame([calls, logs], [[{ doubts: 0 }], []], `changed: ${JSON.stringify(change)}`)
+  }
+  t.strictSame((await askOnce(t, created, withLatest({ state: 'processing' }))).calls, ['record'], 'an answer')
 })
