@@ -3,6 +3,7 @@ import type { Change, Row } from '../../ledger/ledger.ts'
 import type { Lesson, ReconcilerLog } from '../../ledger/reconciler.ts'
 import type { CardApi } from '../../partner/card-api.ts'
 import { createDriftBook, type DriftBook } from '../../partner/drifts.ts'
+import type { Outcome } from '../../partner/outcome.ts'
 import { parseRetryAfter } from '../../partner/retry.ts'
 import { concludedChange } from './conclude.ts'
 import { type Conclusion, type JudgeSettings, type Knowledge, type Known, knowNothing } from './judge.ts'
@@ -46,6 +47,9 @@ export function buildFindOut(
 
 type Heard = Awaited<ReturnType<typeof askOnce>>
 
+/** The outcomes of a question that say something about the create, and not only about the question. */
+const kindsOfAnswers: ReadonlySet<Outcome['kind']> = new Set(['created', 'processing', 'rejected', 'no-such-request'])
+
 function toLesson(
   row: Row,
   before: Knowledge,
@@ -56,7 +60,7 @@ function toLesson(
     change: toChange(row, before, knowledge, conclusion),
     doubts: knowledge.doubts,
     isAcknowledged: knowledge.isAcknowledged,
-    isAnswered: outcome.result === 'ok' || outcome.result === 'rejected' || outcome.kind === 'no-such-request',
+    isAnswered: kindsOfAnswers.has(outcome.kind),
     throttledMs: outcome.kind === 'throttled' ? (parseRetryAfter(outcome.retryAfter) ?? 0) : 0,
     concludesInMs: conclusion === undefined ? untilConclusionMs(knowledge, settings) : Infinity,
   }
