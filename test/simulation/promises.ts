@@ -342,7 +342,9 @@ export const waitsAreKept: Check = (history) => {
       } else if (history.statements.some((other) => other.requestId === requestId && other.number < number))
         return false
       const own = history.sends.filter((send) => send.requestId === requestId && send.words === 'ok+process')
-      const heardAt = own.find(({ answeredAt }) => answeredAt !== undefined)?.answeredAt ?? 0
+      // What a create of a process that died has heard, a later one has not.
+      const since = idempotencyStatus === 'new' ? startedAt : 0
+      const heardAt = own.find(({ answeredAt = -1 }) => answeredAt >= since)?.answeredAt ?? 0
       return at > Math.max(startedAt + waitMs, heardAt) + lateMs + 8 * ledgerMs
     },
   )
