@@ -90,11 +90,11 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     maxRequestsPerSocket,
     // While closing, drain.ts refuses requests with a problem.
     return503OnClosing: false,
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, log, basePath),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, log, parts),
     frameworkErrors(error, request, reply) {
       trackExchange(request, reply)
       lingerIfIncomplete(request, reply)
-      return sendProblem(toProblem(error), request, reply, basePath)
+      return sendProblem(toProblem(error), request, reply, parts)
     },
     routerOptions: { maxParamLength: 300 },
   })

@@ -12,6 +12,15 @@ export function generateRequestId({ headers }: Pick<IncomingMessage, 'headers'>)
   return typeof given === 'string' && wellFormed.test(given) ? given : randomUUID()
 }
 
+export function toCommonHeaders(requestId: string, isSandbox: boolean): Record<string, string> {
+  return {
+    'x-request-id': requestId,
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...(isSandbox ? { 'x-partner': 'sandbox' } : {}),
+  }
+}
+
 export interface CommonHeadersOptions {
   /** Every answer of a service that talks to the sandbox has the header `X-Partner: sandbox`. */
   readonly isSandbox: boolean
@@ -20,10 +29,7 @@ export interface CommonHeadersOptions {
 export default fp(
   async function commonHeaders(app: FastifyInstance, { isSandbox }: CommonHeadersOptions) {
     app.addHook('onRequest', (request, reply, done) => {
-      reply.header('x-request-id', request.id)
-      reply.header('cache-control', 'no-store')
-      reply.header('x-content-type-options', 'nosniff')
-      if (isSandbox) reply.header('x-partner', 'sandbox')
+      reply.headers(toCommonHeaders(request.id, isSandbox))
       done()
     })
   },

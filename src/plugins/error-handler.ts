@@ -3,12 +3,19 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { type Problem, toBody } from '../problems/problem.ts'
 import { toProblem } from '../problems/translate.ts'
+import { toCommonHeaders } from './common-headers.ts'
 
 export const problemMediaType = 'application/problem+json'
 
 export interface ErrorHandlerOptions {
   /** The prefix of the pages that `type` leads to. */
   readonly basePath?: string
+}
+
+/** Of answers that no plugin is asked about. */
+export interface OutsideOptions {
+  readonly basePath: string
+  readonly isSandbox: boolean
 }
 
 export default fp(
@@ -23,9 +30,9 @@ export function sendProblem(
   problem: Problem,
   request: FastifyRequest,
   reply: FastifyReply,
-  basePath = '',
+  { basePath, isSandbox }: OutsideOptions,
 ): FastifyReply {
-  reply.headers({ 'x-request-id': request.id, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+  reply.headers(toCommonHeaders(request.id, isSandbox))
   request.log.info(
     { method: request.method, route: 'unmatched', statusCode: problem.status, code: problem.code },
     'request',

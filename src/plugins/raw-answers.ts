@@ -5,7 +5,8 @@ import type { Socket } from 'node:net'
 import type { FastifyBaseLogger } from 'fastify'
 import { type ProblemBody, toBody } from '../problems/problem.ts'
 import { invalidRequest } from '../problems/translate.ts'
-import { problemMediaType } from './error-handler.ts'
+import { toCommonHeaders } from './common-headers.ts'
+import { type OutsideOptions, problemMediaType } from './error-handler.ts'
 import { endingConnections, type HttpExchange, isAnswered, latestExchange } from './http-exchanges.ts'
 import { discardInput, endLingering } from './linger.ts'
 
@@ -36,7 +37,7 @@ export function answerClientError(
   error: Error & { code?: string },
   socket: Socket,
   log: FastifyBaseLogger,
-  basePath = '',
+  options: OutsideOptions,
 ): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
@@ -50,7 +51,7 @@ export function answerClientError(
 
   const end = () => {
     if (hasOwnAnswer) endLingering(socket)
-    else writeByHand(error, socket, unfinished, log, basePath)
+    else writeByHand(error, socket, unfinished, log, options)
   }
   if (awaited === undefined || isAnswered(awaited)) {
     end()
@@ -67,7 +68,7 @@ function writeByHand(
   socket: Socket,
   unfinished: HttpExchange | undefined,
   log: FastifyBaseLogger,
-  basePath: string,
+  { basePath, isSandbox }: OutsideOptions,
 ): void {
   const { status, message, lingerMs } = clientErrors[String(error.code)] ?? {
     status: 400,
@@ -81,18 +82,16 @@ function writeByHand(
     statusesByHand.set(unfinished.reply.raw, status)
     unfinished.request.log.code = body.code
   }
-  endLingering(socket, renderRawAnswer(body, reqId), lingerMs)
+  endLingering(socket, renderRawAnswer(body, toCommonHeaders(reqId, isSandbox)), lingerMs)
 }
 
-function renderRawAnswer(body: ProblemBody, requestId: string): string {
+function renderRawAnswer(body: ProblemBody, headers: Record<string, string>): string {
   const text = JSON.stringify(body)
   return [
     `HTTP/1.1 ${body.status} ${STATUS_CODES[body.status]}`,
     `Content-Type: ${problemMediaType}`,
     `Content-Length: ${Buffer.byteLength(text)}`,
-    `X-Request-Id: ${requestId}`,
-    'Cache-Control: no-store',
-    'X-Content-Type-Options: nosniff',
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
     '',
     text,

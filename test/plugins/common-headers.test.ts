@@ -1,7 +1,8 @@
-import { type FastifyInstance, fastify } from 'fastify'
 import t from 'tap'
-import commonHeaders, { generateRequestId } from '../../src/plugins/common-headers.ts'
+import { buildApp } from '../../src/app.ts'
+import { generateRequestId } from '../../src/plugins/common-headers.ts'
 import { parseTraceId } from '../../src/telemetry/trace-id.ts'
+import { appParts } from '../fixtures/app-parts.ts'
 import { rawRequest, sendRawOnce } from '../fixtures/raw-http.ts'
 import { startTestService } from '../fixtures/service.ts'
 import { until } from '../fixtures/until.ts'
@@ -47,12 +48,22 @@ t.test('every answer carries the id, and so does the line in the log', async (t)
 })
 
 t.test('every answer of a service that talks to the sandbox says so, and no other does', async (t) => {
+  const requests = {
+    'of a route': rawRequest('GET /openapi.json'),
+    'to an unknown address': rawRequest('GET /nowhere'),
+    'to an address that no router can read': rawRequest('GET /%zz'),
+    'to headers that are too long': rawRequest('GET /', [`A: ${'a'.repeat(100_000)}`]),
+    'to a request that is not HTTP': 'nonsense\r\n\r\n',
+  }
   for (const isSandbox of [true, false]) {
-    const app = fastify() as unknown as FastifyInstance
-    await app.register(commonHeaders, { isSandbox })
-    const { headers } = await app.inject('/nowhere')
-    t.equal(headers['x-partner'], isSandbox ? 'sandbox' : undefined)
-    await app.close()
+    const app = await buildApp({ ...appParts(), isSandbox })
+    t.teardown(() => app.close())
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    for (const [what, request] of Object.entries(requests)) {
+      const { headers } = await sendRawOnce(t, url, request)
+      t.equal(headers['x-partner'], isSandbox ? 'sandbox' : undefined, `the answer ${what}`)
+      t.match(headers, { 'x-request-id': uuid, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
+    }
   }
 })
 

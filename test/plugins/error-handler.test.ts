@@ -39,8 +39,9 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
     requestTimeout: requestTimeoutMs,
     // Node takes the larger of the two for the whole request.
     http: { connectionsCheckingInterval: 20, headersTimeout: requestTimeoutMs },
-    clientErrorHandler: (error, socket) => answerClientError(error, socket, log),
-    frameworkErrors: (error, request, reply) => sendProblem(toProblem(error), request, reply),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, log, { basePath: '', isSandbox: false }),
+    frameworkErrors: (error, request, reply) =>
+      sendProblem(toProblem(error), request, reply, { basePath: '', isSandbox: false }),
   }) as unknown as FastifyInstance
   t.teardown(() => app.close())
   await app.register(commonHeaders, { isSandbox: false })
