@@ -19,6 +19,13 @@ export const equivalents: Readonly<Record<string, Readonly<Record<string, string
     "StringLiteral: '' → \"Stryker was here!\" in wait: () => (taken.waiting < waiting ? seat('', 'waiting') : undefined),":
       'a seat that only waits has no share',
   },
+  'src/partner/exchange.ts': {
+    'ConditionalExpression: first !== undefined && chunks.length === 1 → false':
+      'one chunk joined with nothing is the same bytes; the source saves the copy',
+    'ConditionalExpression: first !== undefined → true': 'only the types need it: one chunk is the first chunk',
+    'EqualityOperator: first !== undefined → first === undefined': 'the chunk is then copied: the same bytes',
+    'ConditionalExpression: this.settled → false': 'a promise is resolved once, whatever resolves it again',
+  },
   'src/partner/encode.ts': {
     'ConditionalExpression: document !== undefined && document.length >= largeBodyBytes → false':
       'both ways give the same bytes; one is quicker for large documents',

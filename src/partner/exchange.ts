@@ -105,7 +105,7 @@ class PendingExchange implements Dispatcher.DispatchHandler {
     this.resolve(result)
   }
 
-  private fail(reason: ExchangeFailure, cause: unknown, isOurDoing = false): void {
+  private fail(reason: ExchangeFailure, cause: unknown, isOurDoing: boolean): void {
     const whose = isOurDoing ? { isOurDoing } : {}
     this.settle({ kind: 'failed', sent: this.controller !== undefined, reason, cause, ...whose })
   }

@@ -104,7 +104,8 @@ t.test('256 KiB are an answer, one byte more is none', async (t) => {
     t.match(whole, { kind: 'answered', statusCode: 200 })
     t.equal(whole.kind === 'answered' && whole.body.length, limit)
     const longer = await exchangeWith(t, (socket) => socket.write(render('x'.repeat(limit + 1))))
-    t.match(longer, { kind: 'failed', sent: true, reason: 'bad_body', cause: Error })
+    t.match(longer, { kind: 'failed', sent: true, reason: 'bad_body', cause: /longer than 262144 bytes/ })
+    t.notOk('isOurDoing' in longer, 'the partner’s doing')
   }
 })
 
@@ -430,6 +431,14 @@ class LateDispatcher extends Dispatcher {
     return true
   }
 }
+
+t.test('an exchange that has ended leaves no timer', async (t) => {
+  const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
+  const timers = countTimers()
+  const ended = await exchange(new FailingDispatcher(new Error('gone'), true), callTo('http://127.0.0.1'))
+  t.match(ended, { kind: 'failed', reason: 'reset' })
+  t.equal(countTimers(), timers)
+})
 
 t.test('a process that stood still sends nothing late', async (t) => {
   const late = new LateDispatcher()
