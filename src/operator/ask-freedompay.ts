@@ -23,7 +23,9 @@ export const askFreedomPay: Command = {
         const { lesson, answers } = await ask(cardApi, row, config)
         for (const answer of answers) terminal.print(`FreedomPay: ${describe(answer)}`)
         terminal.print(`the row: ${await learn(ledger, row, lesson)}`)
-        return lesson.isAnswered ? exitCodes.ok : exitCodes.unavailable
+        // "Not unique" is an answer, although it does not tell the outcome.
+        const isAnswered = lesson.isAnswered || answers.some(({ kind }) => kind === 'duplicate')
+        return isAnswered ? exitCodes.ok : exitCodes.unavailable
       } finally {
         await close()
       }
