@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { buildConnector, Dispatcher, Pool } from 'undici'
 import { createDispatcher } from '../../src/partner/dispatcher.ts'
 import { type Call, type Exchange, exchange } from '../../src/partner/exchange.ts'
+import { countTimers } from '../fixtures/count-timers.ts'
 import { httpAnswer, listen, type PeerRequest, startPeer } from '../fixtures/peer.ts'
 import { createSelfSigned } from '../fixtures/self-signed.ts'
 
@@ -433,7 +434,6 @@ class LateDispatcher extends Dispatcher {
 }
 
 t.test('an exchange that has ended leaves no timer', async (t) => {
-  const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
   const timers = countTimers()
   const ended = await exchange(new FailingDispatcher(new Error('gone'), true), callTo('http://127.0.0.1'))
   t.match(ended, { kind: 'failed', reason: 'reset' })

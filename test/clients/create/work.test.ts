@@ -6,6 +6,7 @@ import { readLatest, toInterim, Work, withinOwnWait, withinWait } from '../../..
 import type { Ledger, Row } from '../../../src/ledger/ledger.ts'
 import { openMemoryLedger } from '../../../src/ledger/memory.ts'
 import type { State } from '../../../src/ledger/states.ts'
+import { countTimers } from '../../fixtures/count-timers.ts'
 import { startStory } from '../../fixtures/create-story.ts'
 
 const { commandWith } = startStory()
@@ -32,8 +33,6 @@ async function startWork() {
   work.interim = toInterim(row, 'new')
   return { ledger, work, settle, settlement: { row: { ...row, state: 'created' }, how: 'new' } as Settlement }
 }
-
-const countTimers = () => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 
 t.test('a caller that waits is told the end, and its timer ends with the wait', async (t) => {
   const { ledger, work, settle, settlement } = await startWork()
