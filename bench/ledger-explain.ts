@@ -92,7 +92,7 @@ function valuesOf(name: keyof typeof statements, ids: readonly string[], key: st
     case 'inspect':
       return [id]
     case 'resolve':
-      return [id, 'token', 'unknown', 'created', 'client', randomUUID(), 'a person', 'found in the export']
+      return [id, 'token', 'unknown', null, false, 'created', 'client', randomUUID(), 'a person', 'found in the export']
   }
 }
 

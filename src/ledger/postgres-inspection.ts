@@ -25,17 +25,20 @@ const inspect: Statement = {
   name: 'ledger-inspect',
   text: `SELECT ${columns} FROM ledger_request WHERE request_id = $1`,
 }
-/** request_id, the expected token and state, the new state, client_id, the new token, by, why. */
+/**
+ * The condition names every column that `isResolvable` judges and that a change of another process may move meanwhile.
+ * request_id, the expected token, state, client_id and is_inferred, the new state, client_id, the new token, by, why.
+ */
 const resolve: Statement = {
   name: 'ledger-resolve',
   text: `
-UPDATE ledger_request SET state = $4, client_id = $5,
-  partner_code = CASE $4 WHEN 'rejected' THEN partner_code END,
-  partner_description = CASE $4 WHEN 'rejected' THEN partner_description END,
-  claim_token = $6, is_inferred = true, doubts = 0, doubted_at = NULL, asks = 0,
+UPDATE ledger_request SET state = $6, client_id = $7,
+  partner_code = CASE $6 WHEN 'rejected' THEN partner_code END,
+  partner_description = CASE $6 WHEN 'rejected' THEN partner_description END,
+  claim_token = $8, is_inferred = true, doubts = 0, doubted_at = NULL, asks = 0,
   updated_at = date_trunc('milliseconds', now()), deadline_at = least(deadline_at, now()), next_ask_at = NULL,
-  resolved_by = $7, resolved_why = $8, resolved_at = date_trunc('milliseconds', now())
-WHERE request_id = $1 AND claim_token = $2 AND state = $3
+  resolved_by = $9, resolved_why = $10, resolved_at = date_trunc('milliseconds', now())
+WHERE request_id = $1 AND claim_token = $2 AND state = $3 AND client_id IS NOT DISTINCT FROM $4 AND is_inferred = $5
 RETURNING ${columns}`,
 }
 
@@ -87,8 +90,9 @@ export function inspectPostgres(run: Run): InspectableLedger {
         if (row === undefined) return undefined
         if (!isResolvable(row, decision)) return { row, was: undefined }
         const { state, clientId, by, why } = decision
-        const texts = [requestId, row.claimToken, row.state, state, clientId, randomUUID(), by, why]
-        const { rows } = await run(resolve, texts.map(escapeText))
+        const expected = [...[requestId, row.claimToken, row.state, row.clientId].map(escapeText), row.isInferred]
+        const wanted = [state, clientId, randomUUID(), by, why].map(escapeText)
+        const { rows } = await run(resolve, [...expected, ...wanted])
         if (rows[0] !== undefined) return { row: inspected(rows[0]), was: row.state }
       }
       throw new Error('the row changed during every attempt to resolve the row; try again')
