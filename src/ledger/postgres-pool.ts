@@ -6,8 +6,11 @@ import { limitTime } from './time-limit.ts'
 const idleTimeoutMs = 60_000
 const maxConnections = 16
 const tooManyConnections = '53300'
-/** PostgreSQL's code for: committed, but the wait for the standby was cancelled. */
-const plainWarning = '01000'
+/**
+ * The part of PostgreSQL that warns: committed, but the wait for the standby was cancelled. The warning's code, 01000, is the code
+ * of any plain warning, and its text depends on the language of the server.
+ */
+const standbyWait = 'SyncRepWaitForLSN'
 
 /**
  * True if the connection must be replaced. An error that does not come from the server always means so. Of the server's errors:
@@ -44,8 +47,8 @@ export function openPool(config: ClientConfig, warned: WeakSet<ClientBase>): Poo
   // The running query reports the errors of its connection. Without a listener the event would end the process.
   pool.on('connect', (client) => {
     client.on('error', () => undefined)
-    client.on('notice', ({ code }) => {
-      if (code === plainWarning) warned.add(client)
+    client.on('notice', ({ routine }) => {
+      if (routine === standbyWait) warned.add(client)
     })
   })
   return pool

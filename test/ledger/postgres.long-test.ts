@@ -279,6 +279,18 @@ t.test('tables that are gone are made anew', options, async (t) => {
   t.match(await ledger.claim(newClaim()), { isClaimed: true })
 })
 
+t.test('a warning about something else than the standby fails no call', options, async (t) => {
+  const { url } = await startPostgres(t)
+  const ledger = await openLedger(t, url)
+  const admin = await connectToPostgres(t, url)
+  await admin.query(`
+    CREATE FUNCTION warn() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'of a trigger'; RETURN NEW; END $$;
+    CREATE TRIGGER warn BEFORE INSERT OR UPDATE ON ledger_request FOR EACH ROW EXECUTE FUNCTION warn()`)
+  const claim = newClaim()
+  t.match(await ledger.claim(claim), { isClaimed: true })
+  t.match(await ledger.record(claim.requestId, claim.claimToken, changeTo('created')), { was: 'sent' })
+})
+
 t.test('what a PostgreSQL may forget is told at the start', options, async (t) => {
   const cases: { settings: Record<string, string>; expected: RegExp[] }[] = [
     { settings: { fsync: 'on' }, expected: [/no standby/] },
