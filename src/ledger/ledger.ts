@@ -144,6 +144,8 @@ export interface Ledger extends InspectableLedger {
   stats(): Promise<LedgerStats>
   /** Binds the ledger to one account at its first use. @throws ForeignLedgerError */
   adopt(account: string): Promise<void>
+  /** `adopt` without a write. @throws ForeignLedgerError, UnusedLedgerError, OldLedgerError */
+  checkOwner(account: string): Promise<void>
   /** Rejects if the ledger cannot be written. */
   probe(): Promise<void>
   /** Undefined: this engine counts no requests, so each replica counts for itself. */
@@ -158,5 +160,21 @@ export class ForeignLedgerError extends Error {
       'LEDGER_URL names the ledger of another FreedomPay account; use one ledger for each account, or set LEDGER_ACCOUNT to the name that this ledger was first used with',
     )
     this.name = 'ForeignLedgerError'
+  }
+}
+
+/** The ledger has no account yet, or no schema. */
+export class UnusedLedgerError extends Error {
+  constructor() {
+    super('LEDGER_URL names a ledger that no service has used yet')
+    this.name = 'UnusedLedgerError'
+  }
+}
+
+/** The ledger lacks a step of the schema, and this process must not make the step. */
+export class OldLedgerError extends Error {
+  constructor() {
+    super('LEDGER_URL names a ledger of an earlier version; use the program of the version that the service runs')
+    this.name = 'OldLedgerError'
   }
 }

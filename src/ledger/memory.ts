@@ -1,4 +1,5 @@
 /** The ledger in memory: its rows are lost when the process ends. */
+import { checkOwner } from './account.ts'
 import { type Change, ForeignLedgerError, type Ledger, type Postponement, type Renewal } from './ledger.ts'
 import { inspectMemory } from './memory-inspection.ts'
 import { MemoryRows, now, type StoredRow, toRow } from './memory-rows.ts'
@@ -64,6 +65,9 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
     async adopt(account) {
       owner ??= account
       if (owner !== account) throw new ForeignLedgerError()
+    },
+    async checkOwner(account) {
+      checkOwner(owner, account)
     },
     async probe() {},
     async close() {},

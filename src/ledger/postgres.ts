@@ -24,7 +24,9 @@ import {
   toRecordResult,
 } from './postgres-groups.ts'
 import { inspectPostgres } from './postgres-inspection.ts'
+import { checkPostgresOwner } from './postgres-owner.ts'
 import { escapeText, type StoredRow, toRow } from './postgres-rows.ts'
+import { steps } from './postgres-schema.ts'
 import { forgottenAtOnce, type Statement, statements } from './postgres-statements.ts'
 import { attentionAfterMs, graceMs } from './rules.ts'
 
@@ -33,6 +35,8 @@ export interface PostgresLedgerSettings {
   readonly url: string
   readonly retentionMs: number
   readonly log: Logger
+  /** True: the schema stays as it is. */
+  readonly isGuest?: boolean
 }
 
 interface StoredStats {
@@ -47,8 +51,9 @@ type Run = Postgres['run']
 /** A conflicting row may be deleted before the row is read. After this many attempts the claim fails. */
 const claimTries = 5
 
-export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSettings): Ledger {
-  const { run, close } = openPostgresConnection(url, log)
+export function openPostgresLedger({ url, retentionMs, log, isGuest = false }: PostgresLedgerSettings): Ledger {
+  // A guest has no steps to make.
+  const { run, close } = openPostgresConnection(url, log, isGuest ? [] : steps)
   const claim = groupClaims(run, (one) => claimRow(run, one))
   const record = groupChanges(run, (one) => recordChange(run, one))
 
@@ -84,6 +89,7 @@ export function openPostgresLedger({ url, retentionMs, log }: PostgresLedgerSett
       const { rows } = await run<{ value: string }>(statements.adopt, [account])
       if (rows[0]?.value !== account) throw new ForeignLedgerError()
     },
+    checkOwner: (account) => checkPostgresOwner(run, account),
     async probe() {
       await run(statements.probe, [])
     },

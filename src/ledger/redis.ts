@@ -3,6 +3,7 @@
  * `maxmemory-policy noeviction`: an evicted row is a lost claim.
  */
 import type { Logger } from 'pino'
+import { checkOwner } from './account.ts'
 import { type Change, ForeignLedgerError, type Ledger, type LedgerStats, type Row } from './ledger.ts'
 import { scripts } from './redis-commands.ts'
 import { openRedisConnection } from './redis-connection.ts'
@@ -80,6 +81,10 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
       await firstTry
       await answered(client.set(accountKey, account, { condition: 'NX' }))
       if ((await answered(client.get(accountKey))) !== account) throw new ForeignLedgerError()
+    },
+    async checkOwner(account) {
+      await firstTry
+      checkOwner((await answered(client.get(accountKey))) ?? undefined, account)
     },
     async probe() {
       await answered(client.set(probeKey, Date.now()))

@@ -4,6 +4,7 @@
  * sent. `next_ask_at` is null if no question is left.
  */
 import type { DatabaseSync } from 'node:sqlite'
+import { OldLedgerError, UnusedLedgerError } from './ledger.ts'
 
 const steps = [
   `
@@ -55,7 +56,7 @@ ALTER TABLE request ADD COLUMN resolved_at INTEGER;
 export function migrate(database: DatabaseSync): void {
   database.exec('BEGIN IMMEDIATE')
   try {
-    const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
+    const version = readVersion(database)
     for (const step of steps.slice(version)) database.exec(step)
     if (version < steps.length) database.exec(`PRAGMA user_version = ${steps.length}`)
     database.exec('COMMIT')
@@ -63,4 +64,16 @@ export function migrate(database: DatabaseSync): void {
     database.exec('ROLLBACK')
     throw error
   }
+}
+
+/** Accepts the schema of a later version, too. @throws UnusedLedgerError, OldLedgerError */
+export function checkMigrated(database: DatabaseSync): void {
+  const version = readVersion(database)
+  if (version === 0) throw new UnusedLedgerError()
+  if (version < steps.length) throw new OldLedgerError()
+}
+
+function readVersion(database: DatabaseSync): number {
+  const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number }
+  return version
 }

@@ -52,6 +52,7 @@ export function prepareStatements(database: DatabaseSync) {
       SELECT deadline_at FROM request WHERE ${isUnresolved} AND deadline_at <= ? ORDER BY deadline_at LIMIT 1`),
     adopt: database.prepare(`
       INSERT INTO fact VALUES ('account', ?) ON CONFLICT (name) DO UPDATE SET value = value RETURNING value`),
+    owner: database.prepare("SELECT value FROM fact WHERE name = 'account'"),
     probe: database.prepare(`
       INSERT INTO fact VALUES ('probed-at', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value`),
   }

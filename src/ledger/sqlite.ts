@@ -1,6 +1,7 @@
 /** The embedded ledger: a file that survives a crash of its one process. */
 import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
+import { checkOwner } from './account.ts'
 import { groupCommits } from './group-commit.ts'
 import {
   type Change,
@@ -18,12 +19,14 @@ import { newRow } from './new-row.ts'
 import { attentionAfterMs, firstAskAfterMs, graceMs, isForward } from './rules.ts'
 import { inspectSqlite } from './sqlite-inspection.ts'
 import { toRow } from './sqlite-rows.ts'
-import { migrate } from './sqlite-schema.ts'
+import { checkMigrated, migrate } from './sqlite-schema.ts'
 import { forgottenAtOnce, prepareStatements, type Statements } from './sqlite-statements.ts'
 
 export interface SqliteLedgerSettings {
   readonly path: string
   readonly retentionMs: number
+  /** True: the schema stays as it is. */
+  readonly isGuest?: boolean
 }
 
 /**
@@ -32,10 +35,16 @@ export interface SqliteLedgerSettings {
  */
 const pragmas = 'PRAGMA busy_timeout = 0; PRAGMA synchronous = FULL;'
 
-export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): Ledger {
+/** @throws UnusedLedgerError or OldLedgerError if a guest's schema is missing or too old */
+export function openSqliteLedger({ path, retentionMs, isGuest = false }: SqliteLedgerSettings): Ledger {
   const database = new DatabaseSync(path)
-  database.exec('PRAGMA busy_timeout = 2000; PRAGMA journal_mode = WAL')
-  migrate(database)
+  database.exec('PRAGMA busy_timeout = 2000')
+  if (isGuest) {
+    checkMigrated(database)
+  } else {
+    database.exec('PRAGMA journal_mode = WAL')
+    migrate(database)
+  }
   database.exec(pragmas)
   const statements = prepareStatements(database)
   const together = groupCommits(database, createFileGuard(path))
@@ -70,6 +79,9 @@ export function openSqliteLedger({ path, retentionMs }: SqliteLedgerSettings): L
     async adopt(account) {
       const { value } = await together(() => statements.adopt.get(account) as { value: string })
       if (value !== account) throw new ForeignLedgerError()
+    },
+    async checkOwner(account) {
+      checkOwner((statements.owner.get() as { value: string } | undefined)?.value, account)
     },
     async probe() {
       await together(() => statements.probe.run(String(Date.now())))

@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import type { Config } from '../config/load.ts'
 import { nameAccount } from '../ledger/account.ts'
 import type { InspectableLedger } from '../ledger/inspection.ts'
-import { ForeignLedgerError, type Ledger } from '../ledger/ledger.ts'
+import { ForeignLedgerError, type Ledger, OldLedgerError, UnusedLedgerError } from '../ledger/ledger.ts'
 import { openLedger } from '../ledger/open.ts'
 import { sandboxCredentials } from '../sandbox/credentials.ts'
 import { exitCodes, OperatorError } from './exit.ts'
@@ -15,7 +15,11 @@ export type OperatorLedger = Pick<Ledger, keyof InspectableLedger | 'record' | '
 /** The built-in sandbox listens here. */
 const ownSandbox = 'http://127.0.0.1'
 
-/** @throws OperatorError where the ledger is in another process's memory, another account's, or cannot be reached */
+/**
+ * Opens the ledger without a write: the ledger and its schema are the service's.
+ * @throws OperatorError where the ledger is in another process's memory, unused, of an earlier version, another account's, or
+ * cannot be reached
+ */
 export async function openOperatorLedger(config: Config): Promise<OperatorLedger> {
   const settings = config.readLedger()
   if (settings.url === 'memory:') {
@@ -31,16 +35,22 @@ export async function openOperatorLedger(config: Config): Promise<OperatorLedger
     )
   }
   // The service logs the condition of its ledger, so this program does not.
-  const ledger = await openLedger(settings, pino({ level: 'silent' })).catch(throwUnavailable)
+  const ledger = await openLedger({ ...settings, isGuest: true }, pino({ level: 'silent' })).catch(throwRefused)
   try {
     const { authId } = config.readCredentials?.() ?? sandboxCredentials
-    await ledger.adopt(config.ledgerAccount ?? nameAccount(config.partnerOrigin ?? ownSandbox, authId))
+    await ledger.checkOwner(config.ledgerAccount ?? nameAccount(config.partnerOrigin ?? ownSandbox, authId))
     return tellFailures(ledger)
   } catch (error) {
     await ledger.close()
-    if (error instanceof ForeignLedgerError) throw new OperatorError(exitCodes.settings, error.message)
-    return throwUnavailable(error)
+    return throwRefused(error)
   }
+}
+
+function throwRefused(error: unknown): never {
+  const isOfSettings =
+    error instanceof ForeignLedgerError || error instanceof UnusedLedgerError || error instanceof OldLedgerError
+  if (isOfSettings) throw new OperatorError(exitCodes.settings, error.message)
+  return throwUnavailable(error)
 }
 
 /** Tells the operator that a command failed because of the ledger. */

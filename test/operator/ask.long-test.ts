@@ -4,7 +4,7 @@ import { addRow, decide, forEachSharedEngine, partnerSettings } from '../fixture
 import { replies, startStandIn } from '../fixtures/stand-in-partner.ts'
 
 // Each command is a process of its own, which takes its time where others are busy, too.
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 forEachSharedEngine(t, async (t, { ledger, run }) => {
   await t.test('ask asks once, records the answer, and tells it', async (t) => {

@@ -1,16 +1,15 @@
 /** The operators' program beside the service that it is for. */
 import t from 'tap'
-import { makeLedgerFile } from '../fixtures/ledgers.ts'
-import { decide, ledgerKey, operatorOf, partnerSettings } from '../fixtures/operator.ts'
+import { decide, forEachSharedAddress, ledgerKey, operatorOf, partnerSettings } from '../fixtures/operator.ts'
 import { startReady } from '../fixtures/program.ts'
 import { replies, startStandIn } from '../fixtures/stand-in-partner.ts'
 import { until } from '../fixtures/until.ts'
 
-t.setTimeout(120_000)
+t.setTimeout(300_000)
 
-t.test('the program works while the service writes to the same SQLite file', async (t) => {
+forEachSharedAddress(t, async (t, address) => {
   const partner = await startStandIn(t, { add: () => replies.process, status: () => replies.process })
-  const settings = { LEDGER_URL: `sqlite:${makeLedgerFile(t)}`, LEDGER_KEY: ledgerKey, ...partnerSettings(partner.url) }
+  const settings = { LEDGER_URL: address, LEDGER_KEY: ledgerKey, ...partnerSettings(partner.url) }
   const { url } = await startReady(t, settings)
   const run = operatorOf(settings)
   const create = (key: string) =>

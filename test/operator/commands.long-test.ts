@@ -6,7 +6,7 @@ import { newKeyedClaim } from '../fixtures/ledgers.ts'
 import { addRow, decide, forEachSharedEngine } from '../fixtures/operator.ts'
 
 // Each command is a process of its own, which takes its time where others are busy, too.
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 forEachSharedEngine(t, async (t, { ledger, run }) => {
   await t.test('list shows what is not final, on 80 columns', async (t) => {

@@ -6,7 +6,7 @@ import t, { type Test } from 'tap'
 import { addRow, forEachSharedEngine, type RunOperator } from '../fixtures/operator.ts'
 
 // Each command is a process of its own, which takes its time where others are busy, too.
-t.setTimeout(180_000)
+t.setTimeout(300_000)
 
 forEachSharedEngine(t, async (t, { ledger, run }) => {
   await t.test('compare finds what only one side has', async (t) => {

@@ -1,7 +1,8 @@
 /** How the operators' program refuses. */
 import { randomUUID } from 'node:crypto'
+import { dirname } from 'node:path'
 import t from 'tap'
-import { decide, operatorOf } from '../fixtures/operator.ts'
+import { decide, operatorOf, partnerSettings } from '../fixtures/operator.ts'
 
 t.test('wrong usage is 64, and opens no ledger', async (t) => {
   const run = operatorOf({ LEDGER_URL: 'sqlite:/nowhere/ledger.db' })
@@ -33,12 +34,22 @@ t.test('wrong usage is 64, and opens no ledger', async (t) => {
 })
 
 t.test('settings that name no ledger of this account are 78', async (t) => {
-  t.match(await operatorOf({})(['list']), { code: 78, errors: /no process can look into the memory of another/ })
+  const inMemory = operatorOf({})
+  const id = randomUUID()
+  const file = `${t.testdir({ 'export.csv': 'request_id,client_id\n' })}/export.csv`
+  const decision = decide('rejected', '--yes')
+  for (const args of [['list'], ['show', id], ['resolve', id, ...decision], ['stats'], ['compare', file]]) {
+    const refusal = { code: 78, printed: '', errors: /no process can look into the memory of another/ }
+    t.match(await inMemory(args), refusal, args.join(' '))
+  }
+  // Without FreedomPay's credentials `ask` would end before it opens the ledger.
+  const asked = await inMemory(['ask', id], { env: partnerSettings('http://127.0.0.1:1') })
+  t.match(asked, { code: 78, printed: '', errors: /no process can look into the memory of another/ }, 'ask')
   t.match(await operatorOf({ LEDGER_URL: 'sqlite:/nowhere/ledger.db' })(['list']), {
     code: 78,
     errors: /LEDGER_URL names a file in a folder/,
   })
-  const url = `sqlite:${t.testdir()}/ledger.db`
+  const url = `sqlite:${dirname(file)}/ledger.db`
   t.match(await operatorOf({ LEDGER_URL: url })(['list']), { code: 78, errors: /a file that does not exist/ })
   t.match(await operatorOf({ LEDGER_URL: url, PORT: 'x' })(['stats']), { code: 78, errors: /PORT/ })
 })

@@ -1,6 +1,6 @@
 /** Whose ledger it is, and whether it can be written. */
 import t from 'tap'
-import { ForeignLedgerError } from '../../../src/ledger/ledger.ts'
+import { ForeignLedgerError, UnusedLedgerError } from '../../../src/ledger/ledger.ts'
 import { forEachEngine } from '../../fixtures/ledgers.ts'
 
 forEachEngine(t, async (t, { open }) => {
@@ -14,6 +14,14 @@ forEachEngine(t, async (t, { open }) => {
       await t.rejects(ledger.adopt('two'), /LEDGER_ACCOUNT/)
     }
     await t.resolves(first.adopt('one'), 'the other account changed nothing')
+  })
+
+  await t.test('whose ledger it is can be checked, and the check makes nobody the owner', async (t) => {
+    const ledger = await open(t)
+    for (let i = 0; i < 2; i++) await t.rejects(ledger.checkOwner('one'), UnusedLedgerError)
+    await ledger.adopt('two')
+    await t.rejects(ledger.checkOwner('one'), ForeignLedgerError)
+    await t.resolves(ledger.checkOwner('two'))
   })
 
   await t.test('of two accounts at one time one gets the ledger', async (t) => {
