@@ -508,11 +508,11 @@ export interface components {
              */
             requestId: string;
         };
-        /** @description Why FreedomPay rejected the client: its own words, without personal data */
+        /** @description Why FreedomPay rejected the client: its own words as far as they are known, without personal data */
         PartnerReason: {
             /** @description FreedomPay’s error code */
             code?: string;
-            /** @description FreedomPay’s description of the error */
+            /** @description FreedomPay’s description of the error; without a `code` also a sentence of this service, if FreedomPay gave no reason */
             description?: string;
         };
         /** @description FreedomPay rejected the client */

@@ -1,7 +1,7 @@
 /** The answers to a caller. Every answer is made from the ledger's row, so that a replay equals the first answer. */
 import type { Row } from '../ledger/ledger.ts'
 import { parseRetryAfter } from '../partner/retry.ts'
-import { Problem, retryAfter, safeToRetryWith } from '../problems/problem.ts'
+import { type PartnerReason, Problem, retryAfter, safeToRetryWith } from '../problems/problem.ts'
 import type { ClientRequest } from './body/schema.ts'
 import type { NotTaken } from './create/deliver.ts'
 
@@ -56,11 +56,11 @@ export function toAnswer(settlement: Settlement): CreateAnswer {
     case 'processing':
       return { idempotencyStatus, representation: { requestId, status: 'processing', updatedAt } }
     case 'rejected':
-      throw new Problem('partner-rejected', {
+      throw rejected(
         requestId,
-        partner: { code: partnerCode, description: partnerDescription ?? row.partnerDescription },
+        { code: partnerCode, description: partnerDescription ?? row.partnerDescription },
         headers,
-      })
+      )
     case 'sent':
       // FreedomPay did not take our send, but another replica holds the claim now.
       if (notTaken !== undefined) throw inProgress(requestId)
@@ -71,6 +71,22 @@ export function toAnswer(settlement: Settlement): CreateAnswer {
   }
   // Also if FreedomPay seems never to have had the request: silence is no proof, so the answer does not say "not created".
   return { idempotencyStatus, representation: { requestId, status: 'unknown', updatedAt } }
+}
+
+/** For a rejection that an operator has entered, or that FreedomPay did not explain. Names no person and no ticket. */
+export const noReason =
+  'This service knows no reason of FreedomPay. FreedomPay gave none, or an operator of this service has entered the outcome.'
+
+function toReason({ code, description }: PartnerReason): PartnerReason {
+  return { code, description: code === undefined ? (description ?? noReason) : description }
+}
+
+function rejected(requestId: string, reason: PartnerReason, headers: Record<string, string>): Problem {
+  const partner = toReason(reason)
+  const options = { requestId, partner, headers }
+  if (partner.description !== noReason) return new Problem('partner-rejected', options)
+  const detail = `FreedomPay rejected the client, so the client does not exist. ${noReason}`
+  return new Problem('partner-rejected', { ...options, detail })
 }
 
 function toProblem({ row, isFirstClaim }: Settlement, notTaken: NotTaken, ownHeaders: Record<string, string>): Problem {
@@ -125,7 +141,12 @@ export function toClientRequest(row: Row): ClientRequest {
     case 'created':
       return { requestId, status: state, clientId, updatedAt }
     case 'rejected':
-      return { requestId, status: state, partner: { code: partnerCode, description: partnerDescription }, updatedAt }
+      return {
+        requestId,
+        status: state,
+        partner: toReason({ code: partnerCode, description: partnerDescription }),
+        updatedAt,
+      }
     case 'processing':
     case 'unknown':
     case 'not-created':

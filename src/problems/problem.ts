@@ -16,9 +16,17 @@ export type InputError = Static<typeof InputError>
 export const PartnerReason = Type.Object(
   {
     code: Type.Optional(Type.String({ description: 'FreedomPay’s error code' })),
-    description: Type.Optional(Type.String({ description: 'FreedomPay’s description of the error' })),
+    description: Type.Optional(
+      Type.String({
+        description:
+          'FreedomPay’s description of the error; without a `code` also a sentence of this service, if FreedomPay gave no reason',
+      }),
+    ),
   },
-  { title: 'PartnerReason', description: 'Why FreedomPay rejected the client: its own words, without personal data' },
+  {
+    title: 'PartnerReason',
+    description: 'Why FreedomPay rejected the client: its own words as far as they are known, without personal data',
+  },
 )
 export type PartnerReason = Static<typeof PartnerReason>
 

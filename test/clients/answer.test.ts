@@ -2,6 +2,7 @@ import t from 'tap'
 import {
   inProgress,
   lookAgainSeconds,
+  noReason,
   notSentAgain,
   type Settlement,
   toAnswer,
@@ -79,6 +80,18 @@ t.test('a refusal says why, with the description of the row unless there is a be
     description: 'told once',
   })
   t.strictSame(problemOf(settle({ ...row, keyId: undefined })).others, {})
+})
+
+t.test('a refusal without a reason of FreedomPay says so, to POST and to GET', async (t) => {
+  const row: Partial<Row> = { state: 'rejected' }
+  const partner = { code: undefined, description: noReason }
+  const problem = problemOf(settle(row))
+  t.strictSame(problem.partner, partner)
+  t.match(problem.detail, /so the client does not exist\. This service knows no reason/)
+  t.match(toClientRequest(rowWith(row)), { status: 'rejected', partner })
+  t.strictSame(problemOf(settle(row, { partnerDescription: 'told once' })).partner?.description, 'told once')
+  const withCode = toClientRequest(rowWith({ ...row, partnerCode: '7' }))
+  t.match(withCode, { status: 'rejected', partner: { code: '7', description: undefined } })
 })
 
 t.test('why it was certainly not taken is told', async (t) => {

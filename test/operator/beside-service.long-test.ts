@@ -36,9 +36,12 @@ forEachSharedAddress(t, async (t, address) => {
   t.strictSame([...statuses], [202], 'and the service does not notice')
 
   const read = await fetch(`${url}/clients/requests/${requestId}`)
-  t.match(await read.json(), { status: 'rejected' }, 'its caller is told what the person has decided')
+  const partnerReason = { description: /^This service knows no reason of FreedomPay/ }
+  const told = { status: 'rejected', partner: partnerReason }
+  t.match(await read.json(), told, 'its caller is told what the person has decided')
   const again = await create('first')
   t.equal(again.status, 422)
+  t.match(await again.json(), { code: 'partner-rejected', detail: /knows no reason/, partner: partnerReason })
   const asked = () => partner.questions.filter(({ request_id }) => request_id === requestId).length
   const before = asked()
   const others = partner.questions.length
