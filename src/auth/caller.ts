@@ -13,10 +13,13 @@ export function isCallerName(name: unknown): name is Caller {
   return typeof name === 'string' && visibleAscii.test(name) && name !== anonymousCaller
 }
 
+/** The headers of the request: whether it may be sent again depends on its key. */
+export type RequestHeaders = Readonly<Record<string, unknown>>
+
 /** Verifies the caller by the bearer token of a request. */
 export interface Authenticator {
   /** @throws Problem unauthenticated, forbidden, or overloaded if no decision is possible */
-  authenticate(token: string): Caller | Promise<Caller>
+  authenticate(token: string, headers?: RequestHeaders): Caller | Promise<Caller>
   /** The credential in OpenAPI. */
   readonly scheme: { type: 'http'; scheme: 'bearer'; bearerFormat?: string; description: string }
   stop(): void

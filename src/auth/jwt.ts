@@ -1,8 +1,8 @@
 /** AUTH=jwt: tokens (RFC 7519) that an issuer has signed, checked by the rules of RFC 8725. */
 import { errors, type JWTPayload, type JWTVerifyOptions, jwtVerify } from 'jose'
-import { Problem, retryAfter } from '../problems/problem.ts'
+import { Problem, retryAfter, safeToRetryUnread } from '../problems/problem.ts'
 import { insufficientScope, unauthenticated } from './bearer-token.ts'
-import { type Authenticator, type Caller, isCallerName } from './caller.ts'
+import { type Authenticator, type Caller, isCallerName, type RequestHeaders } from './caller.ts'
 import { type KeySet, KeysUnreachableError } from './key-set.ts'
 import { createVerifiedTokens } from './verified-tokens.ts'
 
@@ -42,10 +42,10 @@ export function createJwtAuthenticator(
     return getKey(header, token)
   }
 
-  async function verify(token: string): Promise<Caller> {
+  async function verify(token: string, headers: RequestHeaders): Promise<Caller> {
     const keys = current()
     const { payload } = await jwtVerify(token, getTrustedKey, options).catch((error: unknown) => {
-      throw toProblem(error)
+      throw toProblem(error, headers)
     })
     const caller = payload[rules.callerClaim]
     if (!isCallerName(caller)) throw unauthenticated('the token does not name the caller')
@@ -56,7 +56,7 @@ export function createJwtAuthenticator(
   }
 
   return {
-    authenticate: (token) => verifiedTokens.find(token) ?? verify(token),
+    authenticate: (token, headers = {}) => verifiedTokens.find(token) ?? verify(token, headers),
     scheme: {
       type: 'http',
       scheme: 'bearer',
@@ -79,11 +79,12 @@ const reasons: Record<string, string> = {
   exp: 'the token has no time of expiry',
 }
 
-function toProblem(error: unknown): unknown {
+function toProblem(error: unknown, headers: RequestHeaders): unknown {
   if (error instanceof KeysUnreachableError) {
     return new Problem('overloaded', {
       detail:
         'The issuer’s keys, which verify tokens, cannot be fetched at the moment. Nothing was sent to FreedomPay.',
+      safeToRetry: safeToRetryUnread(headers),
       headers: retryAfter(unreachableSeconds),
       cause: error,
     })

@@ -43,7 +43,7 @@ export default fp(
         done()
         return
       }
-      const caller = authenticator.authenticate(readBearerToken(request.raw.rawHeaders))
+      const caller = authenticator.authenticate(readBearerToken(request.raw.rawHeaders), request.headers)
       if (typeof caller === 'string') {
         setCaller(request, caller)
         done()

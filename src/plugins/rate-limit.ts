@@ -3,7 +3,7 @@ import rateLimit, { type FastifyRateLimitStore } from '@fastify/rate-limit'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { CountForAll } from '../ledger/ledger.ts'
-import { Problem } from '../problems/problem.ts'
+import { Problem, safeToRetryUnread } from '../problems/problem.ts'
 
 export interface CallerRateOptions {
   /** 0: no limit. */
@@ -25,9 +25,7 @@ export default fp(
       // Public pages have no caller, and cost no work of FreedomPay or of the ledger.
       allowList: ({ routeOptions }) => routeOptions.config.access === 'public',
       keyGenerator: ({ caller }) => caller,
-      errorResponseBuilder: ({ headers }) =>
-        // With a key, an earlier attempt may have reached FreedomPay: the ledger was not asked.
-        new Problem('rate-limited', headers['idempotency-key'] === undefined ? {} : { safeToRetry: 'same-key-only' }),
+      errorResponseBuilder: ({ headers }) => new Problem('rate-limited', { safeToRetry: safeToRetryUnread(headers) }),
       ...(countForAll && { store: sharedStore(countForAll) }),
     })
     // Before the hooks of the routes, so that requests that those hooks refuse are counted as well.

@@ -194,3 +194,23 @@ t.test('what cannot be checked because of a fault of ours is not called a bad to
   const token = await issuer.sign()
   await t.rejects(async () => authenticate(token), fault)
 })
+
+t.test('while the issuer is away, a request with a key may be sent again with that key alone', async (t) => {
+  const issuer = await startIssuer(t)
+  issuer.isAway = true
+  const service = await startTestService(t, { settings: settingsFor(issuer) })
+  const authorization = `Bearer ${await issuer.sign()}`
+  // The ledger was not asked, so an earlier attempt with the key may have reached FreedomPay.
+  for (const [own, safeToRetry] of [
+    [{ 'idempotency-key': 'order-1' }, 'same-key-only'],
+    [{}, 'yes'],
+  ] as const) {
+    const refused = await service.create(body, { authorization, ...own })
+    t.match(refused, {
+      statusCode: 503,
+      headers: { 'retry-after': /^\d+$/ },
+      body: { code: 'overloaded', safeToRetry },
+    })
+  }
+  t.equal(service.received.length, 0)
+})
