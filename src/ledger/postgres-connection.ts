@@ -2,7 +2,7 @@
 import type { ClientBase, PoolClient, QueryResult } from 'pg'
 import type { Logger } from 'pino'
 import { type Home, PostgresHomes } from './postgres-home.ts'
-import { isFull, isLost } from './postgres-pool.ts'
+import { isFull, isLost, isOfHost } from './postgres-pool.ts'
 import { steps } from './postgres-schema.ts'
 import type { Statement } from './postgres-statements.ts'
 import { limitTime } from './time-limit.ts'
@@ -16,39 +16,45 @@ export interface Postgres {
   close(): Promise<void>
 }
 
+/** A connection in use, and its host. */
+interface Holding {
+  readonly from: Home
+  readonly client: PoolClient
+}
+
 export function openPostgresConnection(url: string, log: Logger, toSteps = steps): Postgres {
   const warned = new WeakSet<ClientBase>()
   const homes = new PostgresHomes({ url, log, toSteps, warned })
 
-  async function take(from: Home): Promise<PoolClient> {
+  /** A call whose host has gone is not sent yet, so the call goes on at the next host. */
+  async function take(triesLeft = 1): Promise<Holding> {
+    const from = await homes.find()
     try {
-      return await from.pool.connect()
+      return { from, client: await from.pool.connect() }
     } catch (error) {
-      if (!isFull(from.pool, error)) homes.leave(from, error)
-      throw error
+      if (isFull(error) && !from.pool.ending) throw error
+      homes.leave(from, error)
+      if (triesLeft === 0) throw error
+      return await take(triesLeft - 1)
     }
   }
 
   async function run<Row>({ name, text }: Statement, values: unknown[]): Promise<QueryResult<Row & object>> {
-    let holding: { from: Home; client: PoolClient } | undefined
+    let holding: Holding | undefined
     let isLate = false
 
     function release(error?: Error): void {
       if (holding === undefined) return
       const { client, from } = holding
       holding = undefined
-      if (error === undefined || !isLost(error)) {
-        client.release()
-        return
-      }
-      client.release(error)
-      homes.leave(from, error)
+      if (error === undefined || !isLost(error)) client.release()
+      else client.release(error)
+      if (error !== undefined && isOfHost(error)) homes.leave(from, error)
     }
 
     async function ask(): Promise<QueryResult<Row & object>> {
-      const from = await homes.find()
-      const client = await take(from)
-      holding = { from, client }
+      holding = await take()
+      const { client } = holding
       if (isLate) {
         release()
         throw new Error('the connection to the ledger came too late')
@@ -66,6 +72,7 @@ export function openPostgresConnection(url: string, log: Logger, toSteps = steps
 
     return await limitTime(ask(), callTimeoutMs, (error) => {
       isLate = true
+      if (holding !== undefined) homes.leave(holding.from, error)
       release(error)
     })
   }

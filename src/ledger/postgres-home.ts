@@ -92,7 +92,6 @@ export class PostgresHomes {
     if (this.isClosed) throw new ClosedError()
     const { log, warned } = this.parts
     const found = { config, pool: openPool(config, warned) }
-    found.pool.on('error', (error) => this.leave(found, error))
     this.reachability.noteUp()
     warnOfLosses(promises, log)
     this.home = found
