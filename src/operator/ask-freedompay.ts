@@ -1,46 +1,58 @@
 /** `ask`: asks FreedomPay now, judges the answer as the reconciler does, and records the result. */
+import type { Logger } from 'pino'
 import type { InspectedRow } from '../ledger/inspection.ts'
 import type { Lesson } from '../ledger/reconciler.ts'
+import { isFinal, type State } from '../ledger/states.ts'
 import type { Outcome } from '../partner/outcome.ts'
 import { type Command, noSuchRow, readArguments, toRequestId } from './command.ts'
 import { exitCodes } from './exit.ts'
 import type { OperatorLedger } from './open-ledger.ts'
 
-export const askFreedomPay: Command = {
-  usage: 'ask <requestId>',
-  summary: 'ask FreedomPay now, and record the answer',
-  prepare(args) {
-    const { positionals } = readArguments(args, {}, 1)
-    const requestId = toRequestId(positionals[0])
-    return async ({ config, openLedger, terminal }) => {
-      // Loaded here, as the other commands need no HTTP client and start faster without one.
-      const { ask, openCardApi } = await import('./question.ts')
-      const { cardApi, close } = openCardApi(config)
-      try {
-        const ledger = await openLedger()
-        const row = await ledger.inspect(requestId)
-        if (row === undefined) throw noSuchRow(requestId)
-        const { lesson, answers } = await ask(cardApi, row, config)
-        for (const answer of answers) terminal.print(`FreedomPay: ${describe(answer)}`)
-        terminal.print(`the row: ${await learn(ledger, row, lesson)}`)
-        // "Not unique" is an answer, although it does not tell the outcome.
-        const isAnswered = lesson.isAnswered || answers.some(({ kind }) => kind === 'duplicate')
-        return isAnswered ? exitCodes.ok : exitCodes.unavailable
-      } finally {
-        await close()
+export function buildAskFreedomPay(log: Pick<Logger, 'info' | 'warn'>): Command {
+  return {
+    usage: 'ask <requestId>',
+    summary: 'ask FreedomPay now, and record the answer',
+    prepare(args) {
+      const { positionals } = readArguments(args, {}, 1)
+      const requestId = toRequestId(positionals[0])
+      return async ({ config, openLedger, terminal }) => {
+        // Loaded here, as the other commands need no HTTP client and start faster without one.
+        const { ask, openCardApi } = await import('./question.ts')
+        const { cardApi, close } = openCardApi(config)
+        try {
+          const ledger = await openLedger()
+          const row = await ledger.inspect(requestId)
+          if (row === undefined) throw noSuchRow(requestId)
+          const { lesson, answers } = await ask(cardApi, row, config)
+          for (const answer of answers) terminal.print(`FreedomPay: ${describe(answer)}`)
+          terminal.print(`the row: ${await learn({ ledger, log }, row, lesson)}`)
+          // "Not unique" is an answer, although it does not tell the outcome.
+          const isAnswered = lesson.isAnswered || answers.some(({ kind }) => kind === 'duplicate')
+          return isAnswered ? exitCodes.ok : exitCodes.unavailable
+        } finally {
+          await close()
+        }
       }
-    }
-  },
+    },
+  }
+}
+
+interface LearnParts {
+  readonly ledger: OperatorLedger
+  readonly log: Pick<Logger, 'info' | 'warn'>
 }
 
 /** Records the answer and tells the state of the row after it. */
-async function learn(ledger: OperatorLedger, row: InspectedRow, lesson: Lesson): Promise<string> {
+async function learn({ ledger, log }: LearnParts, row: InspectedRow, lesson: Lesson): Promise<string> {
   const { requestId, claimToken, asks, nextAskInMs, state } = row
   const { change, doubts, isAcknowledged } = lesson
   if (change !== undefined) {
     const recorded = await ledger.record(requestId, claimToken, change)
-    if (recorded?.was !== undefined) return `was ${recorded.was} and is ${recorded.row.state}`
-    return `stays ${recorded?.row.state ?? state}; that answer does not outweigh it`
+    if (recorded?.was === undefined) {
+      return `stays ${recorded?.row.state ?? state}; that answer does not outweigh it`
+    }
+    logChange(log, row, recorded.was, change.state)
+    return `was ${recorded.was} and is ${recorded.row.state}`
   }
   const isNews = doubts !== row.doubts || isAcknowledged !== row.isAcknowledged
   if (isNews && nextAskInMs !== undefined) {
@@ -48,6 +60,13 @@ async function learn(ledger: OperatorLedger, row: InspectedRow, lesson: Lesson):
     await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: asks, asks, doubts, isAcknowledged })
   }
   return `stays ${state}`
+}
+
+/** The service's reconciler logs a correction with the same level, words and members, so that one search finds both. */
+function logChange(log: LearnParts['log'], { requestId, asks, isInferred }: InspectedRow, from: State, state: State) {
+  if (state === from) return
+  if (isInferred) log.warn({ requestId, from, state, asks }, 'an outcome was corrected')
+  else if (isFinal(state)) log.info({ requestId, state, asks }, 'ask learned the outcome')
 }
 
 /** Without FreedomPay's description, which may hold the client's data. */

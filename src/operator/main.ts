@@ -6,7 +6,7 @@ import { createInterface } from 'node:readline/promises'
 import { pino } from 'pino'
 import { ConfigError, loadConfig } from '../config/load.ts'
 import { createLogger } from '../telemetry/logger.ts'
-import { askFreedomPay } from './ask-freedompay.ts'
+import { buildAskFreedomPay } from './ask-freedompay.ts'
 import type { Command, Terminal } from './command.ts'
 import { compareExport } from './compare-export.ts'
 import { type ExitCode, exitCodes, OperatorError } from './exit.ts'
@@ -22,7 +22,7 @@ const log = createLogger('info', pino.destination({ dest: 2, sync: true }))
 const commands: Readonly<Record<string, Command>> = {
   list: listRows,
   show: showRow,
-  ask: askFreedomPay,
+  ask: buildAskFreedomPay(log),
   resolve: buildResolveRow(log),
   stats: showStats,
   compare: compareExport,

@@ -23,7 +23,9 @@ forEachSharedEngine(t, async (t, { ledger, run }) => {
     const working = { code: 0, printed: 'FreedomPay: still works on it\nthe row: was unknown and is processing\n' }
     t.match(await ask(requestId, replies.process), working)
     const done = { code: 0, printed: 'FreedomPay: created, client c-1\nthe row: was processing and is created\n' }
-    t.match(await ask(requestId, replies.created('c-1')), done)
+    const created = await ask(requestId, replies.created('c-1'))
+    t.match(created, done)
+    t.match(JSON.parse(created.errors), { level: 'info', msg: 'ask learned the outcome', requestId, state: 'created' })
     t.match(await ledger.find(requestId), { state: 'created', clientId: 'c-1' })
     t.equal(partner.questions.length, 3)
     t.equal(partner.adds.length, 0, 'nothing is ever sent')
@@ -39,6 +41,17 @@ forEachSharedEngine(t, async (t, { ledger, run }) => {
     t.match(told, { code: 0, printed: /error, code 1001 \(perhaps about the question only/ })
     t.notMatch(told.printed + told.errors, /Alisher/)
     t.match(await ledger.find(doubtful.requestId), { state: 'unknown', doubts: 1 })
+  })
+
+  await t.test('a correction of what was concluded is logged as the service logs it', async (t) => {
+    const partner = await startStandIn(t, { status: () => replies.created('c-3') })
+    const { requestId, claimToken } = await addRow(ledger, 'unknown')
+    await ledger.record(requestId, claimToken, { state: 'not-created', isInferred: true })
+    const asked = await run(['ask', requestId], { env: partnerSettings(partner.url) })
+    t.match(asked, { code: 0, printed: 'FreedomPay: created, client c-3\nthe row: was not-created and is created\n' })
+    const line = { level: 'warn', msg: 'an outcome was corrected', requestId, from: 'not-created', state: 'created' }
+    t.match(JSON.parse(asked.errors), line)
+    t.equal((await run(['ask', requestId], { env: partnerSettings(partner.url) })).errors, '', 'once')
   })
 
   await t.test('FreedomPay’s word, when it comes, corrects a person’s', async (t) => {
