@@ -24,12 +24,12 @@ export function buildResolveRow(log: Pick<Logger, 'warn'>): Command {
       const { values, positionals } = readArguments(args, options, 1)
       const requestId = toRequestId(positionals[0])
       const decision = toDecision(values)
-      return async ({ openLedger, terminal }) => {
+      return async ({ config, openLedger, terminal }) => {
         const ledger = await openLedger()
         const before = await ledger.inspect(requestId)
         if (before === undefined) throw noSuchRow(requestId)
         if (!isResolvable(before, decision)) throw notResolvable(before, decision)
-        if (!values.yes) await confirm(terminal, before, decision)
+        if (!values.yes) await confirm(terminal, before, decision, config.mayResend)
         const resolved = await ledger.resolve(requestId, decision)
         if (resolved === undefined) throw noSuchRow(requestId)
         const { was, row } = resolved
@@ -55,10 +55,21 @@ function toDecision(values: Partial<Record<'as' | 'client-id' | 'by' | 'why', st
   return { state, clientId, by: checkText('by', values.by), why: checkText('why', values.why) }
 }
 
-async function confirm(terminal: Terminal, row: InspectedRow, { state, clientId }: Decision): Promise<void> {
+async function confirm(
+  terminal: Terminal,
+  row: InspectedRow,
+  { state, clientId }: Decision,
+  mayResend: boolean,
+): Promise<void> {
   const client = clientId === undefined ? '' : ` with the client ${clientId}`
   terminal.tell(`${row.requestId} is ${row.state} and would be ${state}${client}.`)
-  if (state === 'not-created') terminal.tell('Its caller may then send it again with the same idempotency key.')
+  if (state === 'not-created' && row.keyId !== undefined) {
+    terminal.tell(
+      mayResend
+        ? 'Its caller may then send it again with the same idempotency key.'
+        : 'Its caller cannot send it again: PARTNER_RESEND is false, and the same idempotency key gets 503.',
+    )
+  }
   const typed = await terminal.ask('Type the request id to confirm: ')
   if (typed?.trim().toLowerCase() === row.requestId) return
   throw new OperatorError(exitCodes.difference, 'That is not the request id. Nothing was changed.')

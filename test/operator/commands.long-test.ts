@@ -1,8 +1,8 @@
 /** What the operators' program shows, and what it lets a person decide, as a process beside an open ledger. */
 import { randomUUID } from 'node:crypto'
 import t from 'tap'
-import { postponement } from '../fixtures/ledger-rows.ts'
-import { newKeyedClaim } from '../fixtures/ledgers.ts'
+import { bringTo, postponement } from '../fixtures/ledger-rows.ts'
+import { newClaim, newKeyedClaim } from '../fixtures/ledgers.ts'
 import { addRow, decide, forEachSharedEngine } from '../fixtures/operator.ts'
 
 // Each command is a process of its own, which takes its time where others are busy, too.
@@ -77,8 +77,18 @@ forEachSharedEngine(t, async (t, { ledger, run }) => {
       t.match(await run(args, { input }), { code: 1, printed: '', errors: /Nothing was changed/ })
     }
     t.match(await ledger.find(requestId), { state: 'unknown' })
-    t.match(await run(args, { input: `${requestId}\n` }), { code: 0, errors: /same idempotency key/ })
+    t.match(await run(args, { input: `${requestId}\n` }), { code: 0, errors: /may then send it again with the same/ })
     t.match(await ledger.find(requestId), { state: 'not-created' })
+    const never = await run(args, { env: { PARTNER_RESEND: 'false' } })
+    t.match(never, {
+      code: 1,
+      errors: /cannot send it again: PARTNER_RESEND is false, and the same idempotency key gets 503/,
+    })
+    t.notMatch(never.errors, /may then send it again/)
+    const keyless = await bringTo(ledger, newClaim({ deadlineMs: 0 }), 'unknown')
+    const told = await run(['resolve', keyless.requestId, ...decide('not-created')])
+    t.match(told, { code: 1, errors: /would be not-created/ })
+    t.notMatch(told.errors, /idempotency key/, 'the request had none')
   })
 
   await t.test('resolve goes against no word of FreedomPay, and not between a request and its end', async (t) => {
