@@ -317,6 +317,11 @@ export interface components {
              * @enum {string}
              */
             safeToRetry: "same-key-only";
+            /**
+             * Format: uuid
+             * @description The create that the problem is about: quote this identifier when you ask for support
+             */
+            requestId?: string;
         };
         /** @description The Idempotency-Key is malformed or was sent twice */
         InvalidIdempotencyKeyProblem: {

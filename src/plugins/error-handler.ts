@@ -48,5 +48,8 @@ function answerWith(problem: Problem, request: FastifyRequest, reply: FastifyRep
   }
   // Fastify wants to end the connection if no parser took the body. A body that has arrived completely is no reason to.
   if (request.raw.complete) reply.removeHeader('connection')
-  return reply.code(problem.status).headers(problem.headers).type(problemMediaType).send(toBody(problem, basePath))
+  const body = toBody(problem, basePath)
+  // The code that failed could not name the create, which may exist nevertheless.
+  if (problem.code === 'internal') body.requestId ??= request.log.requestId
+  return reply.code(problem.status).headers(problem.headers).type(problemMediaType).send(body)
 }

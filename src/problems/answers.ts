@@ -49,11 +49,14 @@ const requestId = Type.String({
 const errors = Type.Array(InputError, { description: 'Every place that breaks the contract' })
 
 /** Members that only some codes have. */
-const extraMembers: Partial<Record<ProblemCode, { required: Record<string, TSchema> }>> = {
+const extraMembers: Partial<
+  Record<ProblemCode, { required?: Record<string, TSchema>; optional?: Record<string, TSchema> }>
+> = {
   'invalid-request': { required: { errors } },
   'request-in-progress': { required: { requestId } },
   'idempotency-key-reused': { required: { requestId } },
   'partner-rejected': { required: { requestId, partner: PartnerReason } },
+  internal: { optional: { requestId } },
   'partner-misconfigured': { required: { requestId } },
   'partner-unavailable': { required: { requestId } },
 }
@@ -72,7 +75,7 @@ function toName(code: ProblemCode): string {
 function toSchema(code: ProblemCode): TSchema {
   const { status, safeToRetry, title } = problems[code]
   const { type, title: line, detail } = ProblemBody.properties
-  const { required = {} } = extraMembers[code] ?? {}
+  const { required = {}, optional = {} } = extraMembers[code] ?? {}
   const own = {
     type,
     title: line,
@@ -85,7 +88,13 @@ function toSchema(code: ProblemCode): TSchema {
     }),
     ...required,
   }
-  return { type: 'object', title: toName(code), description: title, required: Object.keys(own), properties: own }
+  return {
+    type: 'object',
+    title: toName(code),
+    description: title,
+    required: Object.keys(own),
+    properties: { ...own, ...optional },
+  }
 }
 
 /** One schema, or a `oneOf` by `code`. */

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import { Histogram, Registry } from 'prom-client'
 import t, { type Test } from 'tap'
+import { buildApp } from '../../src/app.ts'
 import commonHeaders, { generateRequestId } from '../../src/plugins/common-headers.ts'
 import errorHandler, { sendProblem } from '../../src/plugins/error-handler.ts'
 import httpMetrics from '../../src/plugins/http-metrics.ts'
@@ -14,6 +15,7 @@ import { Problem } from '../../src/problems/problem.ts'
 import { toProblem } from '../../src/problems/translate.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { createRequestLogs } from '../../src/telemetry/request-log.ts'
+import { appParts } from '../fixtures/app-parts.ts'
 import { rawRequest, readProblem, sendRaw, sendRawOnce } from '../fixtures/raw-http.ts'
 import { call } from '../fixtures/service.ts'
 import { until } from '../fixtures/until.ts'
@@ -164,6 +166,21 @@ t.test(
     }
   },
 )
+
+t.test('a fault after the claim names the create, so that its caller can read what came of it', async (t) => {
+  const createClient = () => Promise.reject(new TypeError(canary))
+  const app = await buildApp({ ...appParts(), createClient })
+  t.teardown(() => app.close())
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const headers = { 'content-type': 'application/json' }
+  const faulty = await call(`${url}/clients`, 'POST', headers, JSON.stringify({ phone: '+998901234567' }))
+  const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/
+  t.match(readProblem(t, faulty, 500, 'internal').requestId, uuid)
+
+  const requestId = '828cf71d-a447-4a67-a149-c1df8bc197ca'
+  const other = await call(`${url}/clients/requests/${requestId}`, 'GET', {})
+  t.notOk('requestId' in readProblem(t, other, 500, 'internal'), 'no create was made or read')
+})
 
 t.test('a path knows its methods, whatever its pattern', async (t) => {
   const { url } = await startApp(t, (app) => {
