@@ -12,6 +12,10 @@ export default fp(
       if (request.is404) throw toNoRoute(request, allowedMethods)
       done()
     })
+    // For a route that finds nothing under its address. Fastify's own answer quotes the address.
+    app.setNotFoundHandler(() => {
+      throw new Problem('not-found')
+    })
   },
   { name: 'not-found', dependencies: ['error-handler'] },
 )

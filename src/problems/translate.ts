@@ -17,6 +17,8 @@ export function toProblem(error: unknown): Problem {
       return invalidRequest('', 'the address cannot be decoded', { cause: error })
     case 'FST_ERR_MAX_PARAM_LENGTH':
       return invalidRequest('', 'the address is too long', { status: statusCode, cause: error })
+    case 'FST_STATIC_FORBIDDEN_PATH':
+      return new Problem('not-found', { cause: error })
     default:
       // The rest of Fastify's 4xx, for example of a caller that hangs up in the middle of its body.
       return statusCode !== undefined && statusCode >= 400 && statusCode < 500

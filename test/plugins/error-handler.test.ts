@@ -90,6 +90,7 @@ const translations: { error: unknown; status: number; code: string; errors?: obj
     code: 'invalid-request',
     errors: [{ pointer: '', message: 'the address is too long' }],
   },
+  { error: codedError('FST_STATIC_FORBIDDEN_PATH', 403), status: 404, code: 'not-found' },
   { error: codedError('FST_ERR_OF_TOMORROW', 400), status: 400, code: 'invalid-request', errors: [] },
   { error: codedError('FST_ERR_OF_TOMORROW', 499), status: 499, code: 'invalid-request', errors: [] },
   { error: codedError('FST_ERR_OF_TOMORROW', 399), status: 500, code: 'internal' },
