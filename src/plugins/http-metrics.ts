@@ -9,12 +9,21 @@ export interface HttpMetricsOptions {
   readonly metrics: Pick<Metrics, 'observeHttpRequest' | 'countCaller'>
 }
 
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The answer is a stream: its reader leaves at any time, and has not hung up before the end. */
+    hasNoEnd?: boolean
+  }
+}
+
 /** nginx's number for "client closed request"; it stands in logs and metrics only. */
 const hungUpStatusCode = 499
 
 /** The status that the caller got. */
-export function toStatusCode({ raw, statusCode }: FastifyReply): number {
-  return statusByHand(raw) ?? (raw.writableFinished ? statusCode : hungUpStatusCode)
+export function toStatusCode(reply: FastifyReply): number {
+  const { raw } = reply
+  const isAnswered = raw.writableFinished || (reply.routeOptions.config.hasNoEnd === true && raw.headersSent)
+  return statusByHand(raw) ?? (isAnswered ? reply.statusCode : hungUpStatusCode)
 }
 
 /** The pattern of the route: an address may hold ids. */

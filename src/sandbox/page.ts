@@ -43,12 +43,13 @@ export default fp(
 
     /** Server-sent events with identifiers, states and times. */
     app.get('/sandbox/events', {
-      config: { access: 'public' },
+      config: { access: 'public', hasNoEnd: true },
       schema: { hide: true },
       handler(_request, reply) {
         reply.hijack()
         const { raw } = reply
-        raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' })
+        reply.header('content-type', 'text/event-stream')
+        for (const [name, value] of Object.entries(reply.getHeaders())) raw.setHeader(name, String(value))
         raw.flushHeaders()
         const unsubscribe = events.subscribe((event) => raw.write(`data: ${JSON.stringify(event)}\n\n`))
         const stopLooking = watchLedger()

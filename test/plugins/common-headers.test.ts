@@ -3,7 +3,7 @@ import { buildApp } from '../../src/app.ts'
 import { generateRequestId } from '../../src/plugins/common-headers.ts'
 import { parseTraceId } from '../../src/telemetry/trace-id.ts'
 import { appParts } from '../fixtures/app-parts.ts'
-import { rawRequest, sendRawOnce } from '../fixtures/raw-http.ts'
+import { rawRequest, readProblem, sendRawOnce } from '../fixtures/raw-http.ts'
 import { startTestService } from '../fixtures/service.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -64,6 +64,30 @@ t.test('every answer of a service that talks to the sandbox says so, and no othe
       t.equal(headers['x-partner'], isSandbox ? 'sandbox' : undefined, `the answer ${what}`)
       t.match(headers, { 'x-request-id': uuid, 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' })
     }
+  }
+})
+
+t.test('the files of the documentation have these headers, too, and one that is not there is a problem', async (t) => {
+  const app = await buildApp({ ...appParts(), isSandbox: true, docs: 'read' })
+  t.teardown(() => app.close())
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  const file = 'GET /docs/static/swagger-ui.css'
+  const rows: [line: string, headers: string[], status: number][] = [
+    [file, [], 200],
+    [file, ['Range: bytes=0-9'], 206],
+    [file, ['If-None-Match: *'], 304],
+    ['GET /docs/static/theme/docs.css', [], 200],
+    ['GET /docs/', [], 200],
+  ]
+  for (const [line, more, status] of rows) {
+    const { statusCode, headers } = await sendRawOnce(t, url, rawRequest(line, more))
+    t.equal(statusCode, status, `${line} ${more}`)
+    t.match(headers, { 'x-request-id': uuid, 'cache-control': 'no-store', 'x-partner': 'sandbox' })
+  }
+  for (const path of ['canary', 'theme', '..%2Fcanary', '../canary', '/swagger-ui.css', '%00canary']) {
+    const missing = await sendRawOnce(t, url, rawRequest(`GET /docs/static/${path}`))
+    readProblem(t, missing, 404, 'not-found')
+    t.notMatch(missing.text, 'canary', 'the address is the caller’s')
   }
 })
 

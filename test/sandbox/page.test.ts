@@ -6,6 +6,7 @@ import { tellCall } from '../../src/sandbox/events.ts'
 import { startService } from '../../src/service.ts'
 import { createLogger } from '../../src/telemetry/logger.ts'
 import { call, phoneFor, startTestService } from '../fixtures/service.ts'
+import { until } from '../fixtures/until.ts'
 
 async function startWithSandbox() {
   const logs: Record<string, unknown>[] = []
@@ -17,7 +18,7 @@ async function startWithSandbox() {
 t.test(
   'the page tells live what FreedomPay was asked, what the caller was told, and what the ledger says',
   async (t) => {
-    const { url, stop } = await startWithSandbox()
+    const { url, stop, logs } = await startWithSandbox()
     const page = await call(`${url}/sandbox`, 'GET', {})
     t.equal(page.statusCode, 200)
     t.match(page.headers['content-security-policy'], /^default-src 'none'; style-src 'sha256-/)
@@ -25,7 +26,12 @@ t.test(
       t.match(page.text, scenario)
 
     const stream = await request(`${url}/sandbox/events`, { reset: true })
-    t.equal(stream.headers['content-type'], 'text/event-stream')
+    t.match(stream.headers, {
+      'content-type': 'text/event-stream',
+      'cache-control': 'no-store',
+      'x-request-id': /^[0-9a-f-]{36}$/,
+      'x-partner': 'sandbox',
+    })
     const phone = phoneFor('567')
     const answer = await call(
       `${url}/clients`,
@@ -44,6 +50,13 @@ t.test(
     }
     t.match(heard, requestId)
     t.notMatch(heard, phone.slice(1))
+    // The reader has left. A stream has no end, so the reader did not hang up.
+    const isOfStream = ({ route }: Record<string, unknown>) => route === '/sandbox/events'
+    await until(
+      () => logs.find(isOfStream),
+      (line) => line !== undefined,
+    )
+    t.match(logs.find(isOfStream), { msg: 'request', statusCode: 200 })
     // An open stream does not hold the process.
     const open = await request(`${url}/sandbox/events`)
     const [ended] = await Promise.all([open.body.text(), stop()])

@@ -40,6 +40,8 @@ export default fp(
     app.get('/', { schema: { hide: true }, handler: (_request, reply) => reply.redirect(`${app.prefix}/docs`, 302) })
 
     app.addHook('onSend', (_request, reply, payload, done) => {
+      // The plugin that serves the files of Swagger UI lets every cache keep them.
+      reply.header('cache-control', 'no-store')
       const isPage = typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')
       done(null, isPage ? addViewport(payload) : payload)
     })
