@@ -11,20 +11,25 @@ export function isRepeatable({ kind }: Outcome): boolean {
   return kind === 'not-sent' || kind === 'throttled' || kind === 'misconfigured'
 }
 
+/** What was tried so far: all tries, and those among them that FreedomPay refused for the credential. */
+export interface Tries {
+  readonly all: number
+  readonly refusals: number
+}
+
 /**
- * The pause before the next try in milliseconds; undefined: no further try. `tries` counts the tries so far. The pause grows
- * exponentially, with full jitter, after a call that was not sent; after a 429 it is FreedomPay's own `Retry-After`.
+ * The pause before the next try in milliseconds; undefined: no further try. The pause grows exponentially, with full jitter, after
+ * a call that was not sent; after a 429 it is FreedomPay's own `Retry-After`.
  */
-export function pauseBeforeRetry(outcome: Outcome, tries: number, random = Math.random): number | undefined {
-  if (tries > maxRetries) return undefined
+export function pauseBeforeRetry(outcome: Outcome, tries: Tries, random = Math.random): number | undefined {
+  // One more try, with the credential read again, however many tries failed for another reason.
+  if (outcome.kind === 'misconfigured') return tries.refusals === 1 ? 0 : undefined
+  if (tries.all - tries.refusals > maxRetries) return undefined
   switch (outcome.kind) {
     case 'not-sent':
-      return random() * firstPauseMs * 2 ** tries
+      return random() * firstPauseMs * 2 ** tries.all
     case 'throttled':
       return Math.max(shortestThrottlePauseMs, parseRetryAfter(outcome.retryAfter) ?? defaultThrottlePauseMs)
-    case 'misconfigured':
-      // One more try, with the credential read again.
-      return tries === 1 ? 0 : undefined
     default:
       return undefined
   }

@@ -1,8 +1,13 @@
 import t from 'tap'
 import type { Outcome } from '../../src/partner/outcome.ts'
-import { isRepeatable, parseRetryAfter, pauseBeforeRetry } from '../../src/partner/retry.ts'
+import { isRepeatable, parseRetryAfter, pauseBeforeRetry as pauseAfter } from '../../src/partner/retry.ts'
 
 const notSent: Outcome = { kind: 'not-sent', result: 'refused', cause: undefined }
+
+/** Without a refusal of the credential. */
+function pauseBeforeRetry(outcome: Outcome, all: number, random?: () => number): number | undefined {
+  return pauseAfter(outcome, { all, refusals: 0 }, random)
+}
 
 function throttled(retryAfter?: string): Outcome {
   return { kind: 'throttled', result: 'http_4xx', retryAfter }
@@ -110,9 +115,11 @@ t.test('a date counts from now', async (t) => {
   t.ok(ms !== undefined && ms > 0 && ms <= 60_000)
 })
 
-t.test('a refused credential is tried once more, at once', async (t) => {
+t.test('a refused credential is tried once more, at once, whatever the tries before ended with', async (t) => {
   const refused: Outcome = { kind: 'misconfigured', result: 'http_4xx', statusCode: 401 }
   t.ok(isRepeatable(refused))
-  t.equal(pauseBeforeRetry(refused, 1), 0)
-  t.equal(pauseBeforeRetry(refused, 2), undefined)
+  for (const all of [1, 2, 3]) t.equal(pauseAfter(refused, { all, refusals: 1 }), 0, `after ${all} tries`)
+  t.equal(pauseAfter(refused, { all: 2, refusals: 2 }), undefined)
+  t.equal(pauseAfter(throttled('2'), { all: 3, refusals: 1 }), 2000, 'and takes no try from the others')
+  t.equal(pauseAfter(throttled('2'), { all: 4, refusals: 1 }), undefined)
 })

@@ -164,8 +164,10 @@ function sendOnce({ parts, context }: Errand, request: EncodedRequest): Promise<
 async function sendUntilTaken(errand: Errand, request: EncodedRequest): Promise<Outcome> {
   const { parts, context } = errand
   let outcome = await sendOnce(errand, request)
-  for (let tries = 1; isRepeatable(outcome); tries++) {
-    const pauseMs = pauseBeforeRetry(outcome, tries)
+  let refusals = 0
+  for (let all = 1; isRepeatable(outcome); all++) {
+    if (outcome.kind === 'misconfigured') refusals++
+    const pauseMs = pauseBeforeRetry(outcome, { all, refusals })
     if (pauseMs === undefined || performance.now() + pauseMs >= context.deadlineAt) return outcome
     await sleep(pauseMs)
     if (!(await context.renew(false))) return outcome

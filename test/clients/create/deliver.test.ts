@@ -444,6 +444,14 @@ const stories: Story[] = [
     retries: ['misconfigured'],
   },
   {
+    name: 'a credential that is refused after another failed try is read again, too',
+    add: [throttled('0'), misconfigured, created()],
+    status: [created('c')],
+    ended: isCreated,
+    adds: 3,
+    retries: ['throttled', 'misconfigured'],
+  },
+  {
     name: 'not where the claim is lost',
     add: [misconfigured],
     options: { renewals: 0 },
