@@ -39,8 +39,8 @@ export type Polled = Finding | { status: 'absent' }
 const firstPauseMs = 100
 const pauseGrowth = 1.5
 const longestPauseMs = 2000
-/** The least time for a question: with less, the deadline would cut the question before FreedomPay answers. */
-const shortestAskMs = 1000
+/** The time that is kept for a question: with less, the deadline could cut the question before FreedomPay answers. */
+const usualAskMs = 1000
 /** From here on a question makes its caller wait. */
 const slowAnswerMs = 500
 
@@ -73,10 +73,10 @@ export async function pollStatus(
     const leftMs = limits.until(knowledge.known) - performance.now()
     if (!isFirst) {
       const pause = Math.max(Math.min(pauseMs, untilSettledMs(knowledge, limits)), leastPauseMs)
-      if (leftMs - pause < Math.min(shortestAskMs, leftMs / 2)) {
-        return { status: 'undecided', knowledge }
-      }
-      await sleep(pause)
+      // The last pauses are shorter, so that the time is used up: half of what is left, in the end.
+      const longest = leftMs - Math.min(usualAskMs, leftMs / 2)
+      if (pause > longest && longest < Math.max(firstPauseMs, leastPauseMs)) return { status: 'undecided', knowledge }
+      await sleep(Math.min(pause, longest))
       pauseMs = Math.min(pauseMs * pauseGrowth, longestPauseMs)
     } else if (leftMs <= 0) {
       return { status: 'undecided', knowledge }

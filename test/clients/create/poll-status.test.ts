@@ -189,6 +189,16 @@ t.test('when the time is up it is undecided, with all that was learnt', { buffer
   )
 })
 
+t.test('the time is used up, but for the last 200 ms', { buffered: true }, async (t) => {
+  for (const untilMs of [900, 3000]) {
+    const { polled, times, endedAfterMs } = await run([processing], { known: 'processing', untilMs })
+    t.equal(polled.status, 'undecided')
+    // Timers may be a millisecond early.
+    t.ok(endedAfterMs >= untilMs - 202, `${endedAfterMs} of ${untilMs} ms`)
+    t.ok((times.at(-1) ?? 0) >= untilMs / 2, 'the last question was late')
+  }
+})
+
 t.test('with no time left nothing is asked', { buffered: true }, async (t) => {
   for (const known of ['unknown', 'processing', 'created'] as const) {
     for (const untilMs of [0, -500]) {
