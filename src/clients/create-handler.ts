@@ -9,7 +9,7 @@ import type { CreateClient } from './body/schema.ts'
 import type { CreateClientAtPartner } from './create/create-client.ts'
 import { digestDocument, readIdempotencyKey, toKeyId, toRequestId } from './create/idempotency-key.ts'
 import { type LedgerKeys, withLatestKeys } from './create/ledger-keys.ts'
-import { parsePrefer } from './create/prefer-header.ts'
+import { type Preference, parsePrefer } from './create/prefer-header.ts'
 import { noteAnswer } from './note-end.ts'
 
 export interface CreateHandlerParts {
@@ -20,6 +20,9 @@ export interface CreateHandlerParts {
   readonly metrics: Metrics
 }
 
+/** A question so shortly before the end of the wait would learn nothing new, so the answer may come that much earlier. */
+const lastPauseMs = 250
+
 type Handle = (request: FastifyRequest<{ Body: CreateClient }>, reply: FastifyReply) => Promise<FastifyReply>
 
 export function buildCreateHandler(parts: CreateHandlerParts, basePath: string): Handle {
@@ -27,7 +30,7 @@ export function buildCreateHandler(parts: CreateHandlerParts, basePath: string):
 
   return async (request, reply) => {
     const { body, caller, log } = request
-    const { waitMs, applied } = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
+    const preference = parsePrefer(request.headers.prefer as string | undefined, deadlineMs)
     const line = request.headers['idempotency-key'] as string | undefined
     const key = line === undefined ? undefined : readIdempotencyKey(line)
     const digest = key === undefined ? undefined : await digestDocument(body, reading.turn)
@@ -43,25 +46,26 @@ export function buildCreateHandler(parts: CreateHandlerParts, basePath: string):
         fingerprints: key === undefined ? [] : [print, ...earlier.map((before) => before(body, digest))],
         body,
         arrivedAt: performance.now() - reply.elapsedTime,
-        waitMs,
+        wait: preference.wait,
         log,
       })
     })
     noteAnswer(metrics, request, reply, answer)
-    return sendAnswer(reply, answer, applied, basePath)
+    return sendAnswer(reply, answer, preference, basePath)
   }
 }
 
-/** `applied`: the preferences that this request honoured; empty: none. */
 function sendAnswer(
   reply: FastifyReply,
   { representation, idempotencyStatus }: CreateAnswer,
-  applied: string,
+  { wait, applied }: Preference,
   basePath: string,
 ): FastifyReply {
   if (idempotencyStatus !== undefined) reply.header('idempotency-status', idempotencyStatus)
-  // A joined request is answered no later than the first request, so its preference may not be applied.
-  if (applied !== '' && idempotencyStatus !== 'joined') reply.header('preference-applied', applied)
+  // The answer may come before the wait is over: too many wait, or the request that this one joined waits less.
+  const isHonoured =
+    typeof wait !== 'number' || representation.status === 'created' || reply.elapsedTime >= wait - lastPauseMs
+  if (applied !== '' && isHonoured) reply.header('preference-applied', applied)
   if (representation.status !== 'created') reply.headers(retryAfter(lookAgainSeconds))
   // After a key rotation the row's requestId differs from the one computed here; the row's counts.
   reply.header('location', `${basePath}/clients/requests/${representation.requestId}`)

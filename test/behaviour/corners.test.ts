@@ -241,6 +241,29 @@ test('Prefer: wait counts from the arrival, and the create goes on when the call
   t.equal(partner.adds.length, 1)
 })
 
+test('only a preference that was honoured is echoed', async (t) => {
+  const gate = createGate()
+  const partner = await startStandIn(t, {
+    async add({ client }) {
+      if (client?.phone === 998901234005) await gate.passed
+      return replies.process
+    },
+    status: () => replies.process,
+  })
+  const service = await startTestService(t, { partnerUrl: partner.url, settings: { PARTNER_MAX_WAITING: '0' } })
+  const createWith = (prefer: string, phone = phoneFor('010')) => service.create({ phone }, { prefer })
+  t.match(await createWith('respond-async'), { statusCode: 202, headers: { 'preference-applied': 'respond-async' } })
+  t.match(await createWith('wait=0', phoneFor('005')), {
+    statusCode: 202,
+    headers: { 'preference-applied': 'wait=0' },
+    body: { status: 'unknown' },
+  })
+  const full = await createWith('wait=20')
+  t.match(full, { statusCode: 202, body: { status: 'processing' } })
+  t.equal(full.headers['preference-applied'], undefined, 'too many wait, so the answer came at once')
+  gate.open()
+})
+
 test('a 401 on the second claim of a key does not promise that no earlier attempt lives', async (t) => {
   const partner = await startStandIn(t, { add: () => 401 })
   const service = await startTestService(t, { partnerUrl: partner.url })

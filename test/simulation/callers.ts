@@ -1,4 +1,5 @@
 /** Who asks for clients: callers that repeat, take new keys where they are told that it is safe, read, or never come back. */
+import type { Preference } from '../../src/clients/create/prefer-header.ts'
 import type { Clock, Process } from './clock.ts'
 import type { Answer, History, Statement } from './history.ts'
 import type { Call, Intent, Plan } from './plan.ts'
@@ -67,7 +68,7 @@ export class Callers {
     let { key } = this.plan.intents[call.intent] as Intent
     let replica = call.replica
     for (let left = tries; left > 0; left--) {
-      const told = await this.exchange('POST', call.intent, key, replica, call.waitMs)
+      const told = await this.exchange('POST', call.intent, key, replica, call.wait)
       if (habit === 'leaves') return
       await this.pause(Math.max(told.retryAfterMs ?? 0, pauseMs))
       replica = random.below(this.plan.replicas)
@@ -99,11 +100,11 @@ export class Callers {
     intent: number,
     key: string | undefined,
     replica: number,
-    waitMs: number | undefined,
+    wait: Preference['wait'],
     requestId?: string,
   ): Promise<Statement> {
     const { caller, phone } = this.plan.intents[intent] as Intent
-    const told: Told = { number: this.asked++, method, replica, intent, key, waitMs, startedAt: this.clock.now }
+    const told: Told = { number: this.asked++, method, replica, intent, key, wait, startedAt: this.clock.now }
     return new Promise((resolve) => {
       const tell = (statement: Statement) => {
         if (!this.open.delete(told)) return
@@ -113,7 +114,7 @@ export class Callers {
       this.open.set(told, tell)
       const answer =
         method === 'POST'
-          ? this.service.post(replica, { caller, key, phone, waitMs })
+          ? this.service.post(replica, { caller, key, phone, wait })
           : this.service.read(replica, caller, requestId ?? '')
       if (answer === undefined) tell({ ...told, requestId, says: 'cut', at: this.clock.now })
       else

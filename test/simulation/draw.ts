@@ -1,4 +1,5 @@
 /** A world, drawn from its seed. */
+import type { Preference } from '../../src/clients/create/prefer-header.ts'
 import type { Call, Course, Fate, Fault, Form, Intent, LedgerMode, Plan, Settings, Step, TroubleMode } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
 import { applyTheme } from './themes.ts'
@@ -197,7 +198,9 @@ function drawCall(random: Random, intents: number, replicas: number, faultsEndAt
     at: isFlood || random.chance(0.6) ? random.ms(0, 1_000) : random.ms(0, faultsEndAt),
     intent: random.below(intents),
     replica: random.below(replicas),
-    waitMs: random.chance(0.5) ? undefined : random.pick([0, 0, 1_000, 3_000, 10_000, 25_000]),
+    wait: random.chance(0.5)
+      ? undefined
+      : random.pick<Preference['wait']>(['until-accepted', 0, 1_000, 3_000, 10_000, 25_000]),
     habit: random.pick(['leaves', 'repeats', 'repeats', 'takes-a-new-key', 'takes-a-new-key', 'reads', 'reads']),
     tries: 1 + random.below(3),
     pauseMs: random.pick([50, 1_000, 10_000, 70_000]) * (0.5 + random.next()),

@@ -1,4 +1,5 @@
 /** What happened in a world, as promises.ts reads it. Times are milliseconds of virtual time. */
+import type { Preference } from '../../src/clients/create/prefer-header.ts'
 import type { Form, Plan } from './plan.ts'
 
 export type Operation = 'add' | 'status'
@@ -35,7 +36,7 @@ export interface Statement extends Answer {
   readonly replica: number
   readonly intent: number
   readonly key: string | undefined
-  readonly waitMs: number | undefined
+  readonly wait: Preference['wait']
   readonly startedAt: number
   /** Infinity where the answer never came. */
   readonly at: number

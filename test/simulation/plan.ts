@@ -1,4 +1,5 @@
 /** Everything that a world is made of, as data: drawn from a seed, run, and made smaller where it broke a promise. */
+import type { Preference } from '../../src/clients/create/prefer-header.ts'
 
 /** The settings of the service that are drawn. */
 export interface Settings {
@@ -89,7 +90,7 @@ export interface Call {
   readonly at: number
   readonly intent: number
   readonly replica: number
-  readonly waitMs: number | undefined
+  readonly wait: Preference['wait']
   readonly habit: Habit
   readonly tries: number
   readonly pauseMs: number

@@ -334,7 +334,7 @@ export const waitsAreKept: Check = (history) => {
   if (replicas > 1 || faults.some(({ kind }) => kind.startsWith('ledger') || kind === 'freeze')) return []
   return everyStatement(
     history,
-    ({ number, says, requestId, idempotencyStatus, startedAt, at, waitMs = settings.waitMs }) => {
+    ({ number, says, requestId, idempotencyStatus, startedAt, at, wait = settings.waitMs }) => {
       if (says !== 'processing' || (idempotencyStatus !== 'new' && idempotencyStatus !== 'joined')) return false
       if (idempotencyStatus === 'joined') {
         // A caller whose replica died knows no requestId.
@@ -345,6 +345,7 @@ export const waitsAreKept: Check = (history) => {
       // What a create of a process that died has heard, a later one has not.
       const since = idempotencyStatus === 'new' ? startedAt : 0
       const heardAt = own.find(({ answeredAt = -1 }) => answeredAt >= since)?.answeredAt ?? 0
+      const waitMs = wait === 'until-accepted' ? 0 : wait
       return at > Math.max(startedAt + waitMs, heardAt) + lateMs + 8 * ledgerMs
     },
   )

@@ -2,10 +2,12 @@
  * One process of the service, without its sockets: the real code from `createClient` down to undici's Dispatcher. This is the
  * only file that knows how the parts are put together.
  */
+
 import { randomUUID } from 'node:crypto'
 import { pino } from 'pino'
 import type { Dispatcher } from 'undici'
 import type { CreateCommand } from '../../src/clients/create/create-command.ts'
+import type { Preference } from '../../src/clients/create/prefer-header.ts'
 import type { CoreObserver, CoreSettings } from '../../src/core.ts'
 import type { Ledger } from '../../src/ledger/ledger.ts'
 import type { Sign, SignatureHeaders } from '../../src/partner/signature.ts'
@@ -23,7 +25,7 @@ export interface Request {
   readonly caller: string
   readonly key: string | undefined
   readonly phone: number
-  readonly waitMs: number | undefined
+  readonly wait: Preference['wait']
 }
 
 export interface Replica {
@@ -75,11 +77,11 @@ export async function loadCore(): Promise<Core> {
     return keep(knownIds, intent, ids)
   }
 
-  function toCommand({ caller, key, phone: digits, waitMs }: Request, arrivedAt: number): CreateCommand {
+  function toCommand({ caller, key, phone: digits, wait }: Request, arrivedAt: number): CreateCommand {
     const phone = `+${digits}`
     const ids =
       key === undefined ? { requestId: randomUUID(), keyId: undefined, fingerprints: [] } : toIds(caller, key, phone)
-    return { caller, body: { phone }, arrivedAt, waitMs, log, ...ids }
+    return { caller, body: { phone }, arrivedAt, wait, log, ...ids }
   }
 
   function buildReplica({ dispatcher, ledger, settings }: ReplicaParts): Replica {

@@ -48,7 +48,7 @@ function* smaller(plan: Plan): Generator<Plan> {
 function* simplerCalls(call: Call): Generator<Call> {
   if (call.tries > 1) yield { ...call, tries: call.tries - 1 }
   if (call.habit !== 'leaves') yield { ...call, habit: 'leaves' }
-  if (call.waitMs !== undefined) yield { ...call, waitMs: undefined }
+  if (call.wait !== undefined) yield { ...call, wait: undefined }
   if (call.at !== 0) yield { ...call, at: 0 }
 }
 

@@ -28,9 +28,12 @@ function* linesOf(history: History): Generator<Line> {
   const short = (id: string | undefined) => id?.slice(0, 8) ?? '-'
   for (const { at, text } of history.incidents) yield { at, text: `** ${text}` }
   for (const statement of history.statements) {
-    const { number, method, replica, intent, key, waitMs, startedAt } = statement
+    const { number, method, replica, intent, key, wait: preference, startedAt } = statement
     const person = history.plan.intents[intent]
-    const wait = waitMs === undefined ? '' : `, Prefer: wait=${waitMs / 1000}`
+    const wait =
+      preference === undefined
+        ? ''
+        : `, Prefer: ${typeof preference === 'number' ? `wait=${preference / 1000}` : 'respond-async'}`
     const what =
       method === 'POST'
         ? `POST person ${intent} of ${person?.caller}, ${key ?? 'no key'}${wait}`

@@ -23,7 +23,7 @@ const plainCourse: Course = {
   adds: [],
   asks: [],
 }
-const plainCall: Call = { at: 0, intent: 0, replica: 0, waitMs: undefined, habit: 'repeats', tries: 1, pauseMs: 1_000 }
+const plainCall: Call = { at: 0, intent: 0, replica: 0, wait: undefined, habit: 'repeats', tries: 1, pauseMs: 1_000 }
 
 function intentOf(number: number, course: Partial<Course>): Intent {
   const key = `key-${number}`

@@ -322,7 +322,7 @@ class World {
     for (const { number } of this.seats) {
       for (let n = 0; n < count; n++) {
         const phone = 1000 * round + number * 10 + n
-        const request: Request = { caller: 'probe', key: `probe-${phone}`, phone, waitMs: undefined }
+        const request: Request = { caller: 'probe', key: `probe-${phone}`, phone, wait: undefined }
         void this.ask(number, (replica) => replica.post(request))?.then((answer) =>
           answers.push({ seat: number, answer }),
         )

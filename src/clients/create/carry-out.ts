@@ -10,7 +10,7 @@ import { forgetDocument } from './create-command.ts'
 import type { DeliveryContext } from './deliver.ts'
 import { toKnowledge } from './find-out.ts'
 import { toAddClientRequest } from './mapping.ts'
-import { type Job, toInterim } from './work.ts'
+import type { Job } from './work.ts'
 
 /** `send`: the claim is new, so the create is sent. `pursue`: an earlier holder may have sent the create, so FreedomPay is asked. */
 export async function carryOut(
@@ -20,13 +20,13 @@ export async function carryOut(
   how: 'send' | 'pursue',
 ): Promise<Settlement> {
   const { ledger, delivery, settings, driftBook } = parts
-  const { body, log, arrivedAt, waitMs = settings.waitMs } = command
+  const { body, log, arrivedAt, wait = settings.waitMs } = command
   const { requestId } = row
   const deadlineAt = arrivedAt + settings.deadlineMs
-  const waitUntil = arrivedAt + waitMs
+  const waitUntil = wait === 'until-accepted' ? arrivedAt : arrivedAt + wait
   const drifts = driftBook.open(requestId)
   let held = row
-  work.interim = toInterim(row, how === 'send' ? 'new' : 'replayed')
+  work.begin({ row, how: how === 'send' ? 'new' : 'replayed' })
   const context: DeliveryContext = {
     deadlineAt,
     waitUntil,
@@ -36,7 +36,9 @@ export async function carryOut(
     startWaiting(known) {
       // A created client lacks only its id. A full bulkhead must not make the answer leave the id out.
       if (!seat.wait() && known !== 'created') return false
-      void noteNews(ledger, held, known, known === 'processing' ? waitUntil : deadlineAt).then(() => work.accept())
+      void noteNews(ledger, held, known, known === 'processing' ? waitUntil : deadlineAt).then(() =>
+        work.acceptance.reach(),
+      )
       return true
     },
     async renew(mayHaveArrived) {

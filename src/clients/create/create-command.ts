@@ -1,5 +1,6 @@
 /** One create as a caller asks for it. */
 import type { CreateClient } from '../body/schema.ts'
+import type { Preference } from './prefer-header.ts'
 
 export interface CommandLog {
   /** What its lines name the create by. */
@@ -23,8 +24,8 @@ export interface CreateCommand {
   readonly body: CreateClient
   /** When the request arrived, on the clock of `performance.now()`. */
   readonly arrivedAt: number
-  /** The caller's `Prefer: wait`, counted from the arrival of the request; undefined: the service's default. */
-  readonly waitMs: number | undefined
+  /** The caller's `Prefer`. */
+  readonly wait: Preference['wait']
   readonly log: CommandLog
 }
 

@@ -1,13 +1,16 @@
 /** The `Prefer` header (RFC 7240): how long a caller wants to wait for a final outcome. */
 
 export interface Preference {
-  /** The wait for a final outcome, counted from the arrival of the request. Undefined: the service's default. */
-  readonly waitMs: number | undefined
+  /**
+   * The wait for a final outcome, counted from the arrival of the request. until-accepted: until FreedomPay has accepted the
+   * create. Undefined: the service's default.
+   */
+  readonly wait: number | 'until-accepted' | undefined
   /** The value of `Preference-Applied`: the preferences that are honoured; empty if there are none. */
   readonly applied: string
 }
 
-const none: Preference = { waitMs: undefined, applied: '' }
+const none: Preference = { wait: undefined, applied: '' }
 
 /**
  * Understands `respond-async` and `wait=N` (seconds). A wait beyond the deadline is shortened to the deadline. RFC 7240 demands
@@ -26,9 +29,10 @@ export function parsePrefer(header: string | undefined, deadlineMs: number): Pre
   const waitSeconds = parseSeconds(preferences.get('wait'))
   // Together they mean: wait that long, then answer asynchronously (section 4.3).
   const applied = respondAsync ? ['respond-async'] : []
-  if (waitSeconds === undefined) return respondAsync ? { waitMs: 0, applied: 'respond-async' } : none
-  const seconds = Math.min(waitSeconds, Math.floor(deadlineMs / 1000))
-  return { waitMs: seconds * 1000, applied: [...applied, `wait=${seconds}`].join(', ') }
+  if (waitSeconds === undefined) return respondAsync ? { wait: 'until-accepted', applied: 'respond-async' } : none
+  const seconds = Math.min(waitSeconds, Math.ceil(deadlineMs / 1000))
+  const wait = Math.min(seconds * 1000, deadlineMs)
+  return { wait, applied: [...applied, `wait=${seconds}`].join(', ') }
 }
 
 /**
@@ -39,5 +43,5 @@ function unquote(header: string): string {
 }
 
 function parseSeconds(value = ''): number | undefined {
-  return /^\d{1,9}$/.test(value) ? Number(value) : undefined
+  return /^\d+$/.test(value) ? Number(value) : undefined
 }

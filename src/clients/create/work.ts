@@ -1,8 +1,31 @@
 /** The creates that run in this process, and the wait of each caller. */
 import type { Ledger, Row } from '../../ledger/ledger.ts'
 import type { Seat } from '../../partner/bulkhead.ts'
-import type { Settlement } from '../answer.ts'
+import type { IdempotencyStatus, Settlement } from '../answer.ts'
 import type { CommandLog, CreateCommand } from './create-command.ts'
+
+/** Something that happens once, and can be waited for. */
+class Milestone {
+  private isReached = false
+  private waited: PromiseWithResolvers<void> | undefined
+
+  reach(): void {
+    this.isReached = true
+    this.waited?.resolve()
+  }
+
+  reached(): Promise<void> {
+    if (this.isReached) return Promise.resolve()
+    this.waited ??= Promise.withResolvers()
+    return this.waited.promise
+  }
+}
+
+/** The row that a create works on, as it was claimed. */
+interface Begun {
+  readonly row: Row
+  readonly how: IdempotencyStatus
+}
 
 export class Work {
   /** The requestId of the request that began the create; once claimed, of the row: a row may have its id by an earlier ledger key. */
@@ -10,10 +33,11 @@ export class Work {
   /** '' for a create without an idempotency key. */
   readonly fingerprint: string
   readonly settlement: Promise<Settlement>
-  /** The answer while the create still runs; undefined until the row is claimed. */
-  interim: Settlement | undefined
-  private isAccepted = false
-  private acceptance: PromiseWithResolvers<void> | undefined
+  /** FreedomPay works on the create, and the ledger knows. */
+  readonly acceptance = new Milestone()
+  /** The row is claimed, so the create can be read. */
+  readonly beginning = new Milestone()
+  private begun: Begun | undefined
 
   constructor(requestId: string, fingerprint = '', run: (work: Work) => Promise<Settlement>) {
     this.requestId = requestId
@@ -21,16 +45,17 @@ export class Work {
     this.settlement = run(this)
   }
 
-  /** FreedomPay works on the create, and the ledger knows. */
-  accept(): void {
-    this.isAccepted = true
-    this.acceptance?.resolve()
+  begin(begun: Begun): void {
+    this.begun = begun
+    this.beginning.reach()
   }
 
-  accepted(): Promise<void> {
-    if (this.isAccepted) return Promise.resolve()
-    this.acceptance ??= Promise.withResolvers()
-    return this.acceptance.promise
+  /** The answer about a create that still runs; undefined until the row is claimed. */
+  get interim(): Settlement | undefined {
+    if (this.begun === undefined) return undefined
+    const { row, how } = this.begun
+    const state = row.state === 'processing' ? 'processing' : 'unknown'
+    return { row: { ...row, state, updatedAtMs: Date.now() }, how }
   }
 }
 
@@ -45,22 +70,22 @@ const afterTheWait = 'The caller’s wait was over; this line records how the cr
 
 /** The create goes on after the caller's wait: a create that was sent is never given up. */
 export function withinWait(work: Work, command: CreateCommand, ledger: Ledger): Promise<Settlement> {
-  const { waitMs, arrivedAt } = command
-  // Without `Prefer: wait` the delivery ends after the default wait; with `wait=0`, at FreedomPay's acknowledgement.
-  if (waitMs === undefined || waitMs === 0) return work.settlement
-  return waitUntil(arrivedAt + waitMs, work, command.log, ledger)
+  const { wait, arrivedAt, log } = command
+  // The delivery itself ends after the default wait.
+  if (wait === undefined) return work.settlement
+  const isAccepted = wait === 'until-accepted'
+  return waitUntil(isAccepted ? 0 : arrivedAt + wait, work, log, ledger, isAccepted ? work.acceptance : undefined)
 }
 
 /** A request that joins has a wait of its own. Without `Prefer: wait` the wait cannot end before FreedomPay has accepted the create. */
 export function withinOwnWait(
   work: Work,
-  { waitMs, arrivedAt, log }: CreateCommand,
+  { wait, arrivedAt, log }: CreateCommand,
   defaultMs: number,
   ledger: Ledger,
 ): Promise<Settlement> {
-  const isExplicit = waitMs !== undefined && waitMs > 0
-  const endAt = arrivedAt + (waitMs ?? defaultMs)
-  return waitUntil(endAt, work, log, ledger, isExplicit ? undefined : work.accepted())
+  if (typeof wait === 'number') return waitUntil(arrivedAt + wait, work, log, ledger)
+  return waitUntil(wait === undefined ? arrivedAt + defaultMs : 0, work, log, ledger, work.acceptance)
 }
 
 async function waitUntil(
@@ -68,7 +93,7 @@ async function waitUntil(
   work: Work,
   log: CommandLog,
   ledger: Ledger,
-  notBefore?: Promise<void>,
+  notBefore?: Milestone,
 ): Promise<Settlement> {
   const { promise: waited, resolve } = Promise.withResolvers<undefined>()
   let timer: NodeJS.Timeout | undefined
@@ -77,10 +102,12 @@ async function waitUntil(
     if (!isOver) timer = setTimeout(resolve, Math.max(0, Math.ceil(endAt - performance.now())), undefined)
   }
   if (notBefore === undefined) startTimer()
-  else void notBefore.then(startTimer)
+  else void notBefore.reached().then(startTimer)
   try {
     const settlement = await Promise.race([work.settlement, waited])
     if (settlement !== undefined) return settlement
+    // Before the claim the caller could not read the create, and nothing may have been sent.
+    await Promise.race([work.settlement, work.beginning.reached()])
     const latest = await readLatest(work, ledger)
     if (latest === undefined) return await work.settlement
     work.settlement.then(
@@ -99,10 +126,4 @@ export async function readLatest({ interim }: Work, ledger: Ledger): Promise<Set
   if (interim === undefined) return undefined
   const row = await ledger.find(interim.row.requestId).catch(() => undefined)
   return row === undefined ? interim : { ...interim, row }
-}
-
-/** The answer about a create that still runs. */
-export function toInterim(row: Row, how: 'new' | 'replayed'): Settlement {
-  const state = row.state === 'processing' ? 'processing' : 'unknown'
-  return { row: { ...row, state, updatedAtMs: Date.now() }, how }
 }

@@ -406,7 +406,7 @@ t.test('an acknowledgement that a create hears ends the doubts of the reconciler
   await story.write({ state: 'processing' })
   await story.ledger.postpone(postponement(story.claim, { asks: 2, doubts: 2 }))
   t.match(await story.ledger.find('a'), { doubts: 2 })
-  t.match(await story.run({ waitMs: 0 }), { status: 'processing' })
+  t.match(await story.run({ wait: 0 }), { status: 'processing' })
   t.match(await story.ledger.find('a'), { doubts: 0 })
 })
 
@@ -672,14 +672,14 @@ t.test(
       status: [() => decided.passed.then(() => created('c'))],
       waitMs: 50,
     })
-    const first = story.run({ waitMs: 5000 })
+    const first = story.run({ wait: 5000 })
     await nextTurn()
-    const joined = [story.run({ waitMs: 0 }), story.run()]
+    const joined = [story.run({ wait: 'until-accepted' }), story.run()]
     t.equal(await Promise.race([...joined, sleep(100, 'they wait')]), 'they wait')
     accepted.open()
     const isJoined = { status: 'processing', requestId: 'a', idempotencyStatus: 'joined' }
     t.strictSame(await Promise.all(joined), [isJoined, isJoined])
-    t.strictSame(await story.run({ waitMs: 0 }), isJoined, 'so has one that comes later')
+    t.strictSame(await story.run({ wait: 'until-accepted' }), isJoined, 'so has one that comes later')
     decided.open()
     t.strictSame(await first, isNew)
   },
@@ -790,7 +790,7 @@ t.test('however many wait, a client without its id is asked about again', { buff
 t.test('a wait that ends before the id is known is told that the client exists', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [created()], status: [() => gate.passed.then(() => created('c'))] })
-  t.match(await story.run({ waitMs: 1000 }), { status: 'created', idempotencyStatus: 'new' })
+  t.match(await story.run({ wait: 1000 }), { status: 'created', idempotencyStatus: 'new' })
   gate.open()
   await story.bulkhead.idle()
 })
@@ -820,9 +820,9 @@ t.test(
     t.strictSame(await settled.run(), isInWork)
     t.strictSame(settled.partner.calls, ['add'])
     const asked = startStory({ add: [processing], status: [created('c')], waitMs: 0 })
-    t.strictSame(await asked.run({ waitMs: 5000 }), isNew)
+    t.strictSame(await asked.run({ wait: 5000 }), isNew)
     const async = startStory({ add: [processing], status: [created('c')] })
-    t.strictSame(await async.run({ waitMs: 0 }), isInWork, 'respond-async: as soon as FreedomPay has accepted')
+    t.strictSame(await async.run({ wait: 'until-accepted' }), isInWork, 'as soon as FreedomPay has accepted')
     const late = startStory({ add: [processing], status: [created('c')] })
     const arrivedAt = performance.now() - 6000
     t.strictSame(await late.run({ arrivedAt }), isInWork, 'it counts from the arrival')
@@ -846,20 +846,38 @@ t.test('the deadline counts from the arrival, so a slow body leaves less time', 
   t.ok((claims[0]?.deadlineMs ?? Infinity) <= 4000)
 })
 
-t.test('without an answer, who does not want to wait is told when there is news', { buffered: true }, async (t) => {
+t.test('respond-async without an answer of FreedomPay is told when there is news', { buffered: true }, async (t) => {
   const story = startStory({ add: [unknown], status: [unknown, created('c')] })
-  t.strictSame(await story.run({ waitMs: 0 }), isNew)
+  t.strictSame(await story.run({ wait: 'until-accepted' }), isNew)
+})
+
+t.test('respond-async does not wait for the id of a created client', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({ add: [created()], status: [created(), () => gate.passed.then(() => created('c'))] })
+  t.match(await story.run({ wait: 'until-accepted' }), { status: 'created', idempotencyStatus: 'new' })
+  gate.open()
+  await story.bulkhead.idle()
+  t.match(await story.ledger.find('a'), { state: 'created', clientId: 'c' })
+})
+
+t.test('a wait of 0 s is answered at once, and the work goes on', { buffered: true }, async (t) => {
+  const gate = createGate()
+  const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')] })
+  t.match(await story.run({ wait: 0 }), { status: 'unknown', idempotencyStatus: 'new' })
+  gate.open()
+  await story.bulkhead.idle()
+  t.match(await story.ledger.find('a'), { state: 'created', clientId: 'c' })
 })
 
 t.test('a wait of the caller’s own ends in time, and the work goes on', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')] })
   const startedAt = performance.now()
-  const first = story.run({ waitMs: 1000, arrivedAt: startedAt - 800 })
+  const first = story.run({ wait: 1000, arrivedAt: startedAt - 800 })
   t.strictSame(await first, { status: 'unknown', requestId: 'a', idempotencyStatus: 'new' })
   const tookMs = performance.now() - startedAt
   t.ok(tookMs >= 199, `${tookMs} ms: it counts from the arrival`)
-  t.strictSame(await story.run({ waitMs: 1, arrivedAt: performance.now() - 1 }), {
+  t.strictSame(await story.run({ wait: 1, arrivedAt: performance.now() - 1 }), {
     status: 'unknown',
     requestId: 'a',
     idempotencyStatus: 'joined',
@@ -878,7 +896,7 @@ t.test('a fault after the wait is noted', { buffered: true }, async (t) => {
   const gate = createGate()
   const fault = new Error('a fault of ours')
   const story = startStory({ add: [() => gate.passed.then(() => Promise.reject(fault))] })
-  t.match(await story.run({ waitMs: 10 }), { status: 'unknown' })
+  t.match(await story.run({ wait: 10 }), { status: 'unknown' })
   gate.open()
   await story.bulkhead.idle()
   await nextTurn()
@@ -889,7 +907,7 @@ t.test('a fault after the wait is noted', { buffered: true }, async (t) => {
 t.test('what is in work is told as that when the wait is over', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [processing], status: [() => gate.passed.then(() => created('c'))] })
-  t.strictSame(await story.run({ waitMs: 1000 }), { status: 'processing', requestId: 'a', idempotencyStatus: 'new' })
+  t.strictSame(await story.run({ wait: 1000 }), { status: 'processing', requestId: 'a', idempotencyStatus: 'new' })
   gate.open()
   await story.bulkhead.idle()
   t.match(await story.ledger.find('a'), { state: 'created' })
@@ -903,7 +921,7 @@ t.test('a repeated key on an unknown row honours the wait', { buffered: true }, 
     const gate = createGate()
     const story = startStory({ status: [() => gate.passed.then(() => created('c'))] })
     await story.write({ state })
-    t.match(await story.run({ waitMs: 300 }), { status, idempotencyStatus: 'replayed' })
+    t.match(await story.run({ wait: 300 }), { status, idempotencyStatus: 'replayed' })
     setImmediate(() => gate.open())
     await story.bulkhead.idle()
   }
@@ -911,7 +929,7 @@ t.test('a repeated key on an unknown row honours the wait', { buffered: true }, 
 
 t.test('an answer within the wait leaves no line', { buffered: true }, async (t) => {
   const story = startStory({ add: [created()], status: [created('c')] })
-  t.strictSame(await story.run({ waitMs: 60_000 }), isNew)
+  t.strictSame(await story.run({ wait: 60_000 }), isNew)
   t.strictSame(story.logs, [])
 })
 
@@ -921,7 +939,7 @@ t.test('a wait that is over already is no fault of the program', { buffered: tru
   process.on('warning', listen)
   t.teardown(() => process.off('warning', listen))
   const story = startStory({ add: [created()], status: [created('c')] })
-  await story.run({ waitMs: 1, arrivedAt: performance.now() - 1000 })
+  await story.run({ wait: 1, arrivedAt: performance.now() - 1000 })
   await story.bulkhead.idle()
   await nextTurn()
   t.strictSame(
@@ -930,15 +948,18 @@ t.test('a wait that is over already is no fault of the program', { buffered: tru
   )
 })
 
-t.test('a wait that ends before the claim is made ends with the create', { buffered: true }, async (t) => {
-  const gate = createGate()
+t.test('a wait that ends before the claim is made ends with the claim', { buffered: true }, async (t) => {
+  const [claimable, answered] = [createGate(), createGate()]
   const story = startStory({
-    add: [created()],
+    add: [() => answered.passed.then(() => created())],
     status: [created('c')],
-    disturb: (ledger) => ({ claim: (claim) => gate.passed.then(() => ledger.claim(claim)) }),
+    disturb: (ledger) => ({ claim: (claim) => claimable.passed.then(() => ledger.claim(claim)) }),
   })
-  const answer = story.run({ waitMs: 1, arrivedAt: performance.now() - 1 })
-  await sleep(10)
-  gate.open()
-  t.strictSame(await answer, isNew)
+  const answer = story.run({ wait: 1, arrivedAt: performance.now() - 1 })
+  t.equal(await Promise.race([answer, sleep(10, 'it waits')]), 'it waits')
+  claimable.open()
+  t.match(await answer, { status: 'unknown', idempotencyStatus: 'new' })
+  answered.open()
+  await story.bulkhead.idle()
+  t.match(await story.ledger.find('a'), { state: 'created', clientId: 'c' })
 })

@@ -1,8 +1,8 @@
 /** A create that runs, and the waits of its callers: what each is told, and that no timer is left. */
-import { setImmediate as nextTurn } from 'node:timers/promises'
+import { setImmediate as nextTurn, setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import type { Settlement } from '../../../src/clients/answer.ts'
-import { readLatest, toInterim, Work, withinOwnWait, withinWait } from '../../../src/clients/create/work.ts'
+import { readLatest, Work, withinOwnWait, withinWait } from '../../../src/clients/create/work.ts'
 import type { Ledger, Row } from '../../../src/ledger/ledger.ts'
 import { openMemoryLedger } from '../../../src/ledger/memory.ts'
 import type { State } from '../../../src/ledger/states.ts'
@@ -30,7 +30,7 @@ async function startWork() {
   const { ledger, row } = await claimRow()
   const { promise, resolve: settle } = Promise.withResolvers<Settlement>()
   const work = new Work('a', 'print', () => promise)
-  work.interim = toInterim(row, 'new')
+  work.begin({ row, how: 'new' })
   return { ledger, work, settle, settlement: { row: { ...row, state: 'created' }, how: 'new' } as Settlement }
 }
 
@@ -38,8 +38,8 @@ t.test('a caller that waits is told the end, and its timer ends with the wait', 
   const { ledger, work, settle, settlement } = await startWork()
   const timers = countTimers()
   const waiting = [
-    withinWait(work, commandWith({ waitMs: longMs }), ledger),
-    withinOwnWait(work, commandWith({ waitMs: longMs }), 0, ledger),
+    withinWait(work, commandWith({ wait: longMs }), ledger),
+    withinOwnWait(work, commandWith({ wait: longMs }), 0, ledger),
   ]
   t.equal(countTimers(), timers + waiting.length)
   settle(settlement)
@@ -53,15 +53,17 @@ t.test('a create that FreedomPay accepts after its end starts no timer', async (
   const joined = withinOwnWait(work, commandWith(), longMs, ledger)
   settle(settlement)
   t.strictSame(await joined, settlement)
-  work.accept()
+  work.acceptance.reach()
   await nextTurn()
   t.equal(countTimers(), timers)
 })
 
 t.test('a request that joins after FreedomPay has accepted the create waits as the setting says', async (t) => {
   const { ledger, work, settle, settlement } = await startWork()
-  work.accept()
-  t.match(await withinOwnWait(work, commandWith({ waitMs: 0 }), longMs, ledger), { row: { state: 'sent' } })
+  work.acceptance.reach()
+  t.match(await withinOwnWait(work, commandWith({ wait: 'until-accepted' }), longMs, ledger), {
+    row: { state: 'sent' },
+  })
   const joined = withinOwnWait(work, commandWith(), longMs, ledger)
   settle(settlement)
   t.strictSame(await joined, settlement)
@@ -72,13 +74,17 @@ t.test('without its row in the ledger a create that runs is told as it was claim
   const lost = openMemoryLedger({ retentionMs: 3_600_000 })
   const work = new Work('a', 'print', () => Promise.withResolvers<Settlement>().promise)
   t.equal(await readLatest(work, lost), undefined, 'nothing is claimed yet')
-  work.interim = toInterim(row, 'replayed')
-  t.equal(await readLatest(work, lost), work.interim)
+  work.begin({ row, how: 'replayed' })
+  t.match(await readLatest(work, lost), { row: { requestId: 'a', state: 'unknown' }, how: 'replayed' })
 })
 
 t.test('a create that runs is told as processing only if FreedomPay has said so', async (t) => {
   const { row } = await claimRow()
-  const told = (state: State) => toInterim({ ...row, state }, 'new').row.state
+  const told = (state: State) => {
+    const work = new Work('a', 'print', () => Promise.withResolvers<Settlement>().promise)
+    work.begin({ row: { ...row, state }, how: 'new' })
+    return work.interim?.row.state
+  }
   const states: State[] = ['sent', 'unknown', 'created', 'processing']
   t.strictSame(states.map(told), ['unknown', 'unknown', 'unknown', 'processing'])
 })
@@ -86,4 +92,30 @@ t.test('a create that runs is told as processing only if FreedomPay has said so'
 t.test('a create without a key has an empty fingerprint', async (t) => {
   const work = new Work('a', undefined, () => Promise.withResolvers<Settlement>().promise)
   t.equal(work.fingerprint, '')
+})
+
+t.test('a wait that ends before the claim is answered after the claim', async (t) => {
+  const { ledger, row } = await claimRow()
+  const work = new Work('a', 'print', () => Promise.withResolvers<Settlement>().promise)
+  let answer: Settlement | undefined
+  const waiting = withinWait(work, commandWith({ wait: 0 }), ledger).then((settlement) => {
+    answer = settlement
+  })
+  await sleep(5)
+  t.equal(answer, undefined, 'the caller could not read a create without a row')
+  work.begin({ row, how: 'new' })
+  await waiting
+  t.match(answer, { row: { requestId: 'a' }, how: 'new' })
+})
+
+t.test('respond-async is answered when FreedomPay has accepted the create, and not before', async (t) => {
+  const { ledger, work } = await startWork()
+  let isAnswered = false
+  const waiting = withinWait(work, commandWith({ wait: 'until-accepted' }), ledger).then(() => {
+    isAnswered = true
+  })
+  await sleep(5)
+  t.notOk(isAnswered)
+  work.acceptance.reach()
+  await waiting
 })
