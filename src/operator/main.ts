@@ -15,6 +15,7 @@ import { type OperatorLedger, openOperatorLedger } from './open-ledger.ts'
 import { buildResolveRow } from './resolve-row.ts'
 import { showRow } from './show-row.ts'
 import { showStats } from './show-stats.ts'
+import { escapeControls } from './texts.ts'
 
 // Standard error is written synchronously, as the process may end right after a line.
 const log = createLogger('info', pino.destination({ dest: 2, sync: true }))
@@ -39,8 +40,8 @@ Exit codes: 0 success; 1 a difference, no such row, or a decision that was not t
 `
 
 const terminal: Terminal = {
-  print: (line) => void process.stdout.write(`${line}\n`),
-  tell: (line) => void process.stderr.write(`${line}\n`),
+  print: (line) => void process.stdout.write(`${escapeControls(line)}\n`),
+  tell: (line) => void process.stderr.write(`${escapeControls(line)}\n`),
   async ask(prompt) {
     const reader = createInterface({ input: process.stdin, output: process.stderr })
     const { promise: ended, resolve } = Promise.withResolvers<undefined>()

@@ -29,6 +29,19 @@ export function formatDuration(ms: number): string {
     .join(' ')
 }
 
+/**
+ * Texts of FreedomPay and of files could otherwise move the terminal's cursor, or turn the direction of the text. The result is
+ * the same value inside of JSON.
+ */
+export function escapeControls(line: string): string {
+  return line.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, '0')}`,
+    ).join(''),
+  )
+}
+
 export function formatTime(ms: number): string {
   return new Date(ms).toISOString()
 }

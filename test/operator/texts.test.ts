@@ -1,7 +1,7 @@
 import t from 'tap'
 import { OperatorError } from '../../src/operator/exit.ts'
 import { checkText } from '../../src/operator/personal-data.ts'
-import { formatDuration, needsAttention } from '../../src/operator/texts.ts'
+import { escapeControls, formatDuration, needsAttention } from '../../src/operator/texts.ts'
 import { rowWith } from '../fixtures/rows.ts'
 
 t.test('what looks like personal data is refused, and a ticket is not', async (t) => {
@@ -22,6 +22,12 @@ t.test('what looks like personal data is refused, and a ticket is not', async (t
   for (const text of ['ticket OPS-1234', 'Ann, on the 24th', '4 of 10, see OPS-12'])
     t.equal(checkText('why', ` ${text} `), text)
   for (const text of ['', ' ', 'a\nb', 'x'.repeat(501)]) t.throws(() => checkText('why', text), OperatorError, text)
+})
+
+t.test('control characters are escaped as in JSON', async (t) => {
+  t.equal(escapeControls('a \u001b[2J\n\u202e\u{e0041}б'), 'a \\u001b[2J\\u000a\\u202e\\udb40\\udc41б')
+  const row = { description: '\u009b\u2028\u{e0041}\ud800' }
+  t.strictSame(JSON.parse(escapeControls(JSON.stringify(row))), row)
 })
 
 t.test('durations are told by their two largest units', async (t) => {
