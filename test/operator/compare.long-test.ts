@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { addRow, forEachSharedEngine, type RunOperator } from '../fixtures/operator.ts'
+import { addRow, forEachSharedEngine, operatorOf, type RunOperator } from '../fixtures/operator.ts'
 
 // Each command is a process of its own, which takes its time where others are busy, too.
 t.setTimeout(300_000)
@@ -50,7 +50,48 @@ forEachSharedEngine(t, async (t, { ledger, run }) => {
     t.match(await compare(whole.slice(1), earlier), { code: 0 }, 'what has changed since the export is not missed')
     t.match(await compare(whole.slice(1)), { code: 1 })
   })
+
+  await t.test('a line that cannot be compared is a difference, with its number', async (t) => {
+    const { requestId } = await addRow(ledger, 'created')
+    const others = (await Array.fromAsync(ledger.list({ states: ['created'] }))).map((row) => row.requestId)
+    const whole = ['request_id,client_id', ...others.map((id) => `${id},client-1`)]
+    const end = whole.length + 1
+    for (const [line, told] of [
+      [',c-77', `line ${end}: no request id; the client is c-77`],
+      [`${randomUUID()}`, `line ${end}: 1 cell, and the header has 2`],
+      [`${requestId},client-1,x`, `line ${end}: 3 cells, and the header has 2`],
+      ['request_id,client_id', 'request_id client_id'],
+    ] as const) {
+      const { code, printed } = await compareText(t, run, [...whole, line, '', ','])
+      t.equal(code, 1, line)
+      t.ok(printed.includes(`  ${told}\n`), printed)
+    }
+    const two = await compareText(t, run, [...whole, ',c-77', 'x'])
+    t.match(two, { code: 1, printed: /cannot be compared \(2\):\n/ })
+    t.match(two.printed, /\nno request differs, 2 lines cannot be compared; \d+ clients are the same on both sides\n$/)
+    t.match(await compareText(t, run, [...whole, '', ' , ']), { code: 0 }, 'an empty line is none')
+  })
+
+  await t.test('control characters of the list do not reach the terminal', async (t) => {
+    const { printed } = await compareText(t, run, ['request_id,client_id', `${randomUUID()},\u001b[2Jc-\u202e1\u009b`])
+    t.match(printed, '\\u001b[2Jc-\\u202e1\\u009b')
+    for (const raw of ['\u001b', '\u009b', '\u202e']) t.notOk(printed.includes(raw))
+  })
 })
+
+t.test('a column that stands twice in the header is wrong usage', async (t) => {
+  const run = operatorOf({ LEDGER_URL: 'sqlite:/nowhere/ledger.db' })
+  for (const header of ['request_id,client_id,Client_ID', 'request_id, request_id ,client_id']) {
+    t.match(await compareText(t, run, [header]), { code: 64, errors: /has the column \w+_id more than once/ }, header)
+  }
+  t.match(await compareText(t, run, ['request_id']), { code: 64, errors: /has no column client_id/ })
+})
+
+function compareText(t: Test, run: RunOperator, lines: readonly string[]) {
+  const file = join(t.testdir(), 'export.csv')
+  writeFileSync(file, lines.join('\n'))
+  return run(['compare', file])
+}
 
 function compareWith(t: Test, run: RunOperator) {
   const folder = t.testdir()
