@@ -85,6 +85,18 @@ t.test('a file that cannot be read is a fault that names its setting', { buffere
   t.match(errors, /FREEDOMPAY_SECRET_KEY_FILE .*ENOENT/)
 })
 
+t.test(
+  'in production an unreadable address of the ledger is one fault among the others',
+  { buffered: true },
+  async (t) => {
+    const settings = { NODE_ENV: 'production', LEDGER_URL_FILE: join(t.testdir(), 'absent') }
+    const { code, errors } = await startProgram(t, settings).ended
+    t.equal(code, 78)
+    t.match(errors, /^The settings are faulty:\n(- .*\n)+$/, 'no stack')
+    for (const name of ['LEDGER_URL_FILE', 'LEDGER_KEY', 'AUTH', 'FREEDOMPAY_AUTH_ID']) t.match(errors, `- ${name} `)
+  },
+)
+
 for (const setting of ['PORT', 'OPS_PORT']) {
   t.test(`it exits 1 and says why when ${setting} is taken`, { buffered: true }, async (t) => {
     const other = createServer().listen(0, '127.0.0.1')

@@ -2,6 +2,14 @@
 import { isIP } from 'node:net'
 import { type Member, members } from '../clients/body/schema.ts'
 
+/** The last label of a host name is not a number: such a text is meant as an IPv4 address. */
+const hostName = /^(?=.{1,253}$)(?:[\w-]{1,63}\.)*(?!\d+$)(?=.*\w)[\w-]{1,63}$/
+
+export function toHost(text: string, faults: string[]): string {
+  if (isIP(text) === 0 && !hostName.test(text)) faults.push('HOST must be an IP address or a host name, without a port')
+  return text
+}
+
 export function toOrigin(text: string, faults: string[]): string {
   const url = URL.parse(text)
   const isOrigin = url !== null && /^https?:$/.test(url.protocol) && url.href === `${url.origin}/`

@@ -1,10 +1,10 @@
 /** From the environment to the configuration. All faults are named at once; the frozen result holds no secret. */
 import { toAuthSettings } from './auth-settings.ts'
-import { toCollector, toTrustProxy } from './convert.ts'
+import { toCollector, toHost, toTrustProxy } from './convert.ts'
 import { toLedgerSettings } from './ledger-settings.ts'
 import { toPartnerSettings } from './partner-settings.ts'
-import { type Environment, findAbsent, parseSettings, readText, readTexts } from './read-environment.ts'
-import type { Settings } from './settings.ts'
+import { type Environment, isGiven, isNamed, readSettings, readText } from './read-environment.ts'
+import { type SettingName, Settings, type SettingsReading } from './settings.ts'
 
 export type Config = ReturnType<typeof loadConfig>
 
@@ -19,37 +19,37 @@ export class ConfigError extends Error {
   }
 }
 
+/** Each of them says that a partner is wanted, also one whose file is empty or cannot be read. */
+const partnerNames: readonly SettingName[] = ['FREEDOMPAY_BASE_URL', 'FREEDOMPAY_AUTH_ID', 'FREEDOMPAY_SECRET_KEY']
+const requiredNames: readonly SettingName[] = ['FREEDOMPAY_AUTH_ID', 'FREEDOMPAY_SECRET_KEY', 'FREEDOMPAY_PRODUCT_ID']
+
 /** @throws ConfigError */
 export function loadConfig(env: Environment) {
   const faults: string[] = []
-  const texts = readTexts(env, faults)
-  const settings = parseSettings(texts, faults)
+  const reading = readSettings(Settings, env, faults)
   const isProduction = env.NODE_ENV === 'production'
-  const isSandbox =
-    !isProduction &&
-    texts.FREEDOMPAY_BASE_URL === undefined &&
-    texts.FREEDOMPAY_AUTH_ID === undefined &&
-    texts.FREEDOMPAY_SECRET_KEY === undefined
-  if (!isSandbox) faults.push(...findAbsent(texts))
-  const read = (name: keyof Settings) => readText(env, name)
-  const auth = toAuthSettings(settings, { given: texts, isProduction, read }, faults)
-  const config = { ...toConfig(settings, isSandbox, env, faults), auth }
+  const isSandbox = !isProduction && !partnerNames.some((name) => isNamed(env, name))
+  const absent = isSandbox ? [] : requiredNames.filter((name) => !isGiven(reading, name))
+  faults.push(...absent.map((name) => `${name} is required`))
+  const read = (name: SettingName) => readText(env, name)
+  const auth = toAuthSettings(reading, { isProduction, read }, faults)
+  const config = { ...toConfig(reading, isSandbox, env, faults), auth }
   if (faults.length > 0) throw new ConfigError(faults)
   return Object.freeze(config)
 }
 
 /** The type of each member is inferred from its expression. The result holds no secret, only functions that read secrets. */
-function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faults: string[]) {
+function toConfig(reading: SettingsReading, isSandbox: boolean, env: Environment, faults: string[]) {
+  const settings = reading.values
   return {
-    host: settings.HOST,
-    port: settings.PORT,
-    opsPort: settings.OPS_PORT,
+    host: toHost(settings.HOST, faults),
+    ...toPorts(reading, faults),
     logLevel: settings.LOG_LEVEL,
     ...toPartnerSettings(settings, isSandbox, env, faults),
     requestDeadlineMs: settings.REQUEST_DEADLINE_MS,
     createWaitMs: settings.CREATE_WAIT_MS,
     reconcilerConcurrency: settings.RECONCILER_CONCURRENCY,
-    ...toLedgerSettings(settings, env, faults),
+    ...toLedgerSettings(reading, env, faults),
     /** 0: no limit. */
     callerRatePerMinute: settings.CALLER_RATE_PER_MINUTE,
     needsIdempotencyKey: settings.IDEMPOTENCY_KEY === 'required',
@@ -64,4 +64,11 @@ function toConfig(settings: Settings, isSandbox: boolean, env: Environment, faul
     },
     shutdownDelayMs: settings.SHUTDOWN_DELAY_MS,
   }
+}
+
+/** 0 is a free port each. */
+function toPorts({ values: { PORT: port, OPS_PORT: opsPort }, faulty }: SettingsReading, faults: string[]) {
+  const areKnown = !faulty.has('PORT') && !faulty.has('OPS_PORT')
+  if (areKnown && port === opsPort && port !== 0) faults.push('OPS_PORT must differ from PORT')
+  return { port, opsPort }
 }

@@ -1,5 +1,6 @@
 /** FreedomPay: its address and credentials, what may be sent, its codes, and the limits of the calls. */
 import { regions } from '../partner/regions.ts'
+import { findUnfitCredentials } from '../partner/signature.ts'
 import { toIntegers, toList, toMembers, toOrigin } from './convert.ts'
 import { type Environment, readText } from './read-environment.ts'
 import type { Settings } from './settings.ts'
@@ -12,6 +13,9 @@ export function toPartnerSettings(settings: Settings, isSandbox: boolean, env: E
   const productId = settings.FREEDOMPAY_PRODUCT_ID ?? sandboxProductId
   const branchId = settings.FREEDOMPAY_BRANCH_ID
   const origin = toOrigin(settings.FREEDOMPAY_BASE_URL ?? region.baseUrl, faults)
+  // An absent one has its fault already.
+  const { FREEDOMPAY_AUTH_ID: authId = 'absent', FREEDOMPAY_SECRET_KEY: secretKey = 'absent' } = settings
+  faults.push(...findUnfitCredentials({ authId, secretKey }))
   const readCredentials = () => ({
     authId: readText(env, 'FREEDOMPAY_AUTH_ID') ?? '',
     secretKey: readText(env, 'FREEDOMPAY_SECRET_KEY') ?? '',

@@ -2,6 +2,7 @@
 import Type, { type Static } from 'typebox'
 import { type Region, regions } from '../partner/regions.ts'
 import { logLevels } from '../telemetry/logger.ts'
+import type { Reading } from './read-environment.ts'
 
 const maxTimerMs = 2 ** 31 - 1
 const Port = (fallback: number, description: string) =>
@@ -12,7 +13,7 @@ const Text = (description: string, options: { default?: string } = {}) => Type.S
 
 /** Every setting by its name in the environment. The table in docs/reference.md is made from these descriptions. */
 export const Settings = Type.Object({
-  HOST: Text('Address that both listeners bind to; the image sets `0.0.0.0`', { default: '127.0.0.1' }),
+  HOST: Text('Address or host name that both listeners bind to; the image sets `0.0.0.0`', { default: '127.0.0.1' }),
   PORT: Port(3000, 'Port of the API'),
   OPS_PORT: Port(3001, 'Port of `/metrics`, `/livez` and `/readyz`'),
   LOG_LEVEL: Type.Enum([...logLevels], { default: 'info', description: 'pino level' }),
@@ -92,7 +93,7 @@ export const Settings = Type.Object({
     maximum: 100_000,
     default: 64,
     description:
-      'Creates that may be in work at once; more are refused with 503. One caller gets half of the places while another caller is active. The same number of bodies over 128 KiB may be read at once, shared in the same way',
+      'Creates that may be sent or asked about at once; more are refused with 503. A create that only waits while FreedomPay says `process` holds no place. One caller gets half of the places while another caller is active. The same number of bodies over 128 KiB may be read at once, shared in the same way',
   }),
   PARTNER_MAX_WAITING: Type.Integer({
     minimum: 0,
@@ -188,3 +189,5 @@ export const Settings = Type.Object({
   SHUTDOWN_DELAY_MS: Ms(0, 'Pause between "not ready" and closing, so that load balancers stop sending requests', 0),
 })
 export type Settings = Static<typeof Settings>
+export type SettingName = keyof Settings
+export type SettingsReading = Reading<Settings>

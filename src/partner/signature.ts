@@ -109,7 +109,17 @@ function readSettled(readCredentials: () => Credentials): Credentials {
     throw toFault('the credentials are just changing', 'EAGAIN')
   if (credentials.authId === '') throw toFault('FREEDOMPAY_AUTH_ID is empty', 'EMPTY')
   if (credentials.secretKey === '') throw toFault('FREEDOMPAY_SECRET_KEY is empty', 'EMPTY')
+  const [unfit] = findUnfitCredentials(credentials)
+  if (unfit !== undefined) throw toFault(unfit, 'UNFIT')
   return credentials
+}
+
+/** A sentence for each credential that cannot be used. The sentence names the setting, never the value. */
+export function findUnfitCredentials({ authId, secretKey }: Credentials): string[] {
+  const faults: string[] = []
+  if (!/^[\x20-\x7e]*$/.test(authId)) faults.push('FREEDOMPAY_AUTH_ID must be fit for a header: one line of ASCII')
+  if (/\p{Cc}/u.test(secretKey)) faults.push('FREEDOMPAY_SECRET_KEY must be one line, without control characters')
+  return faults
 }
 
 function toFault(message: string, code: string): Error {

@@ -95,6 +95,7 @@ t.test('the sandbox takes the place of the partner only where nothing at all was
 
 const notInteger = [' ', 'x', '1.5', '0x10', '1e3', '-1']
 const faulty: Record<string, string[]> = {
+  HOST: ['999.1.1.1', 'localhost:3000'],
   PORT: ['65536', ...notInteger],
   OPS_PORT: ['65536', ...notInteger],
   LOG_LEVEL: ['verbose', 'INFO'],
@@ -115,22 +116,46 @@ const faulty: Record<string, string[]> = {
   CREATE_WAIT_MS: ['2147483648', ...notInteger],
   PARTNER_CONNECT_TIMEOUT_MS: ['0', ...notInteger],
   PARTNER_TIMEOUT_MS: ['0', ...notInteger],
-  PARTNER_SETTLE_MS: notInteger,
-  PARTNER_MAX_IN_FLIGHT: ['0', ...notInteger],
+  PARTNER_KEEP_ALIVE_MS: ['0', '2147483648', ...notInteger],
+  PARTNER_SETTLE_MS: ['2147483648', ...notInteger],
+  PARTNER_ABSENT_MS: ['2147483648', ...notInteger],
+  PARTNER_DOUBT_MS: ['2147483648', ...notInteger],
+  PARTNER_RESEND: ['yes', 'False', '0'],
+  PARTNER_MAX_IN_FLIGHT: ['0', '100001', ...notInteger],
+  PARTNER_MAX_WAITING: ['1000001', ...notInteger],
+  RECONCILER_CONCURRENCY: ['0', '1001', ...notInteger],
   LEDGER_URL: ['memory', 'sqlite:', 'mysql://host/db', 'redis://', 'postgres://'],
-  LEDGER_KEY: ['too short'],
-  LEDGER_RETENTION_HOURS: ['0', ...notInteger],
+  LEDGER_KEY: ['too short', 'k'.repeat(31)],
+  LEDGER_PREVIOUS_KEY: ['too short', 'k'.repeat(31)],
+  LEDGER_RETENTION_HOURS: ['0', '87601', ...notInteger],
   AUTH: ['magic', 'None', 'basic'],
-  CALLER_RATE_PER_MINUTE: notInteger,
+  CALLER_RATE_PER_MINUTE: ['1000000001', ...notInteger],
   IDEMPOTENCY_KEY: ['yes', 'true'],
+  BASE_PATH: [
+    'payments',
+    '/',
+    '/a/',
+    '//a',
+    '/a//b',
+    '/..',
+    '/a/./b',
+    '/a b',
+    '/ä',
+    '/a?b',
+    '/a#b',
+    '/{a}',
+    '/:a',
+    '/*',
+  ],
+  PARTNER_TRACE_CONTEXT: ['yes'],
   TRUST_PROXY: ['true', 'localhost', '10.0.0', '10.0.0.0/33', '10.0.0.0/8/8', 'fd00::/129', '10.0.0.1;10.0.0.2', ','],
   DOCS: ['true', '1', 'TRY'],
-  SHUTDOWN_DELAY_MS: notInteger,
+  SHUTDOWN_DELAY_MS: ['2147483648', ...notInteger],
 }
 for (const [name, texts] of Object.entries(faulty)) {
   for (const text of texts) {
     t.test(`${name} cannot be ${JSON.stringify(text)}, and the fault names it without the value`, async (t) => {
-      const faults = faultsOf({ ...credentials, [name]: text })
+      const faults = faultsOf({ ...credentials, LEDGER_KEY: ledgerKey, [name]: text })
       t.equal(faults.length, 1)
       t.equal(faults[0]?.split(' ')[0], name)
       if (text.length > 7) t.notOk(faults[0]?.includes(text))
