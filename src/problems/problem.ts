@@ -93,9 +93,12 @@ export function toBody(problem: Problem, basePath: string): ProblemBody {
 
 /** Up to 50 % longer, so that callers that were refused together do not come back together. */
 const jitter = 0.5
+/** FreedomPay's own pause is cut to this as well, see partner/retry.ts. */
+const longestSeconds = 5 * 60
 
 export function retryAfter(seconds: number, random = Math.random): Record<string, string> {
-  return { 'retry-after': String(Math.max(1, Math.ceil(seconds * (1 + jitter * random())))) }
+  const longer = Math.ceil(seconds * (1 + jitter * random()))
+  return { 'retry-after': String(Math.min(longestSeconds, Math.max(1, longer))) }
 }
 
 /** With a key, an earlier attempt may have reached FreedomPay. */

@@ -71,6 +71,11 @@ t.test('Retry-After is in whole seconds, and never none', (t) => {
     ['1', '2', '6'],
     'up to half as long again',
   )
+  t.strictSame(
+    [200, 201, 300, 400].map((seconds) => retryAfter(seconds, () => 1)['retry-after']),
+    ['300', '300', '300', '300'],
+    'at most 5 minutes, however much longer',
+  )
   t.end()
 })
 
