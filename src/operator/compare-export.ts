@@ -15,7 +15,7 @@ const options = {
 export const compareExport: Command = {
   usage: `compare <file.csv> [--request-id-column request_id]
           [--client-id-column client_id] [--exported-at <RFC 3339 time>]`,
-  summary: 'what only the ledger or only FreedomPay’s list has; exit 1 on a difference',
+  summary: 'what only the ledger or only FreedomPay’s list has',
   prepare(args) {
     const { values, positionals } = readArguments(args, options, 1)
     const exportedAtMs = toTime(values['exported-at'])

@@ -4,6 +4,8 @@ export const exitCodes = {
   /** A difference was found, there is no such row, or a decision was not taken. */
   difference: 1,
   usage: 64,
+  /** A fault of this program, or a result that cannot be written. */
+  unforeseen: 70,
   /** The ledger or FreedomPay cannot be reached, or gave no answer. */
   unavailable: 69,
   settings: 78,

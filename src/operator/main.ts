@@ -35,8 +35,9 @@ ${Object.values(commands)
   .map((command) => `  ${command.usage}\n          ${command.summary}`)
   .join('\n')}
 
-Exit codes: 0 success; 1 a difference, no such row, or a decision that was not taken;
-64 wrong usage; 69 the ledger or FreedomPay is not available; 78 faulty settings.
+Exit codes: 0 success; 1 a difference, no such row, or a decision that was not
+taken; 64 wrong usage; 69 the ledger or FreedomPay is not available; 70 a fault
+of this program; 78 faulty settings.
 `
 
 const terminal: Terminal = {
@@ -71,11 +72,20 @@ async function run([name = '', ...args]: readonly string[]): Promise<ExitCode> {
   }
 }
 
-// A reader that closes the pipe early, such as `head`, is not an error.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  process.exit(exitCodes.ok)
-})
+/** A reader that closes the pipe early, such as `head`, is not an error: the command goes on, and its exit code counts. */
+function endUnlessReaderLeft(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') endUnforeseen(error)
+}
+
+/** Node's own exit code is 1, which means a difference. The log line has no message of the error, as a message may quote data. */
+function endUnforeseen(err: unknown): never {
+  log.fatal({ err }, 'the command ended by something unforeseen')
+  process.exit(exitCodes.unforeseen)
+}
+
+process.stdout.on('error', endUnlessReaderLeft)
+process.stderr.on('error', endUnlessReaderLeft)
+process.on('uncaughtException', endUnforeseen)
 
 try {
   process.exitCode = await run(process.argv.slice(2))
@@ -87,6 +97,6 @@ try {
     process.stderr.write(`${error.message}\n`)
     process.exitCode = exitCodes.settings
   } else {
-    throw error
+    endUnforeseen(error)
   }
 }

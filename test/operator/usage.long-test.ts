@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { dirname } from 'node:path'
 import t from 'tap'
+import { exitCodes } from '../../src/operator/exit.ts'
 import { decide, operatorOf, partnerSettings } from '../fixtures/operator.ts'
 
 t.test('wrong usage is 64, and opens no ledger', async (t) => {
@@ -30,7 +31,12 @@ t.test('wrong usage is 64, and opens no ledger', async (t) => {
   await Promise.all(
     cases.map(async ([args, errors]) => t.match(await run(args), { code: 64, printed: '', errors }, args.join(' '))),
   )
-  t.match(await run(['help']), { code: 0, printed: /^Usage: / })
+  for (const name of ['help', '--help']) {
+    const { code, printed } = await run([name])
+    t.match({ code, printed }, { code: 0, printed: /^Usage: / })
+    for (const line of printed.split('\n')) t.ok(line.length <= 80, `${line.length} columns: ${line}`)
+    for (const exitCode of Object.values(exitCodes)) t.match(printed, new RegExp(`\\b${exitCode} `))
+  }
 })
 
 t.test('settings that name no ledger of this account are 78', async (t) => {
