@@ -3,7 +3,7 @@ import { toAuthSettings } from './auth-settings.ts'
 import { toCollector, toHost, toTrustProxy } from './convert.ts'
 import { toLedgerSettings } from './ledger-settings.ts'
 import { toPartnerSettings } from './partner-settings.ts'
-import { type Environment, isGiven, isNamed, readSettings, readText } from './read-environment.ts'
+import { describeFaults, type Environment, isGiven, isNamed, readSettings, readText } from './read-environment.ts'
 import { type SettingName, Settings, type SettingsReading } from './settings.ts'
 
 export type Config = ReturnType<typeof loadConfig>
@@ -13,7 +13,7 @@ export class ConfigError extends Error {
   readonly faults: readonly string[]
 
   constructor(faults: readonly string[]) {
-    super(`The settings are faulty:\n${faults.map((fault) => `- ${fault}`).join('\n')}`)
+    super(describeFaults(faults))
     this.name = 'ConfigError'
     this.faults = faults
   }

@@ -67,6 +67,11 @@ export function isGiven<Name extends string>({ texts, faulty }: Reading<unknown,
   return texts[name] !== undefined || faulty.has(name)
 }
 
+/** All faults in one text, a line each. */
+export function describeFaults(faults: readonly string[]): string {
+  return `The settings are faulty:\n${faults.map((fault) => `- ${fault}`).join('\n')}`
+}
+
 interface Property {
   readonly type?: string
   readonly default?: unknown

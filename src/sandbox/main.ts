@@ -1,34 +1,36 @@
 /**
  * Runs the sandbox as a separate program: `npm run sandbox`. The sandbox reads the service's credential variables, so that both
- * match.
+ * match, and reads all settings as the service does: from the environment or from files, every fault at once.
  */
+import Type from 'typebox'
+import { describeFaults, readSettings } from '../config/read-environment.ts'
+import { findUnfitCredentials } from '../partner/signature.ts'
 import { buildSandbox } from './app.ts'
 import { sandboxCredentials } from './credentials.ts'
 
 // EX_CONFIG of sysexits.h: the same exit code as the service.
 const exitCodeForSettings = 78
 
-const { env } = process
-// An empty variable counts as absent: a compose file passes an unset variable as an empty one.
-const port = env.SANDBOX_PORT || '4010'
-const host = env.SANDBOX_HOST || '127.0.0.1'
-const credentials = {
-  authId: env.FREEDOMPAY_AUTH_ID || sandboxCredentials.authId,
-  secretKey: env.FREEDOMPAY_SECRET_KEY || sandboxCredentials.secretKey,
-}
+const SandboxSettings = Type.Object({
+  /** 0: a free port. */
+  SANDBOX_PORT: Type.Integer({ minimum: 0, maximum: 65_535, default: 4010 }),
+  SANDBOX_HOST: Type.String({ default: '127.0.0.1' }),
+  /** accept: a repeated request_id creates a second client. */
+  SANDBOX_REPEATS: Type.Enum(['accept', 'refuse'], { default: 'refuse' }),
+  FREEDOMPAY_AUTH_ID: Type.String({ default: sandboxCredentials.authId }),
+  FREEDOMPAY_SECRET_KEY: Type.String({ default: sandboxCredentials.secretKey }),
+})
 
-if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-  console.error('SANDBOX_PORT must be a port number, 0 to 65535 (0 takes a free port)')
+const faults: string[] = []
+const { values } = readSettings(SandboxSettings, process.env, faults)
+const credentials = { authId: values.FREEDOMPAY_AUTH_ID, secretKey: values.FREEDOMPAY_SECRET_KEY }
+faults.push(...findUnfitCredentials(credentials))
+if (faults.length > 0) {
+  console.error(describeFaults(faults))
   process.exit(exitCodeForSettings)
 }
 
-const repeats = env.SANDBOX_REPEATS || 'refuse'
-if (repeats !== 'accept' && repeats !== 'refuse') {
-  console.error('SANDBOX_REPEATS must be accept (a repeated request_id creates a second client) or refuse')
-  process.exit(exitCodeForSettings)
-}
-
-const sandbox = buildSandbox({ credentials, acceptsRepeats: repeats === 'accept' })
+const sandbox = buildSandbox({ credentials, acceptsRepeats: values.SANDBOX_REPEATS === 'accept' })
 
 async function stop() {
   await sandbox.close()
@@ -38,7 +40,7 @@ process.once('SIGTERM', stop)
 process.once('SIGINT', stop)
 
 try {
-  const url = await sandbox.listen(Number(port), host)
+  const url = await sandbox.listen(values.SANDBOX_PORT, values.SANDBOX_HOST)
   console.log(JSON.stringify({ msg: 'FreedomPay sandbox is listening: no real clients are created', url }))
 } catch (err) {
   // The system's message names the address and the cause.

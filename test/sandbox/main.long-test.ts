@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
 import { text } from 'node:stream/consumers'
@@ -70,6 +71,49 @@ for (const port of ['65536', '-1', '4010.5', 'http', ' ']) {
     t.match(errors, /SANDBOX_PORT/)
   })
 }
+
+t.test('the sandbox reads its settings from files, as the service does', async (t) => {
+  const credentials = { authId: '123456', secretKey: 'a-secret-of-the-test' }
+  const folder = t.testdir({ port: '0\n', secret: `${credentials.secretKey}\n`, repeats: 'accept\n' })
+  const child = startProgram(t, {
+    SANDBOX_PORT_FILE: join(folder, 'port'),
+    SANDBOX_REPEATS_FILE: join(folder, 'repeats'),
+    FREEDOMPAY_AUTH_ID: ` ${credentials.authId} `,
+    FREEDOMPAY_SECRET_KEY_FILE: join(folder, 'secret'),
+  })
+  const { url } = await readStartLine(child)
+  t.equal(await addClient(url, credentials), 200)
+  t.equal(await addClient(url), 401)
+  await addClient(url, credentials)
+  const answer = await request(`${url}/sandbox/clients`, { reset: true })
+  t.equal(((await answer.body.json()) as unknown[]).length, 2, 'a repetition is accepted')
+})
+
+t.test('the sandbox names all faults at once, and no value', async (t) => {
+  const child = startProgram(t, {
+    SANDBOX_PORT: 'port-of-call',
+    SANDBOX_REPEATS: 'sometimes',
+    SANDBOX_HOST: 'here',
+    SANDBOX_HOST_FILE: '/nowhere/host',
+    FREEDOMPAY_AUTH_ID: 'two\nlines',
+    FREEDOMPAY_SECRET_KEY_FILE: '/nowhere/at/all',
+  })
+  const ended = once(child, 'exit')
+  const errors = await text(child.stderr)
+  t.strictSame(await ended, [78, null])
+  const names = errors
+    .split('\n')
+    .filter((line) => line.startsWith('- '))
+    .map((line) => line.split(' ')[1])
+  t.strictSame(names.sort(), [
+    'FREEDOMPAY_AUTH_ID',
+    'FREEDOMPAY_SECRET_KEY_FILE',
+    'SANDBOX_HOST',
+    'SANDBOX_PORT',
+    'SANDBOX_REPEATS',
+  ])
+  t.notMatch(errors, /port-of-call|sometimes|nowhere|lines|\bat .*:\d/)
+})
 
 t.test('the sandbox says that the port is taken, and exits 1', async (t) => {
   const { url } = await readStartLine(startProgram(t, { SANDBOX_PORT: '0' }))
