@@ -42,9 +42,15 @@ function toPattern(url: string): RegExp {
   return new RegExp(`^${escaped.replace(/:\w+/g, '[^/]+').replace(/\*/g, '.*')}$`)
 }
 
+/** The path that the router matches: without scheme, host and query, and decoded but for the characters that divide an address. */
+function toPath(url: string): string {
+  const [path = ''] = url.replace(/^https?:\/\/[^/?#]*/i, '').split(/[?#]/, 1)
+  // The router has refused every address that cannot be decoded.
+  return decodeURI(path)
+}
+
 function toNoRoute(request: FastifyRequest, allowedMethods: AllowedMethods): Problem {
-  const [path = ''] = request.url.split('?', 1)
-  const allow = allowedMethods(path)
+  const allow = allowedMethods(toPath(request.url))
   return allow.length === 0 || allow.includes(request.method)
     ? new Problem('not-found')
     : new Problem('method-not-allowed', { headers: { allow: allow.join(', ') } })
