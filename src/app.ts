@@ -18,7 +18,7 @@ import notFound from './plugins/not-found.ts'
 import openapi from './plugins/openapi.ts'
 import paceFloods from './plugins/pace-floods.ts'
 import callerRate from './plugins/rate-limit.ts'
-import { answerClientError } from './plugins/raw-answers.ts'
+import { answerClientError, answerTunnel } from './plugins/raw-answers.ts'
 import schemaCompilers, { noDefaultCompilers } from './plugins/schema-compilers.ts'
 import traces from './plugins/traces.ts'
 import unreadableHttp from './plugins/unreadable-http.ts'
@@ -98,6 +98,7 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
     },
     routerOptions: { maxParamLength: 300 },
   })
+  app.server.on('connect', (request, socket) => answerTunnel(request, socket, log, parts))
 
   await app.register(schemaCompilers)
   // Without a credential there is one caller, and nobody to protect.

@@ -1,16 +1,17 @@
 /** Answers that are written directly to the socket, because no handler runs for a request that Node cannot read. */
 import { randomUUID } from 'node:crypto'
-import { type ServerResponse, STATUS_CODES } from 'node:http'
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
 import type { FastifyBaseLogger } from 'fastify'
-import { type ProblemBody, toBody } from '../problems/problem.ts'
+import { Problem, type ProblemBody, toBody } from '../problems/problem.ts'
 import { invalidRequest } from '../problems/translate.ts'
-import { toCommonHeaders } from './common-headers.ts'
+import { generateRequestId, toCommonHeaders } from './common-headers.ts'
 import { type OutsideOptions, problemMediaType } from './error-handler.ts'
 import { endingConnections, type HttpExchange, isAnswered, latestExchange } from './http-exchanges.ts'
 import { discardInput, endLingering } from './linger.ts'
 
-/** Short, as the caller has already been too slow. */
+/** For a caller that has already been too slow, and for a tunnel: the end of the process does not cut its connection. */
 const shortLingerMs = 2000
 
 const clientErrors: Record<string, { status: number; message: string; lingerMs?: number }> = {
@@ -61,6 +62,31 @@ export function answerClientError(
   discardInput(socket)
   // Unreadable bytes after complete requests get no answer: no request of the caller waits for one.
   awaited.reply.raw.once('close', unfinished === undefined ? () => endLingering(socket) : end)
+}
+
+/** Node gives the connection of a CONNECT to its listener, and closes the connection if there is none. */
+export function answerTunnel(
+  request: IncomingMessage,
+  stream: Duplex,
+  log: FastifyBaseLogger,
+  { basePath, isSandbox }: OutsideOptions,
+): void {
+  // It is one, as no code of this service gives the server another kind of connection.
+  const socket = stream as Socket
+  // Node has removed its own listener.
+  socket.on('error', () => socket.destroy())
+  const answer = () => {
+    // The answer before has ended the connection.
+    if (!socket.writable) return
+    const body = toBody(new Problem('method-not-allowed'), basePath)
+    const reqId = generateRequestId(request)
+    log.info({ reqId, method: 'CONNECT', route: 'unmatched', statusCode: body.status, code: body.code }, 'request')
+    // No address of this service is the end of a tunnel, so no method is allowed there.
+    endLingering(socket, renderRawAnswer(body, { ...toCommonHeaders(reqId, isSandbox), allow: '' }), shortLingerMs)
+  }
+  const latest = latestExchange(socket)
+  if (latest === undefined || isAnswered(latest)) answer()
+  else latest.reply.raw.once('close', answer)
 }
 
 function writeByHand(

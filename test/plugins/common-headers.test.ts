@@ -54,6 +54,7 @@ t.test('every answer of a service that talks to the sandbox says so, and no othe
     'to an address that no router can read': rawRequest('GET /%zz'),
     'to headers that are too long': rawRequest('GET /', [`A: ${'a'.repeat(100_000)}`]),
     'to a request that is not HTTP': 'nonsense\r\n\r\n',
+    'to a tunnel': 'CONNECT partner.example:443 HTTP/1.1\r\nHost: partner.example:443\r\n\r\n',
   }
   for (const isSandbox of [true, false]) {
     const app = await buildApp({ ...appParts(), isSandbox })

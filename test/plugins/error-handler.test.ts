@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { type FastifyInstance, fastify, LogController } from 'fastify'
 import { Histogram, Registry } from 'prom-client'
 import t, { type Test } from 'tap'
@@ -9,7 +9,7 @@ import errorHandler, { sendProblem } from '../../src/plugins/error-handler.ts'
 import httpMetrics from '../../src/plugins/http-metrics.ts'
 import linger from '../../src/plugins/linger.ts'
 import notFound from '../../src/plugins/not-found.ts'
-import { answerClientError } from '../../src/plugins/raw-answers.ts'
+import { answerClientError, answerTunnel } from '../../src/plugins/raw-answers.ts'
 import unreadableHttp from '../../src/plugins/unreadable-http.ts'
 import { Problem } from '../../src/problems/problem.ts'
 import { toProblem } from '../../src/problems/translate.ts'
@@ -46,6 +46,7 @@ async function startApp(t: Test, addRoutes: (app: FastifyInstance) => void, requ
       sendProblem(toProblem(error), request, reply, { basePath: '', isSandbox: false }),
   }) as unknown as FastifyInstance
   t.teardown(() => app.close())
+  app.server.on('connect', (request, socket) => answerTunnel(request, socket, log, { basePath: '', isSandbox: false }))
   await app.register(commonHeaders, { isSandbox: false })
   await app.register(httpMetrics, {
     metrics: { observeHttpRequest: (labels, seconds) => histogram.observe(labels, seconds), countCaller() {} },
@@ -196,6 +197,10 @@ t.test('a path knows its methods, whatever its pattern', async (t) => {
     ['/things/1', 405, 'DELETE, GET, HEAD'],
     ['/things/1?x=/2', 405, 'DELETE, GET, HEAD'],
     ['/things/%20', 405, 'DELETE, GET, HEAD'],
+    ['/%74hin%67s/1', 405, 'DELETE, GET, HEAD'],
+    ['/things/a%2Fb', 405, 'DELETE, GET, HEAD'],
+    ['http://localhost/things/1?x', 405, 'DELETE, GET, HEAD'],
+    ['HTTPS://localhost/things/1', 405, 'DELETE, GET, HEAD'],
     ['/things/1/parts', 405, 'PUT'],
     ['/files/a/b/c', 405, 'POST'],
     ['/a.b+c', 405, 'PATCH, POST'],
@@ -203,6 +208,9 @@ t.test('a path knows its methods, whatever its pattern', async (t) => {
     ['/a.bbc', 404],
     ['/things/', 404],
     ['/things/1/2', 404],
+    ['/things%2F1', 404],
+    ['http://localhost', 404],
+    ['ftp://localhost/things/1', 404],
     ['/', 404],
   ]
   for (const [path, status, allow] of rows) {
@@ -260,6 +268,62 @@ t.test('a caller that hangs up in the middle is nobody to answer', async (t) => 
     t.match(logs, lines)
     t.equal(logs.length, lines.length)
   }
+})
+
+const connectLine =
+  'CONNECT partner.example:443 HTTP/1.1\r\nHost: partner.example:443\r\nX-Request-Id: tunnel-1\r\n\r\n'
+
+t.test('a tunnel is refused with a problem, under its own id, and what comes through it is not read', async (t) => {
+  const { url, logs } = await startApp(t, (app) => void app.get('/', async () => 'ok'))
+  const inTunnel = 'GET / HTTP/1.1\r\nHost: localhost\r\n\r\n'
+  const answer = await sendRawOnce(t, url, connectLine + inTunnel)
+  readProblem(t, answer, 405, 'method-not-allowed')
+  t.match(answer.headers, { 'x-request-id': 'tunnel-1', allow: '', connection: 'close' })
+  t.match(logs, [{ msg: 'request', reqId: 'tunnel-1', method: 'CONNECT', route: 'unmatched', statusCode: 405 }])
+  t.equal(logs.length, 1)
+})
+
+t.test('a tunnel gets its refusal after the answers to earlier requests', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  const { app, url } = await startApp(t, (app) => {
+    app.get('/slow', async () => gate.promise.then(() => 'slow'))
+  })
+  const tunnel = once(app.server, 'connect')
+  const answers = sendRaw(url, `GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${connectLine}`)
+  await tunnel
+  gate.resolve()
+  t.match(await answers, [{ statusCode: 200, text: 'slow' }, { statusCode: 405 }])
+})
+
+t.test('after an answer that ends the connection a tunnel gets none', async (t) => {
+  const { url, logs } = await startApp(t, (app) => {
+    app.get('/last', async (_request, reply) => reply.header('connection', 'close').send('last'))
+  })
+  const answers = await sendRaw(url, `GET /last HTTP/1.1\r\nHost: localhost\r\n\r\n${connectLine}`)
+  t.match(answers, [{ statusCode: 200, text: 'last' }])
+  t.equal(answers.length, 1)
+  t.match(logs, [{ statusCode: 200 }])
+  t.equal(logs.length, 1)
+})
+
+t.test('a caller that resets its tunnel stops nobody', async (t) => {
+  const gate = Promise.withResolvers<void>()
+  const { app, url } = await startApp(t, (app) => {
+    app.get('/slow', async () => gate.promise.then(() => 'slow'))
+    app.get('/', async () => 'ok')
+  })
+  const tunnel = once(app.server, 'connect')
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.write(`GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n${connectLine}`)
+  const [, held] = (await tunnel) as [unknown, Socket]
+  const closed = new Promise((resolve) => held.once('close', resolve))
+  // Read, as an error is noticed only by a reader.
+  held.resume()
+  socket.resetAndDestroy()
+  await closed
+  gate.resolve()
+  t.equal((await call(`${url}/`, 'GET', {})).statusCode, 200)
 })
 
 t.test('rubbish that goes on is answered once', async (t) => {
