@@ -12,5 +12,5 @@ export function nameAccount(origin: string, authId: string): string {
 /** @throws UnusedLedgerError where the ledger has no owner yet, ForeignLedgerError where the owner is another account */
 export function checkOwner(owner: string | undefined, account: string): void {
   if (owner === undefined) throw new UnusedLedgerError()
-  if (owner !== account) throw new ForeignLedgerError()
+  if (owner !== account) throw new ForeignLedgerError(owner)
 }

@@ -155,9 +155,10 @@ export interface Ledger extends InspectableLedger {
 
 /** The ledger belongs to another account of FreedomPay. */
 export class ForeignLedgerError extends Error {
-  constructor() {
+  /** `owner`: the name that the ledger keeps. The name is a hash or an operator's choice, and no secret. */
+  constructor(owner: string) {
     super(
-      'LEDGER_URL names the ledger of another FreedomPay account; use one ledger for each account, or set LEDGER_ACCOUNT to the name that this ledger was first used with',
+      `LEDGER_URL names the ledger of another FreedomPay account; use one ledger for each account, or set LEDGER_ACCOUNT to the name that this ledger was first used with: ${JSON.stringify(owner)}`,
     )
     this.name = 'ForeignLedgerError'
   }

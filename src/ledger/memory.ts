@@ -1,6 +1,6 @@
 /** The ledger in memory: its rows are lost when the process ends. */
 import { checkOwner } from './account.ts'
-import { type Change, ForeignLedgerError, type Ledger, type Postponement, type Renewal } from './ledger.ts'
+import type { Change, Ledger, Postponement, Renewal } from './ledger.ts'
 import { inspectMemory } from './memory-inspection.ts'
 import { MemoryRows, now, type StoredRow, toRow } from './memory-rows.ts'
 import { newRow } from './new-row.ts'
@@ -64,7 +64,7 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
     },
     async adopt(account) {
       owner ??= account
-      if (owner !== account) throw new ForeignLedgerError()
+      checkOwner(owner, account)
     },
     async checkOwner(account) {
       checkOwner(owner, account)

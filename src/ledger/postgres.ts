@@ -3,15 +3,8 @@
  * synchronous standby no acknowledged claim is ever lost.
  */
 import type { Logger } from 'pino'
-import {
-  type Claim,
-  type ClaimResult,
-  ForeignLedgerError,
-  type Ledger,
-  type LedgerStats,
-  type RecordResult,
-  type Row,
-} from './ledger.ts'
+import { checkOwner } from './account.ts'
+import type { Claim, ClaimResult, Ledger, LedgerStats, RecordResult, Row } from './ledger.ts'
 import { newRow } from './new-row.ts'
 import { openPostgresConnection, type Postgres } from './postgres-connection.ts'
 import {
@@ -87,7 +80,7 @@ export function openPostgresLedger({ url, retentionMs, log, isGuest = false }: P
     },
     async adopt(account) {
       const { rows } = await run<{ value: string }>(statements.adopt, [account])
-      if (rows[0]?.value !== account) throw new ForeignLedgerError()
+      checkOwner(rows[0]?.value, account)
     },
     checkOwner: (account) => checkPostgresOwner(run, account),
     async probe() {

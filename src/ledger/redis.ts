@@ -4,7 +4,7 @@
  */
 import type { Logger } from 'pino'
 import { checkOwner } from './account.ts'
-import { type Change, ForeignLedgerError, type Ledger, type LedgerStats, type Row } from './ledger.ts'
+import type { Change, Ledger, LedgerStats, Row } from './ledger.ts'
 import { scripts } from './redis-commands.ts'
 import { openRedisConnection } from './redis-connection.ts'
 import { inspectRedis } from './redis-inspection.ts'
@@ -80,7 +80,7 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
     async adopt(account) {
       await firstTry
       await answered(client.set(accountKey, account, { condition: 'NX' }))
-      if ((await answered(client.get(accountKey))) !== account) throw new ForeignLedgerError()
+      checkOwner((await answered(client.get(accountKey))) ?? undefined, account)
     },
     async checkOwner(account) {
       await firstTry

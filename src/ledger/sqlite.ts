@@ -3,17 +3,16 @@ import { statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { checkOwner } from './account.ts'
 import { groupCommits } from './group-commit.ts'
-import {
-  type Change,
-  type Claim,
-  ForeignLedgerError,
-  type Ledger,
-  type LedgerStats,
-  type Postponement,
-  type Recorded,
-  type RecordResult,
-  type Renewal,
-  type Row,
+import type {
+  Change,
+  Claim,
+  Ledger,
+  LedgerStats,
+  Postponement,
+  Recorded,
+  RecordResult,
+  Renewal,
+  Row,
 } from './ledger.ts'
 import { newRow } from './new-row.ts'
 import { attentionAfterMs, firstAskAfterMs, graceMs, isForward } from './rules.ts'
@@ -78,7 +77,7 @@ export function openSqliteLedger({ path, retentionMs, isGuest = false }: SqliteL
     stats: async () => readStats(statements),
     async adopt(account) {
       const { value } = await together(() => statements.adopt.get(account) as { value: string })
-      if (value !== account) throw new ForeignLedgerError()
+      checkOwner(value, account)
     },
     async checkOwner(account) {
       checkOwner((statements.owner.get() as { value: string } | undefined)?.value, account)

@@ -14,7 +14,7 @@ t.test('a service with another account exits 78, and names the remedy, which wor
 
   const { code, errors } = await startProgram(t, { ...settings, FREEDOMPAY_AUTH_ID: 'another' }).ended
   t.equal(code, 78)
-  t.match(errors, /another FreedomPay account.*LEDGER_ACCOUNT/)
+  t.match(errors, /another FreedomPay account.*LEDGER_ACCOUNT.*"ours"/)
   t.notMatch(errors, /\n.*at /, 'no stack')
 
   const named = await startReady(t, { ...settings, FREEDOMPAY_AUTH_ID: 'another', LEDGER_ACCOUNT: 'ours' })

@@ -11,7 +11,8 @@ forEachEngine(t, async (t, { open }) => {
     await t.resolves(second.adopt('one'))
     for (const ledger of [first, second]) {
       await t.rejects(ledger.adopt('two'), ForeignLedgerError)
-      await t.rejects(ledger.adopt('two'), /LEDGER_ACCOUNT/)
+      await t.rejects(ledger.adopt('two'), /set LEDGER_ACCOUNT to .*"one"$/, 'the remedy holds the name')
+      await t.rejects(ledger.checkOwner('two'), /"one"$/)
     }
     await t.resolves(first.adopt('one'), 'the other account changed nothing')
   })
