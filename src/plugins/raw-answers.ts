@@ -71,7 +71,7 @@ export function answerTunnel(
   log: FastifyBaseLogger,
   { basePath, isSandbox }: OutsideOptions,
 ): void {
-  // It is one, as no code of this service gives the server another kind of connection.
+  // Node's servers give every listener a socket, unless a program brings a stream of its own.
   const socket = stream as Socket
   // Node has removed its own listener.
   socket.on('error', () => socket.destroy())

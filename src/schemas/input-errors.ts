@@ -18,9 +18,13 @@ export function findInputErrors(contract: Contract, value: unknown): InputError[
 
 /** Limits the errors of an answer: a pointer holds the name of a member, which the caller may make as long as the body. */
 export function limitInputErrors(errors: readonly InputError[]): InputError[] {
-  return errors
-    .slice(0, maxErrors)
-    .map(({ pointer, message }) => ({ pointer: pointer.slice(0, maxPointerLength), message }))
+  return errors.slice(0, maxErrors).map(({ pointer, message }) => ({ pointer: cutPointer(pointer), message }))
+}
+
+/** Cuts no character in two, and no escaped one (`~0`, `~1`): what is left is a JSON Pointer. */
+function cutPointer(pointer: string): string {
+  if (pointer.length <= maxPointerLength) return pointer
+  return pointer.slice(0, maxPointerLength).replace(/[~\uD800-\uDBFF]$/, '')
 }
 
 interface ObjectSchema extends TSchema {
