@@ -1,14 +1,13 @@
 /** `ask`: asks FreedomPay now, judges the answer as the reconciler does, and records the result. */
-import type { Logger } from 'pino'
 import type { InspectedRow } from '../ledger/inspection.ts'
-import type { Lesson } from '../ledger/reconciler.ts'
+import type { Lesson, ReconcilerLog } from '../ledger/reconciler.ts'
 import { isFinal, type State } from '../ledger/states.ts'
 import type { Outcome } from '../partner/outcome.ts'
 import { type Command, noSuchRow, readArguments, toRequestId } from './command.ts'
 import { exitCodes } from './exit.ts'
 import type { OperatorLedger } from './open-ledger.ts'
 
-export function buildAskFreedomPay(log: Pick<Logger, 'info' | 'warn'>): Command {
+export function buildAskFreedomPay(log: ReconcilerLog): Command {
   return {
     usage: 'ask <requestId>',
     summary: 'ask FreedomPay now, and record the answer',
@@ -39,7 +38,7 @@ export function buildAskFreedomPay(log: Pick<Logger, 'info' | 'warn'>): Command 
 
 interface LearnParts {
   readonly ledger: OperatorLedger
-  readonly log: Pick<Logger, 'info' | 'warn'>
+  readonly log: ReconcilerLog
 }
 
 /** Records the answer and tells the state of the row after it. */
@@ -63,7 +62,7 @@ async function learn({ ledger, log }: LearnParts, row: InspectedRow, lesson: Les
 }
 
 /** The service's reconciler logs a correction with the same level, words and members, so that one search finds both. */
-function logChange(log: LearnParts['log'], { requestId, asks, isInferred }: InspectedRow, from: State, state: State) {
+function logChange(log: ReconcilerLog, { requestId, asks, isInferred }: InspectedRow, from: State, state: State) {
   if (state === from) return
   if (isInferred) log.warn({ requestId, from, state, asks }, 'an outcome was corrected')
   else if (isFinal(state)) log.info({ requestId, state, asks }, 'ask learned the outcome')

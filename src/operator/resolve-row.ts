@@ -1,9 +1,11 @@
 /** `resolve`: a person's decision about a row, kept in the row as who, when and why. */
-import type { Logger } from 'pino'
-import { type Decision, type InspectedRow, isResolvable, resolvable } from '../ledger/inspection.ts'
+import { type Decision, type InspectedRow, isResolvable, type ResolveResult, resolvable } from '../ledger/inspection.ts'
+import type { ReconcilerLog } from '../ledger/reconciler.ts'
+import type { State } from '../ledger/states.ts'
 import { isClientId } from '../partner/outcome.ts'
 import { type Command, noSuchRow, readArguments, type Terminal, toRequestId } from './command.ts'
 import { exitCodes, OperatorError, usageError } from './exit.ts'
+import type { OperatorLedger } from './open-ledger.ts'
 import { checkText } from './personal-data.ts'
 import { isInHand } from './texts.ts'
 
@@ -15,7 +17,9 @@ const options = {
   yes: { type: 'boolean' },
 } as const
 
-export function buildResolveRow(log: Pick<Logger, 'warn'>): Command {
+type Log = Pick<ReconcilerLog, 'warn'>
+
+export function buildResolveRow(log: Log): Command {
   return {
     usage: `resolve <requestId> --as ${resolvable.join('|')} [--client-id <id>]
           --by <who> --why <text> [--yes]`,
@@ -30,11 +34,11 @@ export function buildResolveRow(log: Pick<Logger, 'warn'>): Command {
         if (before === undefined) throw noSuchRow(requestId)
         if (!isResolvable(before, decision)) throw notResolvable(before, decision)
         if (!values.yes) await confirm(terminal, before, decision, config.mayResend)
-        const resolved = await ledger.resolve(requestId, decision)
+        const resolved = await resolve({ ledger, log }, before, decision)
         if (resolved === undefined) throw noSuchRow(requestId)
         const { was, row } = resolved
         if (was === undefined) throw notResolvable(row, decision)
-        log.warn({ requestId, from: was, state: row.state, by: decision.by }, 'a person has resolved an outcome')
+        logDecision(log, row, was, decision)
         terminal.print(`${requestId} was ${was} and is ${row.state}. Nothing asks about it any more.`)
         return exitCodes.ok
       }
@@ -73,6 +77,57 @@ async function confirm(
   const typed = await terminal.ask('Type the request id to confirm: ')
   if (typed?.trim().toLowerCase() === row.requestId) return
   throw new OperatorError(exitCodes.difference, 'That is not the request id. Nothing was changed.')
+}
+
+function logDecision(log: Log, { requestId }: InspectedRow, from: State, { state, by }: Decision): void {
+  log.warn({ requestId, from, state, by }, 'a person has resolved an outcome')
+}
+
+interface ResolveParts {
+  readonly ledger: OperatorLedger
+  readonly log: Log
+}
+
+/** The ledger may fail after the write, for example while PostgreSQL waits for a standby. So the row is read again. */
+async function resolve(
+  { ledger, log }: ResolveParts,
+  before: InspectedRow,
+  decision: Decision,
+): Promise<ResolveResult | undefined> {
+  const { requestId } = before
+  try {
+    return await ledger.resolve(requestId, decision)
+  } catch (cause) {
+    const look = `Look again: show ${requestId}`
+    const after = await ledger.inspect(requestId).catch(() => 'unreadable' as const)
+    if (after === undefined) throw noSuchRow(requestId)
+    if (after !== 'unreadable' && holds(after, before, decision)) {
+      logDecision(log, before, before.state, decision)
+      throw unconfirmed(
+        `The row holds the decision, but the ledger did not confirm it, and may still lose it. ${look}`,
+        cause,
+      )
+    }
+    const { state, by } = decision
+    log.warn({ requestId, from: before.state, state, by }, 'a person’s decision may come late')
+    throw unconfirmed(
+      after === 'unreadable'
+        ? `It is not known whether the row holds the decision: the ledger cannot be read. ${look}`
+        : `The row does not hold the decision, but a late write may still come. ${look}`,
+      cause,
+    )
+  }
+}
+
+/** Each decision gives the row another token, so an earlier decision with the same words does not count. */
+function holds(after: InspectedRow, before: InspectedRow, { state, clientId, by, why }: Decision): boolean {
+  const isOfDecision = after.state === state && after.clientId === clientId
+  const { resolution } = after
+  return isOfDecision && resolution?.by === by && resolution.why === why && after.claimToken !== before.claimToken
+}
+
+function unconfirmed(message: string, cause: unknown): OperatorError {
+  return new OperatorError(exitCodes.unavailable, message, { cause })
 }
 
 function notResolvable(row: InspectedRow, { state }: Decision): OperatorError {

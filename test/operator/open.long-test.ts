@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import t from 'tap'
 import { makeLedgerFile, openTestLedger, untilReachable } from '../fixtures/ledgers.ts'
-import { addRow, forEachSharedAddress, operatorOf, sandboxAccount } from '../fixtures/operator.ts'
+import { addRow, decide, forEachSharedAddress, operatorOf, sandboxAccount } from '../fixtures/operator.ts'
 import { connectToPostgres, skipPostgres, startPostgres } from '../fixtures/postgres.ts'
 
 // Each command is a process of its own, which takes its time where others are busy, too.
@@ -62,18 +62,40 @@ t.test('the schema of an earlier version is refused, and not changed', async (t)
   })
 })
 
-t.test('a PostgreSQL whose standby is away can still be read', { skip: skipPostgres }, async (t) => {
-  const { url } = await startPostgres(t)
-  const ledger = await openTestLedger(t, url)
-  await untilReachable(ledger)
-  await ledger.adopt(sandboxAccount)
-  const { requestId } = await addRow(ledger, 'unknown')
-  const client = await connectToPostgres(t, url)
-  await client.query(`ALTER SYSTEM SET synchronous_standby_names = 'away'`)
-  await client.query('SELECT pg_reload_conf()')
-  await t.rejects(ledger.probe(), 'nothing is written')
-  const run = operatorOf({ LEDGER_URL: url })
-  t.match(await run(['list']), { code: 0, printed: requestId })
-  t.match(await run(['show', requestId]), { code: 0, printed: requestId })
-  t.match(await run(['stats']), { code: 0, printed: /^not final, and no request works on them +1\n/ })
-})
+t.test(
+  'a PostgreSQL whose standby is away can be read, and `resolve` says what came of its write',
+  { skip: skipPostgres },
+  async (t) => {
+    const { url } = await startPostgres(t)
+    const ledger = await openTestLedger(t, url)
+    await untilReachable(ledger)
+    await ledger.adopt(sandboxAccount)
+    const { requestId } = await addRow(ledger, 'unknown')
+    const client = await connectToPostgres(t, url)
+    const waitFor = async (standby: string) => {
+      await client.query(`ALTER SYSTEM SET synchronous_standby_names = '${standby}'`)
+      await client.query('SELECT pg_reload_conf()')
+    }
+    const isWritable = () =>
+      ledger.probe().then(
+        () => true,
+        () => false,
+      )
+    await waitFor('away')
+    while (await isWritable());
+    const run = operatorOf({ LEDGER_URL: url })
+    t.match(await run(['list']), { code: 0, printed: requestId })
+    t.match(await run(['show', requestId]), { code: 0, printed: requestId })
+    t.match(await run(['stats']), { code: 0, printed: /^not final, and no request works on them +1\n/ })
+    const resolved = await run(['resolve', requestId, ...decide('rejected', '--yes')])
+    t.match(resolved, { code: 69, printed: '', errors: /The row does not hold the decision, but a late write may/ })
+    t.match(resolved.errors, /"msg":"a person’s decision may come late"/)
+    await waitFor('')
+    while ((await ledger.inspect(requestId))?.state !== 'rejected');
+    t.match(
+      await run(['show', requestId]),
+      { code: 0, printed: /state +rejected, as a person has decided/ },
+      'it comes',
+    )
+  },
+)
