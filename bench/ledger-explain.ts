@@ -86,7 +86,7 @@ function valuesOf(name: keyof typeof statements, ids: readonly string[], key: st
     case 'stats':
       return [attentionAfterMs]
     case 'adopt':
-      return ['account']
+      return ['account', randomUUID()]
     case 'everyRow':
     case 'unresolvedRows':
     case 'inspect':

@@ -2,6 +2,7 @@
 import type { ClientBase, PoolClient, QueryResult } from 'pg'
 import type { Logger } from 'pino'
 import { type Home, PostgresHomes } from './postgres-home.ts'
+import { type LedgerIdentity, OwnLedger } from './postgres-identity.ts'
 import { isFull, isLost, isOfHost } from './postgres-pool.ts'
 import { steps } from './postgres-schema.ts'
 import type { Statement } from './postgres-statements.ts'
@@ -13,6 +14,8 @@ const callTimeoutMs = 2000
 export interface Postgres {
   /** @throws if the answer does not come in time */
   run<Row>(statement: Statement, values: unknown[]): Promise<QueryResult<Row & object>>
+  /** From now on every connection must lead to this ledger. Else calls reject with OtherLedgerError, and nothing is written. */
+  remember(identity: LedgerIdentity): void
   close(): Promise<void>
 }
 
@@ -24,7 +27,8 @@ interface Holding {
 
 export function openPostgresConnection(url: string, log: Logger, toSteps = steps): Postgres {
   const warned = new WeakSet<ClientBase>()
-  const homes = new PostgresHomes({ url, log, toSteps, warned })
+  const own = new OwnLedger(log)
+  const homes = new PostgresHomes({ url, log, toSteps, warned, own })
 
   /** A call whose host has gone is not sent yet, so the call goes on at the next host. */
   async function take(triesLeft = 1): Promise<Holding> {
@@ -77,5 +81,5 @@ export function openPostgresConnection(url: string, log: Logger, toSteps = steps
     })
   }
 
-  return { run, close: () => homes.close() }
+  return { run, remember: (identity) => own.remember(identity), close: () => homes.close() }
 }

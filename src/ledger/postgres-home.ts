@@ -3,6 +3,7 @@ import { Socket } from 'node:net'
 import type { ClientBase, ClientConfig, Pool } from 'pg'
 import type { Logger } from 'pino'
 import { findWritable, type ServerPromises, warnOfLosses } from './postgres-hosts.ts'
+import type { OwnLedger } from './postgres-identity.ts'
 import { openPool } from './postgres-pool.ts'
 import { isMigrated, migrateAt } from './postgres-schema.ts'
 import { splitHosts } from './postgres-url.ts'
@@ -26,6 +27,7 @@ export interface PostgresHomesParts {
   readonly toSteps: readonly string[]
   /** Gets the connections whose server has warned of a commit without its standby. */
   readonly warned: WeakSet<ClientBase>
+  readonly own: OwnLedger
 }
 
 export class PostgresHomes {
@@ -71,9 +73,9 @@ export class PostgresHomes {
   }
 
   private async search(): Promise<Home> {
-    const { toSteps } = this.parts
+    const { toSteps, own } = this.parts
     try {
-      const found = await findWritable(this.configs, this.lastFailed, async (config, client, promises) => {
+      const found = await findWritable(this.configs, this.lastFailed, own, async (config, client, promises) => {
         if (!this.isClosed && !(await isMigrated(client, toSteps))) await migrateAt(config, toSteps)
         return this.moveTo(config, promises)
       })
@@ -90,8 +92,8 @@ export class PostgresHomes {
 
   private moveTo(config: ClientConfig, promises: ServerPromises): Home {
     if (this.isClosed) throw new ClosedError()
-    const { log, warned } = this.parts
-    const found = { config, pool: openPool(config, warned) }
+    const { log, warned, own } = this.parts
+    const found = { config, pool: openPool(config, warned, own) }
     this.reachability.noteUp()
     warnOfLosses(promises, log)
     this.home = found

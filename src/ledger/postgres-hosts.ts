@@ -4,6 +4,7 @@
  */
 import { Client, type ClientBase, type ClientConfig } from 'pg'
 import type { Logger } from 'pino'
+import type { OwnLedger } from './postgres-identity.ts'
 
 /** The time limit from the first packet of a connection to the first answer. */
 export const connectTimeoutMs = 1000
@@ -40,14 +41,16 @@ export async function checkWritable(client: ClientBase): Promise<ServerPromises>
 }
 
 /**
- * Opens a connection to every host at once. Uses the first host that takes writes, and `lastResort` only if no other host does.
+ * Opens a connection to every host at once. Uses the first host that takes writes and holds our ledger, and `lastResort` only if
+ * no other host does.
  */
 export async function findWritable<T>(
   configs: readonly ClientConfig[],
   lastResort: ClientConfig | undefined,
+  own: OwnLedger,
   use: (config: ClientConfig, client: ClientBase, promises: ServerPromises) => Promise<T>,
 ): Promise<T> {
-  const tries = configs.map((config) => ({ config, found: tryHost(config) }))
+  const tries = configs.map((config) => ({ config, found: tryHost(config, own) }))
   // The last resort may fail before `firstOf` looks: without this line the rejection would end the process.
   for (const { found } of tries) found.catch(() => undefined)
   const others = tries.filter(({ config }) => config !== lastResort)
@@ -75,7 +78,7 @@ async function firstOf(tries: readonly Try[]): Promise<ClientConfig> {
   }
 }
 
-async function tryHost(config: ClientConfig): Promise<{ client: Client; promises: ServerPromises }> {
+async function tryHost(config: ClientConfig, own: OwnLedger): Promise<{ client: Client; promises: ServerPromises }> {
   const client = new Client({
     ...config,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -85,7 +88,9 @@ async function tryHost(config: ClientConfig): Promise<{ client: Client; promises
   client.on('error', () => undefined)
   try {
     await client.connect()
-    return { client, promises: await checkWritable(client) }
+    const promises = await checkWritable(client)
+    await own.check(client, config)
+    return { client, promises }
   } catch (error) {
     void client.end().catch(() => undefined)
     throw error

@@ -1,6 +1,7 @@
 /** The pool of connections to one PostgreSQL host, and the meaning of their errors. */
 import { type ClientBase, type ClientConfig, DatabaseError, Pool } from 'pg'
 import { checkWritable, connectTimeoutMs } from './postgres-hosts.ts'
+import type { OwnLedger } from './postgres-identity.ts'
 import { limitTime } from './time-limit.ts'
 
 const idleTimeoutMs = 60_000
@@ -41,15 +42,16 @@ export function isFull(error: unknown): boolean {
   return error instanceof Error && error.message === noneFree
 }
 
-export function openPool(config: ClientConfig, warned: WeakSet<ClientBase>): Pool {
+export function openPool(config: ClientConfig, warned: WeakSet<ClientBase>, own: OwnLedger): Pool {
   const pool = new Pool({
     ...config,
     max: maxConnections,
     idleTimeoutMillis: idleTimeoutMs,
     connectionTimeoutMillis: connectTimeoutMs,
-    // The host name may lead to a standby now. A standby would answer with old rows.
+    // The host name may lead to a standby now, which would answer with old rows, or to another ledger.
     onConnect: async (client) => {
-      await limitTime(checkWritable(client), connectTimeoutMs, () => undefined)
+      const checked = checkWritable(client).then(() => own.check(client, config))
+      await limitTime(checked, connectTimeoutMs, () => undefined)
     },
   })
   // An idle connection that ends is replaced when a call needs one.

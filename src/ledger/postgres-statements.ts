@@ -180,10 +180,12 @@ SELECT (SELECT count(*) ${unresolved} now())::float8 AS unresolved,
   coalesce((SELECT ${toMs('now() - deadline_at')} ${unresolved} now() ORDER BY deadline_at LIMIT 1), 0) AS oldest_ms,
   coalesce(${toMs(`now() - least(${firstDue('asks = 0')}, ${firstDue('asks <> 0')})`)}, 0) AS due_ms`,
   },
+  /** The account, and an id in case the ledger has none. */
   adopt: {
     name: 'ledger-adopt',
     text: `
-INSERT INTO ledger_fact VALUES ('account', $1) ON CONFLICT (name) DO UPDATE SET value = ledger_fact.value RETURNING value`,
+INSERT INTO ledger_fact VALUES ('account', $1), ('id', $2) ON CONFLICT (name) DO UPDATE SET value = ledger_fact.value
+RETURNING name, value`,
   },
   /** Inserts a claim and rolls back. On a full disk an update of `ledger_fact` may still succeed where a claim would fail. */
   probe: {

@@ -2,6 +2,7 @@
  * The shared ledger that survives a failover: several replicas on one PostgreSQL. With `synchronous_commit = on` and a
  * synchronous standby no acknowledged claim is ever lost.
  */
+import { randomUUID } from 'node:crypto'
 import type { Logger } from 'pino'
 import { checkOwner } from './account.ts'
 import type { Claim, ClaimResult, Ledger, LedgerStats, RecordResult, Row } from './ledger.ts'
@@ -16,6 +17,7 @@ import {
   toClaimValues,
   toRecordResult,
 } from './postgres-groups.ts'
+import { toIdentity } from './postgres-identity.ts'
 import { inspectPostgres } from './postgres-inspection.ts'
 import { checkPostgresOwner } from './postgres-owner.ts'
 import { escapeText, type StoredRow, toRow } from './postgres-rows.ts'
@@ -46,7 +48,7 @@ const claimTries = 5
 
 export function openPostgresLedger({ url, retentionMs, log, isGuest = false }: PostgresLedgerSettings): Ledger {
   // A guest has no steps to make.
-  const { run, close } = openPostgresConnection(url, log, isGuest ? [] : steps)
+  const { run, remember, close } = openPostgresConnection(url, log, isGuest ? [] : steps)
   const claim = groupClaims(run, (one) => claimRow(run, one))
   const record = groupChanges(run, (one) => recordChange(run, one))
 
@@ -79,8 +81,10 @@ export function openPostgresLedger({ url, retentionMs, log, isGuest = false }: P
       return toStats(rows[0] as StoredStats)
     },
     async adopt(account) {
-      const { rows } = await run<{ value: string }>(statements.adopt, [account])
-      checkOwner(rows[0]?.value, account)
+      const { rows } = await run<{ name: string; value: string }>(statements.adopt, [account, randomUUID()])
+      const { account: owner, id = '' } = toIdentity(rows)
+      checkOwner(owner, account)
+      remember({ account, id })
     },
     checkOwner: (account) => checkPostgresOwner(run, account),
     async probe() {

@@ -21,7 +21,10 @@ t.test('no acknowledged claim is lost in a failover, and the ledger goes on by i
   const { primary, standby, url } = await startPair(t)
   const logs: LogLine[] = []
   const replicas = await Promise.all([1, 2].map(() => openTestLedger(t, url, undefined, logs)))
-  for (const ledger of replicas) await untilReachable(ledger)
+  for (const ledger of replicas) {
+    await untilReachable(ledger)
+    await ledger.adopt('account')
+  }
   const acknowledged: Claim[] = []
   const recorded = new Set<Claim>()
   const refused: unknown[] = []

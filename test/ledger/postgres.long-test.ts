@@ -19,6 +19,7 @@ t.setTimeout(120_000)
 async function openLedger(t: Test, url: string, logs: LogLine[] = []): Promise<Ledger> {
   const ledger = await openTestLedger(t, url, undefined, logs)
   await untilReachable(ledger)
+  await ledger.adopt('account')
   return ledger
 }
 
@@ -269,14 +270,22 @@ t.test('once the schema stands an account needs no right to change it', options,
   t.strictSame(await callAll(ledger, ledger.forgetOld()), ['fulfilled'])
 })
 
-t.test('tables that are gone are made anew', options, async (t) => {
+t.test('tables that are gone are made anew, but not by a process that has used them', options, async (t) => {
   const { url } = await startPostgres(t)
-  const ledger = await openLedger(t, url)
+  const ledger = await openTestLedger(t, url)
+  await untilReachable(ledger)
   const admin = await connectToPostgres(t, url)
-  await admin.query('DROP TABLE ledger_request, ledger_fact, ledger_schema')
+  const drop = 'DROP TABLE ledger_request, ledger_fact, ledger_schema'
+  await admin.query(drop)
   await t.rejects(ledger.claim(newClaim()), { code: '42P01' })
   await untilReachable(ledger)
-  t.match(await ledger.claim(newClaim()), { isClaimed: true })
+  await ledger.adopt('account')
+  await admin.query(drop)
+  await t.rejects(ledger.claim(newClaim()), { code: '42P01' })
+  await t.rejects(ledger.claim(newClaim()), /another ledger/)
+  const restarted = await openLedger(t, url)
+  t.match(await restarted.claim(newClaim()), { isClaimed: true })
+  await t.rejects(ledger.claim(newClaim()), /another ledger/, 'nor is the new ledger that of before')
 })
 
 t.test('a warning about something else than the standby fails no call', options, async (t) => {
