@@ -153,17 +153,17 @@ export interface components {
             /** @description Whether the client is a resident */
             resident?: boolean;
             /**
-             * @description First name in Latin script
+             * @description First name in Latin script, with at least one letter; letters with marks must be composed (Unicode NFC)
              * @example Alisher
              */
             firstName?: string;
             /**
-             * @description Last name in Latin script
+             * @description Last name in Latin script, with at least one letter; letters with marks must be composed (Unicode NFC)
              * @example Navoiy
              */
             lastName?: string;
             /**
-             * @description Middle name in Latin script
+             * @description Middle name in Latin script, with at least one letter; letters with marks must be composed (Unicode NFC)
              * @example Gʻiyosiddin
              */
             middleName?: string;

@@ -67,6 +67,9 @@ function toInputErrors(error: TLocalizedValidationError, schema: TSchema): Input
       return [{ pointer, message: `must be of type ${error.params.type}` }]
     case 'enum':
       return [{ pointer, message: `must be one of: ${error.params.allowedValues.join(', ')}` }]
+    case 'minProperties':
+      // No contract here asks for more than one.
+      return [{ pointer, message: 'must have at least one member, or be absent' }]
     case 'boolean':
       return [{ pointer, message: 'is not a member of this contract; remove it' }]
     case 'format':

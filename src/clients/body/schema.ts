@@ -22,8 +22,13 @@ function Text(maxLength: number, description: string, examples: string[]) {
 }
 
 function Name(description: string, example: string) {
-  const message = 'must be 1 to 100 Latin letters, spaces, apostrophes, hyphens or full stops'
-  return refine(Type.String({ description, examples: [example], minLength: 1, maxLength: 100 }), isLatinName, message)
+  const rest = 'with at least one letter; letters with marks must be composed (Unicode NFC)'
+  const message = `must be 1 to 100 Latin letters, spaces, apostrophes, hyphens or full stops, ${rest}`
+  return refine(
+    Type.String({ description: `${description}, ${rest}`, examples: [example], minLength: 1, maxLength: 100 }),
+    isLatinName,
+    message,
+  )
 }
 
 const countryMessage = 'must be an ISO 3166-1 alpha-3 code that exists, in upper case, such as UZB'

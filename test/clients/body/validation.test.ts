@@ -36,7 +36,8 @@ function bodyWith(pointer: string, value: unknown): object {
 }
 
 const phoneMessage = 'must be a phone number in E.164 form, such as +998901234567'
-const nameMessage = 'must be 1 to 100 Latin letters, spaces, apostrophes, hyphens or full stops'
+const nameMessage =
+  'must be 1 to 100 Latin letters, spaces, apostrophes, hyphens or full stops, with at least one letter; letters with marks must be composed (Unicode NFC)'
 const dateMessage = 'must be a date that exists and is not in the future, as YYYY-MM-DD'
 const emailMessage = 'must be an e-mail address of at most 254 characters'
 const countryMessage = 'must be an ISO 3166-1 alpha-3 code that exists, in upper case, such as UZB'
@@ -46,7 +47,7 @@ const base64Message = 'must be Base64 (RFC 4648 §4), padded, without line break
 const textMessage = (max: number) => `must be a text of 1 to ${max} characters without control characters`
 const typeMessage = (type: string) => `must be of type ${type}`
 const kindMessage = 'must be one of: individual, legal-entity, individual-entrepreneur'
-const addressMessage = 'must not have fewer than 1 properties'
+const addressMessage = 'must have at least one member, or be absent'
 
 /** The calendar of the moment, some hours on: in Kyrgyzstan the day is never behind that of UTC. */
 function dayFromNow(hours: number): string {
@@ -71,12 +72,28 @@ function text(pointer: string, max: number): Member {
 }
 
 function name(pointer: string): Member {
-  const good = ['A', 'Alisher', 'Oʻktam', 'Oʼktam', "D'Arcy", 'O’Brien', 'Anne-Marie', 'J. R.', 'Žižek', 'ß', 'Ǆ', 'ﬁ']
+  const good = [
+    'A',
+    'Alisher',
+    'Oʻktam',
+    'Oʼktam',
+    "D'Arcy",
+    'O’Brien',
+    'Anne-Marie',
+    'J. R.',
+    'Žižek',
+    'José',
+    'ß',
+    'Ǆ',
+    'ﬁ',
+  ]
   const bad = [
     '',
     ' ',
     "'",
     '-.',
+    '.',
+    '-',
     'Алишер',
     'Аlisher',
     '王',
@@ -86,6 +103,7 @@ function name(pointer: string): Member {
     'A\0',
     'A😀',
     'A\u0301',
+    'José'.normalize('NFD'),
     'A'.repeat(101),
   ]
   return {
