@@ -89,6 +89,7 @@ function valuesOf(name: keyof typeof statements, ids: readonly string[], key: st
       return ['account', randomUUID()]
     case 'everyRow':
     case 'unresolvedRows':
+    case 'countResolved':
     case 'inspect':
       return [id]
     case 'resolve':

@@ -54,6 +54,11 @@ export interface InspectableLedger {
    * corrects the decision. Undefined: the row does not exist.
    */
   resolve(requestId: string, decision: Decision): Promise<ResolveResult | undefined>
+  /**
+   * Counts the rows that keep an operator's decision, also if FreedomPay's word has changed the row since. Reads every row, as no
+   * index pays for this rare question.
+   */
+  countResolved(): Promise<number>
 }
 
 /**

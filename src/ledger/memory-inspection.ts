@@ -20,6 +20,11 @@ export function inspectMemory(rows: MemoryRows): InspectableLedger {
       rows.store(resolved)
       return { row: inspected(resolved), was: row.state }
     },
+    async countResolved() {
+      let count = 0
+      for (const { resolution } of rows.values()) if (resolution !== undefined) count += 1
+      return count
+    },
   }
 }
 

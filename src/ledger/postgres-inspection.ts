@@ -1,11 +1,14 @@
 /** The operator's view of a PostgreSQL ledger. A list is read in pages without a lock. Each page is a snapshot. */
 import { randomUUID } from 'node:crypto'
 import { type InspectableLedger, type InspectedRow, isOfUnresolved, isResolvable, matches } from './inspection.ts'
+import type { Postgres } from './postgres-connection.ts'
 import { escapeText, type StoredRow, toRow, unescapeText } from './postgres-rows.ts'
 import { rowColumns, type Statement, toMs } from './postgres-statements.ts'
 import { isFinal, states } from './states.ts'
 
 const rowsAtOnce = 500
+/** Few enough for the time limit of a call, also where the rows must be read from the disk. */
+const countedAtOnce = 5000
 /** Another process may change the row between the read and the decision. Then the row is read again. */
 const resolveTries = 5
 
@@ -42,8 +45,17 @@ WHERE request_id = $1 AND claim_token = $2 AND state = $3 AND client_id IS NOT D
 RETURNING ${columns}`,
 }
 
+/** The request_id after which the page begins. */
+const countResolved: Statement = {
+  name: 'ledger-count-resolved',
+  text: `
+SELECT count(resolved_at)::float8 AS resolved, count(*)::float8 AS counted, max(request_id) AS last FROM (
+  SELECT request_id, resolved_at FROM ledger_request WHERE request_id > $1 ORDER BY request_id LIMIT ${countedAtOnce}
+) AS page`,
+}
+
 /** The statements for operators, next to the statements of the service. */
-export const inspectionStatements = { everyRow, unresolvedRows, inspect, resolve } as const
+export const inspectionStatements = { everyRow, unresolvedRows, inspect, resolve, countResolved } as const
 
 interface InspectedColumns {
   next_ask_in_ms: number | null
@@ -52,9 +64,13 @@ interface InspectedColumns {
   resolved_ms: number | null
 }
 
-type Run = (statement: Statement, values: unknown[]) => Promise<{ rows: (StoredRow & InspectedColumns)[] }>
+interface CountedPage {
+  resolved: number
+  counted: number
+  last: string | null
+}
 
-export function inspectPostgres(run: Run): InspectableLedger {
+export function inspectPostgres(run: Postgres['run']): InspectableLedger {
   function inspected(stored: StoredRow & InspectedColumns): InspectedRow {
     const { next_ask_in_ms, resolved_by, resolved_why, resolved_ms } = stored
     const by = unescapeText(resolved_by ?? '')
@@ -67,7 +83,7 @@ export function inspectPostgres(run: Run): InspectableLedger {
   }
 
   async function inspectRow(requestId: string): Promise<InspectedRow | undefined> {
-    const { rows } = await run(inspect, [escapeText(requestId)])
+    const { rows } = await run<StoredRow & InspectedColumns>(inspect, [escapeText(requestId)])
     return rows[0] && inspected(rows[0])
   }
 
@@ -75,7 +91,7 @@ export function inspectPostgres(run: Run): InspectableLedger {
     async *list(filter) {
       const statement = isOfUnresolved(filter) ? unresolvedRows : everyRow
       for (let after = ''; ; ) {
-        const { rows } = await run(statement, [escapeText(after)])
+        const { rows } = await run<StoredRow & InspectedColumns>(statement, [escapeText(after)])
         for (const row of rows.map(inspected)) {
           after = row.requestId
           if (matches(row, filter)) yield row
@@ -92,10 +108,20 @@ export function inspectPostgres(run: Run): InspectableLedger {
         const { state, clientId, by, why } = decision
         const expected = [...[requestId, row.claimToken, row.state, row.clientId].map(escapeText), row.isInferred]
         const wanted = [state, clientId, randomUUID(), by, why].map(escapeText)
-        const { rows } = await run(resolve, [...expected, ...wanted])
+        const { rows } = await run<StoredRow & InspectedColumns>(resolve, [...expected, ...wanted])
         if (rows[0] !== undefined) return { row: inspected(rows[0]), was: row.state }
       }
       throw new Error('the row changed during every attempt to resolve the row; try again')
+    },
+    async countResolved() {
+      let resolved = 0
+      for (let after = ''; ; ) {
+        const { rows } = await run<CountedPage>(countResolved, [after])
+        const [page] = rows as [CountedPage]
+        resolved += page.resolved
+        if (page.counted < countedAtOnce || page.last === null) return resolved
+        after = page.last
+      }
     },
   }
 }

@@ -70,11 +70,14 @@ export interface RedisInspectionParts {
   readonly scan: (cursor: string) => Promise<{ cursor: string; keys: string[] }>
   /** One step of a scan over the ids that are not final. */
   readonly scanUnresolved: (cursor: string) => Promise<{ cursor: string; members: { value: string }[] }>
+  readonly isResolved: (requestId: string) => Promise<boolean>
   /** In milliseconds. */
   readonly retention: string
 }
 
-export function inspectRedis({ run, scan, scanUnresolved, retention }: RedisInspectionParts): InspectableLedger {
+export function inspectRedis(parts: RedisInspectionParts): InspectableLedger {
+  const { run, scan, scanUnresolved, isResolved, retention } = parts
+
   async function nextIds(cursor: string, isUnresolved: boolean) {
     if (isUnresolved) {
       const { cursor: next, members } = await scanUnresolved(cursor)
@@ -84,20 +87,25 @@ export function inspectRedis({ run, scan, scanUnresolved, retention }: RedisInsp
     return { next, ids: keys.map((key) => key.slice(rowPrefix.length)) }
   }
 
+  async function* eachId(isUnresolved: boolean): AsyncIterable<readonly string[]> {
+    // A scan may return a key twice.
+    const seen = new Set<string>()
+    let cursor = '0'
+    do {
+      const { next, ids } = await nextIds(cursor, isUnresolved)
+      const fresh = [...new Set(ids)].filter((id) => !seen.has(id))
+      for (const id of fresh) seen.add(id)
+      yield fresh
+      cursor = next
+    } while (cursor !== '0')
+  }
+
   return {
     async *list(filter) {
-      // A scan may return a key twice.
-      const seen = new Set<string>()
-      const isUnresolved = isOfUnresolved(filter)
-      let cursor = '0'
-      do {
-        const { next, ids } = await nextIds(cursor, isUnresolved)
-        const fresh = ids.filter((id) => !seen.has(id))
-        for (const id of fresh) seen.add(id)
-        const rows = await Promise.all(fresh.map(async (id) => inspected(await run('inspectRow', id, id))))
+      for await (const ids of eachId(isOfUnresolved(filter))) {
+        const rows = await Promise.all(ids.map(async (id) => inspected(await run('inspectRow', id, id))))
         for (const row of rows) if (row !== undefined && matches(row, filter)) yield row
-        cursor = next
-      } while (cursor !== '0')
+      }
     },
     async inspect(requestId) {
       return inspected(await run('inspectRow', requestId, requestId))
@@ -107,6 +115,13 @@ export function inspectRedis({ run, scan, scanUnresolved, retention }: RedisInsp
       const reply = await run('resolveRow', requestId, ...args)
       const row = inspected(reply)
       return row && { row, was: (reply as InspectedReply)[7] as State | undefined }
+    },
+    async countResolved() {
+      let count = 0
+      for await (const ids of eachId(false)) {
+        count += (await Promise.all(ids.map(isResolved))).filter(Boolean).length
+      }
+      return count
     },
   }
 }

@@ -38,6 +38,7 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
       run: (name, requestId, ...args) => answered(client[name](requestId, '', ...args)),
       scan: (cursor) => answered(client.scan(cursor, { MATCH: `${rowPrefix}*`, COUNT: rowsAtOnce })),
       scanUnresolved: (cursor) => answered(client.zScan(unresolvedKey, cursor, { COUNT: rowsAtOnce })),
+      isResolved: async (requestId) => (await answered(client.hExists(rowPrefix + requestId, 'resolved_at'))) === 1,
       retention,
     }),
     async claim({ requestId, keyId = '', caller, fingerprint, claimToken, deadlineMs }) {

@@ -24,6 +24,7 @@ export function inspectSqlite(
   const everyRow = page('SELECT * FROM request WHERE true')
   const unresolvedRows = page(`
     SELECT * FROM request INDEXED BY request_unresolved WHERE state IN ('sent', 'unknown', 'processing')`)
+  const countResolved = database.prepare('SELECT count(*) AS count FROM request WHERE resolved_at IS NOT NULL')
   const select = database.prepare('SELECT * FROM request WHERE request_id = ?')
   const resolve = database.prepare(`
     UPDATE request SET state = ?2, client_id = ?3,
@@ -68,5 +69,6 @@ export function inspectSqlite(
         const resolved = resolve.get(requestId, state, clientId ?? null, randomUUID(), now, by, why)
         return { row: inspected(resolved, now), was: row.state }
       }),
+    countResolved: async () => (countResolved.get() as { count: number }).count,
   }
 }

@@ -59,6 +59,7 @@ function tellFailures(ledger: Ledger): OperatorLedger {
     list: (filter) => tellFailuresOf(ledger.list(filter)),
     inspect: (requestId) => ledger.inspect(requestId).catch(throwUnavailable),
     resolve: (requestId, decision) => ledger.resolve(requestId, decision).catch(throwUnavailable),
+    countResolved: () => ledger.countResolved().catch(throwUnavailable),
     record: (requestId, claimToken, change) => ledger.record(requestId, claimToken, change).catch(throwUnavailable),
     postpone: (postponement) => ledger.postpone(postponement).catch(throwUnavailable),
     stats: () => ledger.stats().catch(throwUnavailable),

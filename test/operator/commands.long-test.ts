@@ -103,10 +103,15 @@ forEachSharedEngine(t, async (t, { ledger, run }) => {
   })
 
   await t.test('stats says what the gauges say', async (t) => {
+    const { requestId } = await addRow(ledger, 'unknown')
+    const resolved = await ledger.countResolved()
+    await run(['resolve', requestId, ...decide('rejected', '--yes')])
     const { unresolved } = await ledger.stats()
     const { code, printed } = await run(['stats'])
     t.equal(code, 0)
     t.match(printed, new RegExp(`^not final, and no request works on them +${unresolved}\n`))
-    t.match(JSON.parse((await run(['stats', '--json'])).printed), { unresolved, needsAttention: 0 })
+    t.match(printed, new RegExp(`\nrows that a person has decided +${resolved + 1}\n$`))
+    const whole = { unresolved, needsAttention: 0, resolved: resolved + 1 }
+    t.match(JSON.parse((await run(['stats', '--json'])).printed), whole)
   })
 })

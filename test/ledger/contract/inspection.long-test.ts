@@ -79,6 +79,20 @@ forEachEngine(t, async (t, { open, elapse }) => {
     }
   })
 
+  await t.test('the rows that a person has decided are counted, also after FreedomPay’s own word', async (t) => {
+    const ledger = await open(t)
+    t.equal(await ledger.countResolved(), 0)
+    const rows: Row[] = []
+    for (let i = 0; i < 4; i++) rows.push(await bringTo(ledger, newOverdueClaim(), 'unknown'))
+    t.equal(await ledger.countResolved(), 0)
+    for (const { requestId } of rows.slice(0, 3)) await ledger.resolve(requestId, decision('rejected'))
+    t.equal(await ledger.countResolved(), 3)
+    const { requestId } = rows[0] as Row
+    await ledger.resolve(requestId, decision('created'))
+    await ledger.record(requestId, 'any', changeTo('created'))
+    t.equal(await ledger.countResolved(), 3, 'each row once')
+  })
+
   await t.test('a row that a request works on is no person’s to decide', async (t) => {
     const ledger = await open(t)
     const claim = newKeyedClaim()
@@ -166,6 +180,8 @@ forEachEngine(t, async (t, { open, elapse }) => {
       if (seen.size === 10) await bringTo(ledger, newOverdueClaim(), 'created')
     }
     t.equal(seen.size, rows.length)
+    await Promise.all(rows.slice(0, 20).map(({ requestId }) => ledger.resolve(requestId, decision('rejected'))))
+    t.equal(await ledger.countResolved(), 20)
   })
 
   await t.test('when a row is asked about next', async (t) => {
