@@ -73,10 +73,10 @@ export class PostgresHomes {
   }
 
   private async search(): Promise<Home> {
-    const { toSteps, own } = this.parts
+    const { toSteps, own, log } = this.parts
     try {
       const found = await findWritable(this.configs, this.lastFailed, own, async (config, client, promises) => {
-        if (!this.isClosed && !(await isMigrated(client, toSteps))) await migrateAt(config, toSteps)
+        if (!this.isClosed && !(await isMigrated(client, toSteps))) await migrateAt(config, toSteps, log)
         return this.moveTo(config, promises)
       })
       this.finding = undefined

@@ -5,7 +5,9 @@
  * `deadline_at` is the last moment at which the claim's holder may send, or may have sent. `next_ask_at` is null if no question
  * is left. Texts are compared byte by byte, so that a change of the locale cannot break an index.
  */
-import { Client, type ClientBase, type ClientConfig } from 'pg'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client, type ClientBase, type ClientConfig, DatabaseError } from 'pg'
+import type { Logger } from 'pino'
 import { connectTimeoutMs } from './postgres-hosts.ts'
 
 const unresolved = `state IN ('sent', 'unknown', 'processing')`
@@ -57,13 +59,52 @@ export async function isMigrated(client: ClientBase, toSteps = steps): Promise<b
   return (await readVersion(client)) >= toSteps.length
 }
 
-/** Migrates a database of any earlier version. One process migrates; the other processes wait for the lock. */
-export async function migrate(client: ClientBase, toSteps = steps): Promise<void> {
+/**
+ * How long a step waits for a lock. While the step waits, every call of the version before waits behind the step, so this limit is
+ * shorter than the time limit of a call.
+ */
+const lockTimeoutMs = 500
+/** The version before works without hindrance between two attempts. */
+const pauseBetweenAttemptsMs = 2000
+/** The server ends the transaction of a process that stands still, or whose machine is gone. Longer than the pause. */
+const idleTimeoutMs = 5000
+
+/**
+ * Migrates a database of any earlier version. One process migrates; the other processes wait for the lock. A transaction of another
+ * (a pg_dump for example) may hold the tables for long: then `onHeldUp` is called, and the steps are tried again.
+ */
+export async function migrate(
+  client: ClientBase,
+  toSteps = steps,
+  onHeldUp: () => void = () => undefined,
+): Promise<void> {
   await client.query('BEGIN')
   try {
     // A step over many rows takes longer than the time limit of a claim.
-    await client.query('SET LOCAL statement_timeout = 0')
+    await client.query(
+      `SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = ${idleTimeoutMs}`,
+    )
     await client.query(`SELECT pg_advisory_xact_lock(${lockKey}, hashtext('ledger_schema'))`)
+    await client.query(`SET LOCAL lock_timeout = ${lockTimeoutMs}`)
+    await client.query('SAVEPOINT before_steps')
+    for (;;) {
+      const isDone = await takeSteps(client, toSteps)
+      if (isDone) break
+      // Gives back the locks of the steps, but not the lock of the migration.
+      await client.query('ROLLBACK TO SAVEPOINT before_steps')
+      onHeldUp()
+      await sleep(pauseBetweenAttemptsMs, undefined, { ref: false })
+    }
+    await client.query('COMMIT')
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => undefined)
+    throw error
+  }
+}
+
+/** False if another transaction holds what a step needs. */
+async function takeSteps(client: ClientBase, toSteps: readonly string[]): Promise<boolean> {
+  try {
     await client.query(
       'CREATE TABLE IF NOT EXISTS ledger_schema (step integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())',
     )
@@ -74,12 +115,15 @@ export async function migrate(client: ClientBase, toSteps = steps): Promise<void
       await client.query(step)
       await client.query('INSERT INTO ledger_schema (step) VALUES ($1)', [i + 1])
     }
-    await client.query('COMMIT')
+    return true
   } catch (error) {
-    await client.query('ROLLBACK').catch(() => undefined)
+    if (error instanceof DatabaseError && heldUp.test(error.code ?? '')) return false
     throw error
   }
 }
+
+/** lock_not_available, deadlock_detected. */
+const heldUp = /^(55P03|40P01)$/
 
 async function readVersion(client: ClientBase): Promise<number> {
   const { rows: tables } = await client.query(`SELECT to_regclass('ledger_schema') IS NOT NULL AS is_there`)
@@ -92,7 +136,16 @@ async function readVersion(client: ClientBase): Promise<number> {
 const migrationTimeoutMs = 600_000
 
 /** Opens a connection of its own, which may wait longer than the calls of the service. */
-export async function migrateAt(config: ClientConfig, toSteps: readonly string[]): Promise<void> {
+export async function migrateAt(config: ClientConfig, toSteps: readonly string[], log: Logger): Promise<void> {
+  let isTold = false
+  function tellHeldUp(): void {
+    if (!isTold)
+      log.warn(
+        'the schema of the ledger waits for a transaction that reads its tables for long, such as a pg_dump; this process is not ready until the transaction ends',
+      )
+    isTold = true
+  }
+
   const client = new Client({
     ...config,
     connectionTimeoutMillis: connectTimeoutMs,
@@ -101,7 +154,7 @@ export async function migrateAt(config: ClientConfig, toSteps: readonly string[]
   client.on('error', () => undefined)
   try {
     await client.connect()
-    await migrate(client, toSteps)
+    await migrate(client, toSteps, tellHeldUp)
   } finally {
     void client.end().catch(() => undefined)
   }
