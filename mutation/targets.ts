@@ -30,7 +30,11 @@ export const targets: Readonly<Record<string, readonly string[]>> = {
   'src/partner/encode.ts': ['test/partner/encode.test.ts'],
   'src/partner/drifts.ts': ['test/partner/drifts.test.ts'],
   'src/partner/card-api.ts': ['test/partner/card-api.test.ts'],
-  'src/clients/create/claims.ts': ['test/clients/create/create-client.test.ts'],
+  'src/clients/create/claims.ts': [
+    'test/clients/create/create-client.test.ts',
+    'test/clients/create/unused-claims.test.ts',
+  ],
+  'src/clients/create/unused-claims.ts': ['test/clients/create/unused-claims.test.ts'],
   'src/clients/body/formats.ts': ['test/clients/body/formats.test.ts', 'test/clients/body/validation.test.ts'],
   'src/clients/body/pdf-document.ts': ['test/clients/body/pdf-document.test.ts'],
   'src/clients/body/requirements.ts': ['test/clients/body/requirements.test.ts'],

@@ -1,13 +1,14 @@
 /** The core, put together: a create from a valid body to the caller's answer, and the reconciler. The core opens no socket. */
 import type { Logger } from 'pino'
 import type { Dispatcher } from 'undici'
+import { createClaims } from './clients/create/claims.ts'
 import { buildCreateClient, type CreateClientAtPartner } from './clients/create/create-client.ts'
 import { buildDelivery } from './clients/create/deliver.ts'
 import { buildFindOut } from './clients/create/find-out.ts'
 import { buildReadRequest, type ReadRequest } from './clients/read-request.ts'
 import type { Turn } from './large-bodies/event-loop-slices.ts'
 import type { Ledger } from './ledger/ledger.ts'
-import { type Reconciler, type ReconcilerObserver, startReconciler } from './ledger/reconciler.ts'
+import { type ReconcilerObserver, startReconciler } from './ledger/reconciler.ts'
 import { type Bulkhead, createBulkhead } from './partner/bulkhead.ts'
 import { createCardApi, type PartnerObserver, type StartCallTrace } from './partner/card-api.ts'
 import { createDriftBook } from './partner/drifts.ts'
@@ -59,7 +60,8 @@ export interface Core {
   readonly createClient: CreateClientAtPartner
   readonly readRequest: ReadRequest
   readonly bulkhead: Bulkhead
-  readonly reconciler: Reconciler
+  /** Ends the work in the background, once no create is in flight. */
+  stop(): Promise<void>
 }
 
 export function startCore({
@@ -90,10 +92,22 @@ export function startCore({
     countRetry: observer.countRetry,
   })
   const driftBook = createDriftBook()
+  const claims = createClaims(ledger, log)
   const bulkhead = createBulkhead({ places: settings.partnerMaxInFlight, waiting: settings.partnerMaxWaiting })
+  const reconciler = startReconciler({
+    ledger,
+    // Without the circuit breaker: the answers to questions about old creates do not show whether a new create would arrive.
+    findOut: buildFindOut(cardApi, { absentMs, doubtMs, askMs: partnerTimeoutMs }, driftBook),
+    // The reconciler asks at most two questions under one lease.
+    leaseMs: 2 * partnerTimeoutMs + leaseMarginMs,
+    concurrency: settings.reconcilerConcurrency,
+    log,
+    observer: observer.reconciler,
+  })
   return {
     createClient: buildCreateClient({
       ledger,
+      claims,
       delivery,
       bulkhead,
       driftBook,
@@ -107,15 +121,8 @@ export function startCore({
     }),
     readRequest: buildReadRequest(ledger),
     bulkhead,
-    reconciler: startReconciler({
-      ledger,
-      // Without the circuit breaker: the answers to questions about old creates do not show whether a new create would arrive.
-      findOut: buildFindOut(cardApi, { absentMs, doubtMs, askMs: partnerTimeoutMs }, driftBook),
-      // The reconciler asks at most two questions under one lease.
-      leaseMs: 2 * partnerTimeoutMs + leaseMarginMs,
-      concurrency: settings.reconcilerConcurrency,
-      log,
-      observer: observer.reconciler,
-    }),
+    async stop() {
+      await Promise.all([reconciler.stop(), claims.stop()])
+    },
   }
 }

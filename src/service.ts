@@ -65,7 +65,12 @@ export async function startService(config: Config, log: Logger, commit: string):
   const secretReport = config.readCredentials && createSecretReport({ name: 'FREEDOMPAY_SECRET_KEY', ...secretParts })
   const sign = createSigner(config.signature, readCredentials, secretReport)
   const signerTimer = setInterval(sign.reload, lookAgainMs).unref()
-  const { createClient, readRequest, bulkhead, reconciler } = startCore({
+  const {
+    createClient,
+    readRequest,
+    bulkhead,
+    stop: stopCore,
+  } = startCore({
     settings: config,
     ledger,
     dispatcher,
@@ -122,7 +127,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     authenticator?.stop()
     ledgerKeys.stop()
     clearInterval(signerTimer)
-    await reconciler.stop()
+    await stopCore()
     await ledger.close()
     await dispatcher.destroy()
     await sandbox?.close()

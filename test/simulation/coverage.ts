@@ -99,6 +99,7 @@ const faults = [
   ...ledgerPlaces.flatMap((place) =>
     ['fails-before', 'fails-after', 'stalls', 'full'].map((mode) => `the ledger ${mode} during ${place}`),
   ),
+  ...['claim', 'renew'].map((place) => `the ledger acts-late during ${place}`),
   ...['refused', 'dns', 'tls', 'connect-timeout', 'http-503', 'silence', 'slow', 'http-429'].map(
     (mode) => `the partner: ${mode}`,
   ),

@@ -21,12 +21,12 @@ export const deliberateFaults: readonly DeliberateFault[] = [
     file: 'src/clients/create/settle.ts',
     imports: `import { encodeRequest } from '../../partner/encode.ts'
 import { toAddClientRequest } from './mapping.ts'`,
-    find: 'const { isClaimed, row } = await claimIn(parts.ledger, command, deadlineAt)',
+    find: 'const { isClaimed, row } = await parts.claims.claim(command, deadlineAt)',
     replace: `const request = encodeRequest(toAddClientRequest(command.body, command.requestId, parts.settings.defaults))
     await parts.delivery.send(request, {
       deadlineAt, waitUntil: 0, log: command.log, mayHaveArrived: false, startWaiting: () => false, renew: async () => false,
     })
-    const { isClaimed, row } = await claimIn(parts.ledger, command, deadlineAt)`,
+    const { isClaimed, row } = await parts.claims.claim(command, deadlineAt)`,
   },
   {
     name: 'a time-out taken as not sent',
@@ -164,6 +164,24 @@ import { toAddClientRequest } from './mapping.ts'`,
     file: create,
     find: 'await withinOwnWait(running, command, settings.waitMs, ledger)',
     replace: 'await withinWait(running, command, ledger)',
+  },
+  {
+    name: 'a claim without an answer that is not given back',
+    file: 'src/clients/create/unused-claims.ts',
+    find: 'this.running ??= this.run()',
+    replace: '',
+  },
+  {
+    name: 'a claim without an answer that is not made again before it is given back',
+    file: 'src/clients/create/unused-claims.ts',
+    find: 'await repeat?.()',
+    replace: 'repeat',
+  },
+  {
+    name: 'what was not taken, and could not be recorded, is forgotten',
+    file: 'src/clients/create/conclude.ts',
+    find: 'if (notTaken !== undefined) claims.giveBack(row)',
+    replace: '',
   },
   {
     name: 'silence counted from the question',

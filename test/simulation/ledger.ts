@@ -21,6 +21,8 @@ export interface Client {
 
 /** Longest that a real engine leaves a call unanswered; after it the call is rejected, whether or not it has acted. */
 const longestStallMs = 2_000
+/** A database that stood still goes on with the statements that have reached it. */
+const longestLatenessMs = 5_000
 /**
  * While nothing is due, the answer to "what is due" is held for so many times the quiet time, so that days take seconds. It
  * comes as soon as a row may be due.
@@ -140,6 +142,13 @@ export class SharedLedger {
     if (!isQuick) await this.delay(client)
     if (mode === 'stalls') await this.delay(client, this.random.ms(100, longestStallMs))
     if (mode === 'fails-before' || (mode === 'full' && isWriting(name))) throw new Error(`ledger: ${mode}`)
+    if (mode === 'acts-late') {
+      this.process.clock.after(this.random.ms(1, longestLatenessMs), undefined, () => {
+        this.wake()
+        void this.perform(name, args, client.replica)
+      })
+      throw new Error('ledger: no answer')
+    }
     let result = await this.perform(name, args, client.replica)
     if (name === 'takeDue' && mode === undefined) result = await this.holdWhileQuiet(client, args, result)
     if (!client.pass(name, false)) return never()

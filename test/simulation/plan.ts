@@ -96,7 +96,8 @@ export interface Call {
   readonly pauseMs: number
 }
 
-export type LedgerMode = 'fails-before' | 'fails-after' | 'stalls' | 'full'
+/** acts-late: the call fails, and acts some seconds afterwards. */
+export type LedgerMode = 'fails-before' | 'fails-after' | 'acts-late' | 'stalls' | 'full'
 export type TroubleMode = 'refused' | 'dns' | 'tls' | 'connect-timeout' | 'http-503' | 'silence' | 'slow' | 'http-429'
 /** Where a process may be: at a call of the ledger's or of the partner's. */
 export type Place = string

@@ -351,6 +351,30 @@ export const waitsAreKept: Check = (history) => {
   )
 }
 
+/** A claim without an answer is given back this soon after the faults. */
+const givenBackAfterMs = 2_500
+
+/** A key under which nothing was ever sent works once the ledger answers again, also where its claim was taken without an answer. */
+export const unsentKeysWork: Check = (history) => {
+  const { plan, sends, statements } = history
+  const isOfLedger = plan.faults.every(({ kind }) => !['death', 'death-at', 'freeze', 'ledger-loses'].includes(kind))
+  if (!isOfLedger) return []
+  const creates = statements.filter(({ method }) => method === 'POST')
+  return everyStatement(history, (statement) => {
+    const { method, key, startedAt, at, says, code, idempotencyStatus, requestId } = statement
+    if (method !== 'POST' || key === undefined || startedAt < plan.faultsEndAt + givenBackAfterMs) return false
+    const isAlone = creates.every(
+      (other) => other === statement || other.key !== key || other.at < startedAt || other.startedAt > at,
+    )
+    if (!isAlone || sends.some((send) => send.operation === 'add' && send.requestId === requestId && send.at <= at))
+      return false
+    const isNotSentAgain = code === 'partner-unavailable' && idempotencyStatus === undefined
+    // A new create may be told so before its send, when its caller’s wait is over.
+    const isTakenForSent = says === 'unknown' && idempotencyStatus !== 'new'
+    return isTakenForSent || code === 'request-in-progress' || isNotSentAgain
+  })
+}
+
 /** No answer is a fault of the service's own. */
 export const nothingGoesWrong: Check = (history) => everyStatement(history, ({ says }) => says === 'fault')
 
@@ -438,6 +462,7 @@ export const checks = {
   replaysAreCalledReplays,
   answersComeInTime,
   waitsAreKept,
+  unsentKeysWork,
   nothingGoesWrong,
   everythingComesToRest,
   nothingIsLeft,

@@ -85,7 +85,7 @@ export async function loadCore(): Promise<Core> {
   }
 
   function buildReplica({ dispatcher, ledger, settings }: ReplicaParts): Replica {
-    const { createClient, readRequest, bulkhead, reconciler } = startCore({
+    const { createClient, readRequest, bulkhead, stop } = startCore({
       settings: toCoreSettings(settings),
       ledger,
       dispatcher,
@@ -115,7 +115,7 @@ export async function loadCore(): Promise<Core> {
         }, toAnswer),
       async stop() {
         await bulkhead.idle()
-        await reconciler.stop()
+        await stop()
       },
     }
   }

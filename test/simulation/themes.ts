@@ -8,11 +8,14 @@ import { createRandom, type Random } from './random.ts'
 type Theme = (plan: Plan, random: Random) => Plan
 
 const themeShare = 0.08
+const unansweredShare = 0.02
 const minuteMs = 60_000
 
 export function applyTheme(plan: Plan): Plan {
   const random = createRandom(plan.seed, 'corners')
-  return random.chance(themeShare) ? random.pick(themes)(plan, random) : plan
+  if (random.chance(themeShare)) return random.pick(themes)(plan, random)
+  const another = createRandom(plan.seed, 'unanswered claims')
+  return another.chance(unansweredShare) ? unansweredClaim(plan, another) : plan
 }
 
 const plainCourse: Course = {
@@ -181,6 +184,38 @@ const replayWithoutPlace: Theme = (plan, random) => {
     ],
     faults: [fault],
     faultsEndAt: minuteMs,
+  }
+}
+
+/**
+ * The answer to a claim is lost: the ledger has taken the claim, or takes the claim later. Or the ledger could not be told that nothing
+ * was sent. Then the key comes again.
+ */
+const unansweredClaim: Theme = (plan, random) => {
+  const place = random.pick(['claim', 'claim', 'renew', 'record'] as const)
+  const lost = random.pick(['fails-after', 'acts-late', 'stalls'] as const)
+  const mode = place === 'record' ? 'fails-before' : lost
+  const faultsEndAt = 12_000
+  const outage = {
+    kind: 'ledger',
+    mode: 'fails-before',
+    from: random.ms(1, 3_000),
+    forMs: random.ms(1, 8_000),
+  } as const
+  const refused = { kind: 'trouble', mode: 'refused', from: 0, forMs: faultsEndAt } as const
+  return {
+    ...plan,
+    replicas: 1 + random.below(2),
+    settings: { ...plan.settings, deadlineMs: 25_000, resends: random.chance(0.3), places: 64 },
+    intents: [intentOf(0, {})],
+    calls: [{ ...plainCall, tries: 4, pauseMs: random.ms(2_000, 7_000) }],
+    faults: [
+      { kind: 'ledger-call', mode, place, nth: 1, forMs: 0 },
+      ...(random.chance(0.5) ? [outage] : []),
+      // What could not be sent is renewed when its key comes again.
+      ...(place === 'claim' ? [] : [refused]),
+    ],
+    faultsEndAt,
   }
 }
 

@@ -3,7 +3,6 @@ import type { Ledger, Row } from '../../ledger/ledger.ts'
 import { graceMs } from '../../ledger/rules.ts'
 import { type EncodedRequest, encodeRequest } from '../../partner/encode.ts'
 import type { Settlement } from '../answer.ts'
-import { renewIn } from './claims.ts'
 import { conclude } from './conclude.ts'
 import type { CreateClientParts } from './create-client.ts'
 import { forgetDocument } from './create-command.ts'
@@ -19,7 +18,7 @@ export async function carryOut(
   row: Row,
   how: 'send' | 'pursue',
 ): Promise<Settlement> {
-  const { ledger, delivery, settings, driftBook } = parts
+  const { ledger, claims, delivery, settings, driftBook } = parts
   const { body, log, arrivedAt, wait = settings.waitMs } = command
   const { requestId } = row
   const deadlineAt = arrivedAt + settings.deadlineMs
@@ -42,7 +41,7 @@ export async function carryOut(
       return true
     },
     async renew(mayHaveArrived) {
-      const renewed = await renewIn(ledger, held, deadlineAt, mayHaveArrived).catch(() => undefined)
+      const renewed = await claims.renew(held, deadlineAt, mayHaveArrived).catch(() => undefined)
       if (renewed !== undefined) held = renewed
       return renewed !== undefined
     },

@@ -1,6 +1,7 @@
 /** Turns the outcome of a create into a change of its row, and the row into the answer to the caller. */
 import type { Change, Ledger, RecordResult, Row } from '../../ledger/ledger.ts'
 import type { IdempotencyStatus, Settlement } from '../answer.ts'
+import { stateOfUnused } from './claims.ts'
 import type { CreateClientParts } from './create-client.ts'
 import type { CreateCommand } from './create-command.ts'
 import type { Delivered } from './deliver.ts'
@@ -19,7 +20,7 @@ export interface Held {
  * Records the outcome. The answer is then made from the ledger's row: another replica may have recorded a later state.
  */
 export async function conclude(
-  { ledger, countUnknownDuplicate }: Pick<CreateClientParts, 'ledger' | 'countUnknownDuplicate'>,
+  { ledger, claims, countUnknownDuplicate }: Pick<CreateClientParts, 'ledger' | 'claims' | 'countUnknownDuplicate'>,
   { row, isFirstClaim, how }: Held,
   delivered: Delivered,
   { log, body }: Pick<CreateCommand, 'log' | 'body'>,
@@ -58,6 +59,8 @@ export async function conclude(
   } catch (err) {
     // The caller still gets the outcome. The row keeps its state, so the reconciler will ask FreedomPay.
     log.error({ err }, 'the outcome could not be written to the ledger')
+    // No question would tell that nothing was sent.
+    if (notTaken !== undefined) claims.giveBack(row)
   }
   // The ledger did not answer. Another request may hold the claim now, and may have sent the create.
   return { ...settlement, isFirstClaim: false, row: { ...row, ...change, updatedAtMs: Date.now() } }
@@ -76,8 +79,7 @@ async function restore(ledger: Ledger, row: Row, change: Change): Promise<Record
 function toChange(delivered: Delivered, row: Row, partnerDescription: string | undefined): Change {
   switch (delivered.status) {
     case 'not-taken':
-      // This send certainly did not arrive. A send under an earlier claim may still arrive.
-      return { state: row.mayHaveArrived ? 'unknown' : 'not-created' }
+      return { state: stateOfUnused(row.mayHaveArrived) }
     case 'undecided': {
       const { known, isAcknowledged } = delivered.knowledge
       return { state: known, isAcknowledged }

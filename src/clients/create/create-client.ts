@@ -9,6 +9,7 @@ import type { Bulkhead } from '../../partner/bulkhead.ts'
 import type { DriftBook } from '../../partner/drifts.ts'
 import { Problem, retryAfter, safeToRetryWith } from '../../problems/problem.ts'
 import { type CreateAnswer, inProgress, keyReused, type Settlement, toAnswer } from '../answer.ts'
+import type { Claims } from './claims.ts'
 import { type CreateCommand, forgetDocument } from './create-command.ts'
 import type { Delivery } from './deliver.ts'
 import type { RequestDefaults } from './mapping.ts'
@@ -27,6 +28,7 @@ export interface CreateClientSettings {
 
 export interface CreateClientParts {
   readonly ledger: Ledger
+  readonly claims: Claims
   readonly delivery: Delivery
   readonly bulkhead: Bulkhead
   readonly settings: CreateClientSettings

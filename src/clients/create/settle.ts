@@ -3,7 +3,6 @@ import type { Row } from '../../ledger/ledger.ts'
 import { isOverdue } from '../../ledger/rules.ts'
 import { inProgress, keyReused, notSentAgain, type Settlement } from '../answer.ts'
 import { carryOut } from './carry-out.ts'
-import { claimIn, renewIn } from './claims.ts'
 import type { CreateClientParts } from './create-client.ts'
 import type { Job } from './work.ts'
 
@@ -11,7 +10,7 @@ import type { Job } from './work.ts'
 export async function settle(parts: CreateClientParts, job: Job): Promise<Settlement> {
   const { command, work } = job
   const deadlineAt = command.arrivedAt + parts.settings.deadlineMs
-  const { isClaimed, row } = await claimIn(parts.ledger, command, deadlineAt)
+  const { isClaimed, row } = await parts.claims.claim(command, deadlineAt)
   work.requestId = row.requestId
   command.log.requestId = row.requestId
   if (isClaimed) return carryOut(parts, job, row, 'send')
@@ -36,7 +35,7 @@ export async function settle(parts: CreateClientParts, job: Job): Promise<Settle
 async function sendAnew(parts: CreateClientParts, job: Job, known: Row, deadlineAt: number): Promise<Settlement> {
   const mayHaveArrived = known.mayHaveArrived || known.isInferred
   if (mayHaveArrived && !parts.settings.mayResend) throw notSentAgain(known.requestId)
-  const renewed = await renewIn(parts.ledger, known, deadlineAt, mayHaveArrived)
+  const renewed = await parts.claims.renew(known, deadlineAt, mayHaveArrived)
   if (renewed === undefined) throw inProgress(known.requestId)
   return carryOut(parts, job, renewed, 'send')
 }
