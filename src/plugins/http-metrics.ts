@@ -26,6 +26,13 @@ export function toStatusCode(reply: FastifyReply): number {
   return statusByHand(raw) ?? (isAnswered ? reply.statusCode : hungUpStatusCode)
 }
 
+/** The common methods. Any other method is the word of its caller, and would be a series of its own. */
+const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
+function toMethodLabel(method: string): string {
+  return methods.has(method) ? method : 'other'
+}
+
 /** The pattern of the route: an address may hold ids. */
 export function toRoute({ is404, routeOptions }: FastifyRequest): string {
   return (is404 ? undefined : routeOptions.url) ?? 'unmatched'
@@ -38,7 +45,7 @@ export default fp(
       const statusCode = toStatusCode(reply)
       const route = toRoute(request)
       const ms = reply.elapsedTime
-      metrics.observeHttpRequest({ method, route, status_code: statusCode }, ms / 1000)
+      metrics.observeHttpRequest({ method: toMethodLabel(method), route, status_code: statusCode }, ms / 1000)
       if (request.caller && request.caller !== anonymousCaller) metrics.countCaller(request.caller, statusCode)
       request.log.summarise?.(
         {

@@ -6,7 +6,8 @@ export type CallerOutcome = (typeof callerOutcomes)[number]
 
 /** An issuer may know any number of callers. The callers beyond this number share one label. */
 const maxCallers = 1000
-const otherCallers = 'other'
+/** No caller has this name: the name of a caller has no space. */
+const otherCallers = 'other callers'
 
 export interface AuthMetrics {
   /** `caller` is configured or verified; an unverified text must never become a label. */

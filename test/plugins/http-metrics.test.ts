@@ -20,15 +20,19 @@ t.test('every request is one observation, by pattern and never by path', async (
   await service.get('/clients/requests/canary?canary=canary')
   await service.get('/canary')
   await call(`${service.url}/clients`, 'PUT', {})
-  await sendRawOnce(t, service.url, rawRequest('PROPFIND /canary'))
+  for (const method of ['PROPFIND', 'M-SEARCH']) await sendRawOnce(t, service.url, rawRequest(`${method} /canary`))
   t.equal(await observations(service, 'POST', '/clients', 201), 1)
   t.equal(await observations(service, 'POST', '/clients', 400), 1)
   t.equal(await observations(service, 'GET', '/clients/requests/:requestId', 400), 1)
   t.equal(await observations(service, 'GET', 'unmatched', 404), 1)
   t.equal(await observations(service, 'PUT', 'unmatched', 405), 1)
-  t.equal(await observations(service, 'PROPFIND', 'unmatched', 404), 1)
+  t.equal(
+    await observations(service, 'other', 'unmatched', 404),
+    2,
+    'a method that no route has is the word of its caller',
+  )
   const { text } = await call(`${service.opsUrl}/metrics`, 'GET', {})
-  t.notMatch(text, 'canary')
+  t.notMatch(text, /canary|PROPFIND|M-SEARCH/)
 })
 
 /** Starts a create and leaves once the partner has it. */
