@@ -14,6 +14,8 @@ export interface OpsParts {
   readonly log: Logger
   readonly metrics: Metrics
   readonly lifecycle: Lifecycle
+  /** The prefix of the pages that `type` of a problem leads to: they are on the public listener. */
+  readonly basePath?: string
   /** The dependencies of the service, by their names in /readyz. A check rejects if its dependency is away. */
   readonly checks?: Readonly<Record<string, () => Promise<unknown>>>
 }
@@ -21,7 +23,8 @@ export interface OpsParts {
 /** Shorter than the time-out of common probes, so that a probe gets an answer that names the failed check. */
 const checkTimeoutMs = 800
 
-export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsParts): Promise<FastifyInstance> {
+export async function buildOps(parts: OpsParts): Promise<FastifyInstance> {
+  const { log, metrics, lifecycle, basePath = '', checks = {} } = parts
   const loggerInstance: FastifyBaseLogger = log
   const ops: FastifyInstance = fastify({
     loggerInstance,
@@ -31,7 +34,7 @@ export async function buildOps({ log, metrics, lifecycle, checks = {} }: OpsPart
     forceCloseConnections: true,
   })
   await ops.register(schemaCompilers)
-  await ops.register(errorHandler)
+  await ops.register(errorHandler, { basePath })
   await ops.register(linger)
   await ops.register(unreadableHttp)
   await ops.register(notFound)

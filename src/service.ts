@@ -93,7 +93,8 @@ export async function startService(config: Config, log: Logger, commit: string):
     secretParts,
   )
 
-  const ops = await buildOps({ log, metrics, lifecycle, checks: { ledger: () => probe.check() } })
+  const { basePath } = config
+  const ops = await buildOps({ log, metrics, lifecycle, basePath, checks: { ledger: () => probe.check() } })
   const app = await buildApp({
     log,
     metrics,
@@ -103,7 +104,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     isSandbox: sandbox !== undefined,
     docs: config.docs,
     sandboxPage: sandbox?.pageFor(async (requestId) => (await ledger.find(requestId))?.state),
-    basePath: config.basePath,
+    basePath,
     trustProxy: config.trustProxy,
     authenticator,
     callerRatePerMinute: config.callerRatePerMinute,
@@ -139,7 +140,7 @@ export async function startService(config: Config, log: Logger, commit: string):
     const opsUrl = await ops.listen({ host: config.host, port: config.opsPort })
     const url = await app.listen({ host: config.host, port: config.port })
     lifecycle.phase = 'ready'
-    const page = config.docs === 'off' ? undefined : `${url}${config.basePath}/docs`
+    const page = config.docs === 'off' ? undefined : `${url}${basePath}/docs`
     log.info({ url, opsUrl, docs: page, region: config.region }, 'ready')
     return {
       url,

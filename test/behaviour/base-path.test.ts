@@ -44,6 +44,13 @@ t.test('what no route ever sees names its page under BASE_PATH, too', async (t) 
   t.match(await text(socket), '"type":"/payments/v1/problems/invalid-request"')
 })
 
+t.test('a problem of the operations listener leads to the page on the public one', async (t) => {
+  const service = await startTestService(t, { settings })
+  const { body } = await call(`${service.opsUrl}/nowhere`, 'GET', {})
+  t.equal(body.type, '/payments/v1/problems/not-found')
+  t.equal((await service.get(body.type)).statusCode, 200)
+})
+
 t.test('OpenAPI names BASE_PATH as its server, and the page loads every part from under it', async (t) => {
   const service = await startTestService(t, { settings })
   const { body } = await service.get('/payments/v1/openapi.json')
