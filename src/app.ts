@@ -55,7 +55,7 @@ export interface AppParts extends ClientRoutesOptions {
 
 interface SandboxPage {
   readonly plugin: FastifyPluginAsync<SandboxPageOptions>
-  readonly options: SandboxPageOptions
+  readonly options: Omit<SandboxPageOptions, 'hasDocs'>
 }
 
 /** For a whole request, headers and body: even on a slow mobile line 3 MiB arrive within 30 s. */
@@ -123,7 +123,9 @@ export async function buildApp(parts: AppParts): Promise<FastifyInstance> {
         await scope.register(guidePages)
       }
       await scope.register(problemPages)
-      if (sandboxPage !== undefined) await scope.register(sandboxPage.plugin, sandboxPage.options)
+      if (sandboxPage !== undefined) {
+        await scope.register(sandboxPage.plugin, { ...sandboxPage.options, hasDocs: docs !== 'off' })
+      }
       await scope.register(clientRoutes, parts)
     },
     { prefix: basePath },

@@ -54,10 +54,11 @@ function renderScenarios(): string {
   return `${items.join('')}<li>anything else: ${ordinary.name}</li>`
 }
 
-export function renderPage(origin: string): string {
+export function renderPage(origin: string, hasDocs: boolean): string {
+  const from = hasDocs ? 'from <a href="docs">the documentation' : 'as <a href="openapi.json">the OpenAPI document says'
   return `<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <link rel="icon" href="data:,"><title>Sandbox</title><style>${style}</style><main><h1>Sandbox</h1>
-<p>FreedomPay’s stand-in, at <code>${origin}</code>. No real client is created. Send something from <a href="docs">the documentation</a> and watch.</p>
+<p>FreedomPay’s stand-in, at <code>${origin}</code>. No real client is created. Send something ${from}</a> and watch.</p>
 <h2>Scenarios: the last three digits of the phone number</h2><ul class="scenarios">${renderScenarios()}</ul>
 <h2>What happens, newest first (times in UTC)</h2><ol aria-live="polite"></ol></main><script>${script}</script></html>`
 }

@@ -12,6 +12,8 @@ export interface SandboxPageOptions {
   readonly findState: (requestId: string) => Promise<string | undefined>
   /** The origin on which the sandbox listens. */
   readonly origin: string
+  /** Whether the page can lead to /docs. */
+  readonly hasDocs: boolean
 }
 
 const lookMs = 500
@@ -19,8 +21,8 @@ const finalStates = new Set(['created', 'rejected', 'not-created'])
 
 /** Registered only if the service uses its own sandbox; in production the page does not exist. */
 export default fp(
-  async function sandboxPage(app: FastifyInstance, { events, findState, origin }: SandboxPageOptions) {
-    const page = renderPage(origin)
+  async function sandboxPage(app: FastifyInstance, { events, findState, origin, hasDocs }: SandboxPageOptions) {
+    const page = renderPage(origin, hasDocs)
     const streams = new Set<() => void>()
     const watchLedger = createLedgerWatch(events, findState)
 

@@ -8,10 +8,10 @@ import { createLogger } from '../../src/telemetry/logger.ts'
 import { call, phoneFor, startTestService } from '../fixtures/service.ts'
 import { until } from '../fixtures/until.ts'
 
-async function startWithSandbox() {
+async function startWithSandbox(settings: Record<string, string> = {}) {
   const logs: Record<string, unknown>[] = []
   const log = createLogger('info', { write: (line: string) => void logs.push(JSON.parse(line)) })
-  const service = await startService(loadConfig({ PORT: '0', OPS_PORT: '0' }), log, 'test')
+  const service = await startService(loadConfig({ PORT: '0', OPS_PORT: '0', ...settings }), log, 'test')
   return { ...service, logs }
 }
 
@@ -63,6 +63,19 @@ t.test(
     t.match(ended, 'says created', 'who comes later hears what happened before')
   },
 )
+
+for (const DOCS of ['try', 'off']) {
+  t.test(`with DOCS=${DOCS} every link of the page leads somewhere`, async (t) => {
+    const { url, stop } = await startWithSandbox({ DOCS })
+    t.teardown(stop)
+    const { text } = await call(`${url}/sandbox`, 'GET', {})
+    const links = [...text.matchAll(/<a href="([^"]+)"/g)].map(([, link = '']) => link)
+    t.equal(links.length, 1)
+    for (const link of links) {
+      t.equal((await call(new URL(link, `${url}/sandbox`).href, 'GET', {})).statusCode, 200, link)
+    }
+  })
+}
 
 t.test('the sandbox takes another port where 4010 is not free, and says which', async (t) => {
   const occupant = createServer().listen(4010, '127.0.0.1')
