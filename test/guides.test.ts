@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { problemCodes } from '../src/problems/catalogue.ts'
+import { loadOpenApi } from './fixtures/openapi.ts'
 import { startTestService } from './fixtures/service.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -57,5 +58,20 @@ t.test('the guide for callers names no problem that does not exist', (t) => {
     named.filter((code) => !(problemCodes as (string | undefined)[]).includes(code)),
     [],
   )
+  t.end()
+})
+
+t.test('the guide for callers says `Retry-After` of exactly the answers that carry one', (t) => {
+  const { responses } = loadOpenApi().paths['/clients']?.post ?? { responses: {} }
+  const text = readFileSync(join(root, 'docs/how-to-call-it.md'), 'utf8')
+  const rows = text.split('\n').filter((line) => /^\| [1-5]\d\d/.test(line))
+  t.ok(rows.length > 5)
+  for (const row of rows) {
+    const [answer = '', , todo = ''] = row.slice(2).split(' | ')
+    for (const [status] of answer.matchAll(/\d{3}/g)) {
+      const carries = responses[status]?.headers?.['Retry-After'] !== undefined
+      t.equal(/wait for `Retry-After`|the same as for `processing`/.test(todo), carries, status)
+    }
+  }
   t.end()
 })
