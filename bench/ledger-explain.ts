@@ -1,6 +1,7 @@
 /**
  * How PostgreSQL carries out each statement of the ledger, over a million rows: `node bench/ledger-explain.ts [rows]`. It starts
- * a PostgreSQL of its own, prints each plan, and ends with 1 where a plan reads a whole table.
+ * a PostgreSQL of its own, prints each plan, and ends with 1 where a plan reads a whole table, or where a statement that a create or
+ * the reconciler waits for is slow.
  */
 import { randomUUID } from 'node:crypto'
 import { parseArgs } from 'node:util'
@@ -18,6 +19,10 @@ const { probe: _, ...planned } = serviceStatements
 const statements = { ...planned, ...inspectionStatements }
 const rowCount = Number(parseArgs({ allowPositionals: true }).positionals[0] ?? 1_000_000)
 const rounds = 21
+const wholeTable = /Seq Scan on ledger_request/
+/** Each of these takes less, at the median. */
+const waitedFor: readonly string[] = ['claim', 'record', 'takeDue']
+const limitMs = 1
 const week = 7 * 24 * 3_600_000
 
 /** Of a hundred rows one is not final; of these one in ten is due. One of a hundred is past the retention. */
@@ -130,13 +135,17 @@ async function run(url: string): Promise<boolean> {
       const { rows } = await client.query(rowsFrom, [n, groupSize, rowCount])
       const explained = await explain(client, statements[name], valuesOf(name, rows[0].ids, rows[0].key))
       times.push(Number(/Execution Time: ([\d.]+)/.exec(explained)?.[1]))
-      plan ||= explained
+      // The first plan is shown, or a later one that reads the whole table.
+      if (plan === '' || wholeTable.test(explained)) plan = explained
     }
-    const isWhole = /Seq Scan on ledger_request/.test(plan)
-    isGood &&= !isWhole
-    console.log(`== ${name}${isWhole ? ' READS THE WHOLE TABLE' : ''}\n${plan}\n`)
+    const isWhole = wholeTable.test(plan)
     const sorted = times.toSorted((a, b) => a - b)
-    medians.push(`${name.padEnd(16)} ${sorted[rounds >> 1]?.toFixed(3)} ms, at most ${sorted.at(-1)?.toFixed(3)} ms`)
+    const median = sorted[rounds >> 1] ?? Number.NaN
+    const isSlow = waitedFor.includes(name) && !(median < limitMs)
+    isGood &&= !isWhole && !isSlow
+    console.log(`== ${name}${isWhole ? ' READS THE WHOLE TABLE' : ''}\n${plan}\n`)
+    const word = isSlow ? ` SLOW: ${limitMs} ms is the limit` : ''
+    medians.push(`${name.padEnd(16)} ${median.toFixed(3)} ms, at most ${sorted.at(-1)?.toFixed(3)} ms${word}`)
   }
   console.log(`Over ${rowCount} rows, median of ${rounds}, without the commit:\n${medians.join('\n')}`)
   await client.end()
