@@ -93,6 +93,20 @@ t.test('a caller that sends a large body before it reads gets its refusal, not a
   await drained
 })
 
+t.test('a refusal while closing keeps a request with a key to its key', async (t) => {
+  const { app, lifecycle } = await startServer(t)
+  lifecycle.phase = 'closing'
+  app.server.close()
+  // The ledger was not asked for the key, so an earlier attempt may have reached FreedomPay.
+  for (const [headers, safeToRetry] of [
+    [{}, 'yes'],
+    [{ 'idempotency-key': 'order-1' }, 'same-key-only'],
+  ] as const) {
+    const refused = await app.inject({ method: 'POST', url: '/', headers, payload: {} })
+    t.match(refused.json(), { status: 503, code: 'overloaded', safeToRetry })
+  }
+})
+
 t.test('what is being answered is answered, and its connection ends', async (t) => {
   const { open, drain, arrived, waiting, lifecycle } = await startServer(t)
   const inFlight = { idle: () => waiting.promise }
