@@ -16,10 +16,15 @@ function loadConfigOrExit(): Config {
   try {
     return loadConfig(process.env)
   } catch (error) {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(faultyConfigurationCode)
+    exitIfOfSettings(error)
+    throw error
   }
+}
+
+function exitIfOfSettings(error: unknown): void {
+  if (!(error instanceof ConfigError || error instanceof ForeignLedgerError)) return
+  process.stderr.write(`${error.message}\n`)
+  process.exit(faultyConfigurationCode)
 }
 
 const config = loadConfigOrExit()
@@ -55,10 +60,7 @@ closeWithGrace(
 try {
   await starting
 } catch (error) {
-  if (error instanceof ForeignLedgerError) {
-    process.stderr.write(`${error.message}\n`)
-    process.exit(faultyConfigurationCode)
-  }
+  exitIfOfSettings(error)
   log.fatal({ err: error }, 'cannot start')
   process.exit(1)
 }

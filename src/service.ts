@@ -1,5 +1,6 @@
 /** The parts of the service, put together from its settings. main.ts and the tests start the same service. */
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import packageJson from '../package.json' with { type: 'json' }
 import { buildApp } from './app.ts'
@@ -7,14 +8,14 @@ import { openAuthenticator } from './auth/open.ts'
 import { createSecretReport, lookAgainMs } from './auth/watch-secret.ts'
 import { createBodyValidator } from './clients/body/validation.ts'
 import { watchLedgerKeys } from './clients/create/ledger-keys.ts'
-import type { Config } from './config/load.ts'
+import { type Config, ConfigError } from './config/load.ts'
 import { startCore } from './core.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
 import { createRefusalPace } from './large-bodies/refusal-pace.ts'
 import { nameAccount } from './ledger/account.ts'
 import { observeLedger } from './ledger/observe.ts'
 import { openLedger } from './ledger/open.ts'
-import { createProbe } from './ledger/probe.ts'
+import { createProbe, type Probe } from './ledger/probe.ts'
 import { buildOps } from './ops.ts'
 import { createDispatcher } from './partner/dispatcher.ts'
 import { createFairShare } from './partner/fair-share.ts'
@@ -33,38 +34,73 @@ export interface Service {
   stop(): Promise<void>
 }
 
-/** Starts everything, without credentials also the sandbox. Resolves when the service accepts requests. */
+/**
+ * Starts everything, without credentials also the sandbox. Resolves when the service accepts requests.
+ * @throws ForeignLedgerError, ConfigError if nothing can listen on HOST
+ */
 export async function startService(config: Config, log: Logger, commit: string): Promise<Service> {
+  const closing = new AsyncDisposableStack()
+  try {
+    return await startParts(config, log, commit, closing)
+  } catch (error) {
+    await closing.disposeAsync()
+    throw error
+  }
+}
+
+/** `closing` gets every part that must be closed, and closes the latest first. */
+async function startParts(
+  config: Config,
+  log: Logger,
+  commit: string,
+  closing: AsyncDisposableStack,
+): Promise<Service> {
   const { version } = packageJson
-  const engine = await openLedger(config.readLedger(), log)
-  const metrics = createMetrics({ version, commit }, () => engine.stats())
-  const tracing = await openTracing(config.tracing, log)
-  const opened = observeLedger(engine, (...step) => {
-    metrics.observeLedgerRequest(...step)
-    tracing?.observeLedger(...step)
-  })
+  let probe: Probe | undefined
+  const metrics = createMetrics({ version, commit }, async () => opened(probe).ledger.stats())
   registerDroppedLines(metrics.registry, log)
   const lifecycle: Lifecycle = { phase: 'starting' }
-  const turn = createTurnstile()
-  const secretParts = { observe: metrics.observeSecret, log }
-  const authenticator = openAuthenticator(config.auth, secretParts)
 
   // Loaded only here, as production must never load the sandbox.
   const sandbox =
     config.partnerOrigin === undefined ? await (await import('./sandbox/start.ts')).startSandbox(log) : undefined
+  closing.defer(async () => sandbox?.close())
+
+  // Before the rest, as Kubernetes asks /livez while the ledger lets the service wait.
+  const checks = { ledger: async () => opened(probe).check() }
+  const { basePath } = config
+  const ops = await buildOps({ log, metrics, lifecycle, basePath, checks })
+  closing.defer(() => ops.close())
+  const opsUrl = await listen(ops, config.host, config.opsPort)
+
+  const tracing = await openTracing(config.tracing, log)
+  closing.defer(async () => tracing?.stop())
+  const engine = await openLedger(config.readLedger(), log)
+  closing.defer(() => engine.close())
+  const observed = observeLedger(engine, (...step) => {
+    metrics.observeLedgerRequest(...step)
+    tracing?.observeLedger(...step)
+  })
   const origin = sandbox?.origin ?? config.partnerOrigin ?? ''
   const readCredentials = config.readCredentials ?? (() => sandboxCredentials)
-  const probe = createProbe(opened, config.ledgerAccount ?? nameAccount(origin, readCredentials().authId))
+  probe = createProbe(observed, config.ledgerAccount ?? nameAccount(origin, readCredentials().authId))
   const { ledger } = probe
   await probe.start(log)
+
+  const turn = createTurnstile()
+  const secretParts = { observe: metrics.observeSecret, log }
+  const authenticator = openAuthenticator(config.auth, secretParts)
+  closing.defer(() => authenticator?.stop())
   const dispatcher = createDispatcher({
     origin,
     connectTimeoutMs: config.partnerConnectTimeoutMs,
     keepAliveMs: config.partnerKeepAliveMs,
   })
+  closing.defer(() => dispatcher.destroy())
   const secretReport = config.readCredentials && createSecretReport({ name: 'FREEDOMPAY_SECRET_KEY', ...secretParts })
   const sign = createSigner(config.signature, readCredentials, secretReport)
   const signerTimer = setInterval(sign.reload, lookAgainMs).unref()
+  closing.defer(() => clearInterval(signerTimer))
   const {
     createClient,
     readRequest,
@@ -87,14 +123,14 @@ export async function startService(config: Config, log: Logger, commit: string):
     },
     startTrace: tracing?.startCall,
   })
+  closing.defer(() => stopCore())
   const derivedKey = deriveKey(readCredentials, 'ledger key')
   const ledgerKeys = watchLedgerKeys(
     () => ({ key: config.readLedgerKey() ?? derivedKey, previousKey: config.readPreviousLedgerKey() }),
     secretParts,
   )
+  closing.defer(() => ledgerKeys.stop())
 
-  const { basePath } = config
-  const ops = await buildOps({ log, metrics, lifecycle, basePath, checks: { ledger: () => probe.check() } })
   const app = await buildApp({
     log,
     metrics,
@@ -124,37 +160,37 @@ export async function startService(config: Config, log: Logger, commit: string):
     }),
   })
 
-  async function closeParts(): Promise<void> {
-    authenticator?.stop()
-    ledgerKeys.stop()
-    clearInterval(signerTimer)
-    await stopCore()
-    await ledger.close()
-    await dispatcher.destroy()
-    await sandbox?.close()
-    await ops.close()
-    await tracing?.stop()
+  closing.defer(() => app.close())
+  const url = await listen(app, config.host, config.port)
+  lifecycle.phase = 'ready'
+  const page = config.docs === 'off' ? undefined : `${url}${basePath}/docs`
+  log.info({ url, opsUrl, docs: page, region: config.region }, 'ready')
+  return {
+    url,
+    opsUrl,
+    async stop() {
+      lifecycle.phase = 'draining'
+      await sleep(config.shutdownDelayMs)
+      await drainServer(app, lifecycle, bulkhead)
+      await closing.disposeAsync()
+    },
   }
+}
 
+/** The operations listener answers before the ledger is open. */
+function opened(probe: Probe | undefined): Probe {
+  if (probe === undefined) throw new Error('the ledger is not open yet')
+  return probe
+}
+
+/** HOST has no address, or one of another machine. */
+const faultsOfHost = ['ENOTFOUND', 'EADDRNOTAVAIL', 'EAFNOSUPPORT']
+
+async function listen(server: FastifyInstance, host: string, port: number): Promise<string> {
   try {
-    const opsUrl = await ops.listen({ host: config.host, port: config.opsPort })
-    const url = await app.listen({ host: config.host, port: config.port })
-    lifecycle.phase = 'ready'
-    const page = config.docs === 'off' ? undefined : `${url}${basePath}/docs`
-    log.info({ url, opsUrl, docs: page, region: config.region }, 'ready')
-    return {
-      url,
-      opsUrl,
-      async stop() {
-        lifecycle.phase = 'draining'
-        await sleep(config.shutdownDelayMs)
-        await drainServer(app, lifecycle, bulkhead)
-        await closeParts()
-      },
-    }
+    return await server.listen({ host, port })
   } catch (error) {
-    await app.close()
-    await closeParts()
-    throw error
+    const { code = '' } = error as NodeJS.ErrnoException
+    throw faultsOfHost.includes(code) ? new ConfigError([`HOST is no address of this machine (${code})`]) : error
   }
 }

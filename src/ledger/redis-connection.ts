@@ -13,7 +13,9 @@ const longestSilenceMs = 30_000
 export function openRedisConnection<Scripts extends RedisScripts>(url: string, scripts: Scripts, log: Logger) {
   const client = buildClient(url, scripts)
   const { noteDown, noteUp } = logReachability(log)
-  const { promise: firstTry, resolve: noteFirstTry } = Promise.withResolvers<void>()
+  const { promise: firstEnd, resolve: noteFirstTry } = Promise.withResolvers<void>()
+  // A server that takes the connection and says nothing is given up much later.
+  const firstTry = limitTime(firstEnd, commandTimeoutMs, noteDown).catch(() => undefined)
   let isClosed = false
   client.on('error', (err) => {
     noteDown(err)
@@ -53,10 +55,11 @@ export function openRedisConnection<Scripts extends RedisScripts>(url: string, s
   return {
     client,
     answered,
-    /** Resolves after the first attempt to connect, also if the attempt failed. */
+    /** Resolves after the first attempt to connect, also if the attempt failed or takes longer than a command may. */
     firstTry,
     async close() {
       isClosed = true
+      noteFirstTry()
       if (client.isReady) await answered(client.close()).catch(() => undefined)
       client.destroy()
     },
