@@ -39,8 +39,12 @@ function logFault(fault: unknown): void {
   else log.error({ err: fault }, 'cannot stop')
 }
 
+let isStopping = false
+/** Undefined: `close-with-grace` decides. */
+let exitCode: number | undefined
+
 // Before the start has ended, as process 1 of a container ignores the signals that it does not handle.
-closeWithGrace(
+const { close } = closeWithGrace(
   {
     delay: config.shutdownDelayMs + config.requestDeadlineMs + closingMarginMs,
     logger: { error: logFault },
@@ -48,17 +52,28 @@ closeWithGrace(
     skip: ['SIGBUS', 'SIGFPE', 'SIGILL', 'SIGSEGV'],
   },
   async ({ signal, err }) => {
+    isStopping = true
     if (err === undefined) log.info({ signal }, 'stopping')
     else log.fatal({ err }, 'an error was not caught; stopping')
     const service = await starting
     await service.stop()
     log.info('stopped')
     await settleWrites(log)
+    if (exitCode !== undefined) process.exit(exitCode)
   },
 )
 
+/** The ledger could not be reached at the start, and turns out to be another account's. */
+function stopAtForeign({ message }: ForeignLedgerError): void {
+  if (isStopping) return
+  log.fatal(message)
+  exitCode = faultyConfigurationCode
+  void close()
+}
+
 try {
-  await starting
+  const { foreign } = await starting
+  void foreign.then(stopAtForeign)
 } catch (error) {
   exitIfOfSettings(error)
   log.fatal({ err: error }, 'cannot start')

@@ -13,6 +13,7 @@ import { startCore } from './core.ts'
 import { createTurnstile } from './large-bodies/event-loop-slices.ts'
 import { createRefusalPace } from './large-bodies/refusal-pace.ts'
 import { nameAccount } from './ledger/account.ts'
+import type { ForeignLedgerError } from './ledger/ledger.ts'
 import { observeLedger } from './ledger/observe.ts'
 import { openLedger } from './ledger/open.ts'
 import { createProbe, type Probe } from './ledger/probe.ts'
@@ -30,6 +31,8 @@ export interface Service {
   /** Where the API listens, e.g. `http://127.0.0.1:3000`. */
   readonly url: string
   readonly opsUrl: string
+  /** Resolves if the ledger, reached only after the start, belongs to another account. Then the process must stop. */
+  readonly foreign: Promise<ForeignLedgerError>
   /** Answers the requests in flight, then closes everything. */
   stop(): Promise<void>
 }
@@ -84,7 +87,7 @@ async function startParts(
   const origin = sandbox?.origin ?? config.partnerOrigin ?? ''
   const readCredentials = config.readCredentials ?? (() => sandboxCredentials)
   probe = createProbe(observed, config.ledgerAccount ?? nameAccount(origin, readCredentials().authId))
-  const { ledger } = probe
+  const { ledger, foreign } = probe
   await probe.start(log)
 
   const turn = createTurnstile()
@@ -144,7 +147,7 @@ async function startParts(
     trustProxy: config.trustProxy,
     authenticator,
     callerRatePerMinute: config.callerRatePerMinute,
-    countForAll: engine.countForAll,
+    countForAll: ledger.countForAll,
     needsIdempotencyKey: config.needsIdempotencyKey,
     deadlineMs: config.requestDeadlineMs,
     createClient,
@@ -168,6 +171,7 @@ async function startParts(
   return {
     url,
     opsUrl,
+    foreign,
     async stop() {
       lifecycle.phase = 'draining'
       await sleep(config.shutdownDelayMs)
