@@ -56,7 +56,10 @@ export const Settings = Type.Object({
   FREEDOMPAY_NOT_FOUND_CODES: Text('Comma-separated: FreedomPay’s error codes for "no such request"', {
     default: '1006',
   }),
-  REQUEST_DEADLINE_MS: Ms(25_000, 'The longest that one `POST /clients` may take, from the arrival of its headers'),
+  REQUEST_DEADLINE_MS: Ms(
+    25_000,
+    'The longest that one `POST /clients` may take, from the arrival of its headers. If the ledger does not answer, the answer may come half a second later',
+  ),
   CREATE_WAIT_MS: Ms(
     5000,
     'How long a create waits for a final outcome while FreedomPay says `process`, unless `Prefer` says otherwise',

@@ -114,8 +114,8 @@ import { toAddClientRequest } from './mapping.ts'`,
   {
     name: '"safe to retry" although another request has the claim',
     file: 'src/clients/create/conclude.ts',
-    find: 'isFirstClaim && recorded.was !== undefined',
-    replace: 'isFirstClaim',
+    find: 'isHeld: recorded.was !== undefined',
+    replace: 'isHeld: true',
   },
   {
     name: 'a repetition that does not wait',
@@ -162,8 +162,8 @@ import { toAddClientRequest } from './mapping.ts'`,
   {
     name: 'a joiner that waits as long as the first caller',
     file: create,
-    find: 'await withinOwnWait(running, command, settings.waitMs, ledger)',
-    replace: 'await withinWait(running, command, ledger)',
+    find: 'await withinOwnWait(running, command, parts.settings.waitMs, find)',
+    replace: 'await withinWait(running, command, find)',
   },
   {
     name: 'a claim without an answer that is not given back',
@@ -180,7 +180,7 @@ import { toAddClientRequest } from './mapping.ts'`,
   {
     name: 'what was not taken, and could not be recorded, is forgotten',
     file: 'src/clients/create/conclude.ts',
-    find: 'if (notTaken !== undefined) claims.giveBack(row)',
+    find: 'if (!mayBeTaken) claims.giveBack(row)',
     replace: '',
   },
   {

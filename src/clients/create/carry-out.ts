@@ -62,7 +62,7 @@ export async function carryOut(
     // If `pursue` has renewed the claim, `pursue` has sent the create.
     const status = how === 'send' || held !== row ? 'new' : 'replayed'
     const isFirstClaim = how === 'send' && row.claims === 1
-    return await conclude(parts, { row: held, isFirstClaim, how: status }, delivered, command)
+    return await conclude(parts, { row: held, isFirstClaim, how: status, deadlineAt }, delivered, command)
   } finally {
     driftBook.close(requestId, drifts, log)
   }

@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Claim, ClaimResult, Ledger, Renewal, Row } from '../../ledger/ledger.ts'
 import { Problem, retryAfter, safeToRetryWith } from '../../problems/problem.ts'
-import { byDeadline, timeLeft } from './by-deadline.ts'
+import { beforeDeadline, ledgerMarginMs, timeLeft } from './by-deadline.ts'
 import type { CreateCommand } from './create-command.ts'
 import { UnusedClaims, type UnusedClaimsLog } from './unused-claims.ts'
 
@@ -28,7 +28,8 @@ export function createClaims(ledger: Ledger, log: UnusedClaimsLog): Claims {
       const deadlineMs = timeLeft(deadlineAt)
       const claim: Claim = { requestId, keyId, caller, fingerprint, claimToken: randomUUID(), deadlineMs }
       try {
-        return await byDeadline(ledger.claim(claim), deadlineAt)
+        // A request whose body came late may have a key that the ledger knows.
+        return await beforeDeadline(ledger.claim(claim), deadlineAt, ledgerMarginMs)
       } catch (cause) {
         const { claimToken } = claim
         unused.add({ requestId, claimToken, repeat: () => ledger.claim(claim), state: 'not-created' })
@@ -39,7 +40,7 @@ export function createClaims(ledger: Ledger, log: UnusedClaimsLog): Claims {
       const { requestId, keyId, claimToken: from } = row
       const renewal: Renewal = { requestId, from, to: randomUUID(), deadlineMs: timeLeft(deadlineAt), mayHaveArrived }
       try {
-        return await byDeadline(ledger.renew(renewal), deadlineAt)
+        return await beforeDeadline(ledger.renew(renewal), deadlineAt)
       } catch (cause) {
         const state = stateOfUnused(row.mayHaveArrived || mayHaveArrived)
         unused.add({ requestId, claimToken: renewal.to, repeat: () => ledger.renew(renewal), state })

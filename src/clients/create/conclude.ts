@@ -1,6 +1,7 @@
 /** Turns the outcome of a create into a change of its row, and the row into the answer to the caller. */
-import type { Change, Ledger, RecordResult, Row } from '../../ledger/ledger.ts'
+import type { Change, Ledger, Recorded, RecordResult, Row } from '../../ledger/ledger.ts'
 import type { IdempotencyStatus, Settlement } from '../answer.ts'
+import { byDeadline } from './by-deadline.ts'
 import { stateOfUnused } from './claims.ts'
 import type { CreateClientParts } from './create-client.ts'
 import type { CreateCommand } from './create-command.ts'
@@ -14,38 +15,58 @@ export interface Held {
   /** True if no earlier request has claimed the row. */
   readonly isFirstClaim: boolean
   readonly how: IdempotencyStatus
+  readonly deadlineAt: number
 }
 
 /**
- * Records the outcome. The answer is then made from the ledger's row: another replica may have recorded a later state.
+ * Records the outcome. The answer is then made from the ledger's row: another replica may have recorded a later state. A ledger that
+ * does not answer in time is not waited for.
  */
 export async function conclude(
-  { ledger, claims, countUnknownDuplicate }: Pick<CreateClientParts, 'ledger' | 'claims' | 'countUnknownDuplicate'>,
-  { row, isFirstClaim, how }: Held,
+  parts: Pick<CreateClientParts, 'ledger' | 'claims' | 'countUnknownDuplicate'>,
+  { row, isFirstClaim, how, deadlineAt }: Held,
   delivered: Delivered,
   { log, body }: Pick<CreateCommand, 'log' | 'body'>,
 ): Promise<Settlement> {
-  const { requestId, claimToken, keyId } = row
+  const { keyId } = row
   const notTaken = delivered.status === 'not-taken' ? delivered.outcome : undefined
   const told = delivered.status === 'rejected' ? maskReason(delivered.partner, body) : undefined
   const change = toChange(delivered, row, told?.isClean ? told.description : undefined)
   const settlement = {
     how: delivered.isDuplicate ? ('replayed' as const) : how,
     notTaken,
-    isFirstClaim,
     partnerDescription: told?.description,
   }
   if (delivered.isDuplicate && isFirstClaim) {
-    countUnknownDuplicate()
+    parts.countUnknownDuplicate()
     log.warn({}, 'FreedomPay already had this request, but the ledger had no record of it')
   }
+  const written = await byDeadline(
+    write(parts, row, { change, mayBeTaken: notTaken === undefined }, log),
+    deadlineAt,
+  ).catch(() => undefined)
+  // The ledger did not answer in time. Another request may hold the claim now, and may have sent the create.
+  const untold = { row: { ...row, ...change, updatedAtMs: Date.now() }, isHeld: false }
+  const { row: latest, isHeld } = written ?? untold
+  return { ...settlement, isFirstClaim: isFirstClaim && isHeld, row: { ...latest, keyId } }
+}
+
+interface Written {
+  readonly row: Recorded
+  /** True if this request still held the claim. Otherwise another request may have sent the create. */
+  readonly isHeld: boolean
+}
+
+/** Goes on if the caller does not wait any more. Never rejects. Undefined: the ledger could not be told. */
+async function write(
+  { ledger, claims }: Pick<CreateClientParts, 'ledger' | 'claims'>,
+  row: Row,
+  { change, mayBeTaken }: { change: Change; mayBeTaken: boolean },
+  log: CreateCommand['log'],
+): Promise<Written | undefined> {
   try {
-    const recorded = await ledger.record(requestId, claimToken, change)
-    if (recorded !== undefined) {
-      // The ledger refused the change: another request holds the claim now, and may have sent the create.
-      const isStillFirst = isFirstClaim && recorded.was !== undefined
-      return { ...settlement, isFirstClaim: isStillFirst, row: { ...recorded.row, keyId } }
-    }
+    const recorded = await ledger.record(row.requestId, row.claimToken, change)
+    if (recorded !== undefined) return { row: recorded.row, isHeld: recorded.was !== undefined }
     const restored = await restore(ledger, row, change)
     if (restored !== undefined) {
       const isOurs = restored.was !== undefined
@@ -53,17 +74,16 @@ export async function conclude(
         {},
         `the ledger had lost the row of this create; ${isOurs ? 'this' : 'another'} request has written the row again`,
       )
-      return { ...settlement, isFirstClaim: false, row: { ...restored.row, keyId } }
+      return { row: restored.row, isHeld: false }
     }
     log.error({}, 'the ledger no longer has the row of this create, so the caller cannot read the outcome later')
   } catch (err) {
     // The caller still gets the outcome. The row keeps its state, so the reconciler will ask FreedomPay.
     log.error({ err }, 'the outcome could not be written to the ledger')
     // No question would tell that nothing was sent.
-    if (notTaken !== undefined) claims.giveBack(row)
+    if (!mayBeTaken) claims.giveBack(row)
   }
-  // The ledger did not answer. Another request may hold the claim now, and may have sent the create.
-  return { ...settlement, isFirstClaim: false, row: { ...row, ...change, updatedAtMs: Date.now() } }
+  return undefined
 }
 
 /**

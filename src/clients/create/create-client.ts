@@ -9,6 +9,7 @@ import type { Bulkhead } from '../../partner/bulkhead.ts'
 import type { DriftBook } from '../../partner/drifts.ts'
 import { Problem, retryAfter, safeToRetryWith } from '../../problems/problem.ts'
 import { type CreateAnswer, inProgress, keyReused, type Settlement, toAnswer } from '../answer.ts'
+import { byDeadline } from './by-deadline.ts'
 import type { Claims } from './claims.ts'
 import { type CreateCommand, forgetDocument } from './create-command.ts'
 import type { Delivery } from './deliver.ts'
@@ -58,7 +59,7 @@ export function buildCreateClient(parts: CreateClientParts): CreateClientAtPartn
 function begin(parts: CreateClientParts, works: Map<string, Work>, command: CreateCommand): Promise<Settlement> {
   const { keyId, fingerprints, requestId } = command
   const seat = parts.bulkhead.enter(command.caller)
-  if (seat === undefined) return replayWithoutPlace(parts.ledger, command)
+  if (seat === undefined) return replayWithoutPlace(parts, command)
   const work = new Work(requestId, fingerprints[0], async (work) => {
     try {
       return await settle(parts, { command, seat, work })
@@ -68,20 +69,21 @@ function begin(parts: CreateClientParts, works: Map<string, Work>, command: Crea
     }
   })
   if (keyId !== undefined) works.set(keyId, work)
-  return withinWait(work, command, parts.ledger)
+  return withinWait(work, command, findInTime(parts, command))
 }
 
-async function join({ bulkhead, ledger, settings }: CreateClientParts, running: Work, command: CreateCommand) {
+async function join(parts: CreateClientParts, running: Work, command: CreateCommand): Promise<Settlement> {
   if (!command.fingerprints.includes(running.fingerprint)) throw keyReused(running)
   command.log.requestId = running.requestId
   // The body of the first request is the one that is sent. A second copy would only use memory.
   forgetDocument(command.body)
-  const seat = bulkhead.wait()
+  const find = findInTime(parts, command)
+  const seat = parts.bulkhead.wait()
   try {
     const settlement =
       seat === undefined
-        ? await readLatest(running, ledger)
-        : await withinOwnWait(running, command, settings.waitMs, ledger)
+        ? await readLatest(running, find)
+        : await withinOwnWait(running, command, parts.settings.waitMs, find)
     if (settlement === undefined) throw inProgress(running.requestId)
     return { ...settlement, how: 'joined' as const }
   } finally {
@@ -89,10 +91,20 @@ async function join({ bulkhead, ledger, settings }: CreateClientParts, running: 
   }
 }
 
+/** Reads rows, but not beyond the deadline of the request. */
+function findInTime({ ledger, settings }: CreateClientParts, { arrivedAt }: CreateCommand): Ledger['find'] {
+  return (requestId) => byDeadline(ledger.find(requestId), arrivedAt + settings.deadlineMs)
+}
+
 /** A final outcome is replayed even when the bulkhead is full: a replay calls only the ledger. */
-async function replayWithoutPlace(ledger: Ledger, command: CreateCommand): Promise<Settlement> {
-  const { keyId, fingerprints, log } = command
-  const row = keyId === undefined ? undefined : await ledger.findByKey(keyId).catch(() => undefined)
+async function replayWithoutPlace(
+  { ledger, settings }: CreateClientParts,
+  command: CreateCommand,
+): Promise<Settlement> {
+  const { keyId, fingerprints, log, arrivedAt } = command
+  const deadlineAt = arrivedAt + settings.deadlineMs
+  const row =
+    keyId === undefined ? undefined : await byDeadline(ledger.findByKey(keyId), deadlineAt).catch(() => undefined)
   if (row !== undefined) log.requestId = row.requestId
   const isReplay = row !== undefined && row.state !== 'not-created' && isFinal(row.state)
   if (isReplay && fingerprints.includes(row.fingerprint)) return { row, how: 'replayed' }

@@ -69,12 +69,12 @@ export interface Job {
 const afterTheWait = 'The caller’s wait was over; this line records how the create ended'
 
 /** The create goes on after the caller's wait: a create that was sent is never given up. */
-export function withinWait(work: Work, command: CreateCommand, ledger: Ledger): Promise<Settlement> {
+export function withinWait(work: Work, command: CreateCommand, find: Ledger['find']): Promise<Settlement> {
   const { wait, arrivedAt, log } = command
   // The delivery itself ends after the default wait.
   if (wait === undefined) return work.settlement
   const isAccepted = wait === 'until-accepted'
-  return waitUntil(isAccepted ? 0 : arrivedAt + wait, work, log, ledger, isAccepted ? work.acceptance : undefined)
+  return waitUntil(isAccepted ? 0 : arrivedAt + wait, work, log, find, isAccepted ? work.acceptance : undefined)
 }
 
 /** A request that joins has a wait of its own. Without `Prefer: wait` the wait cannot end before FreedomPay has accepted the create. */
@@ -82,17 +82,17 @@ export function withinOwnWait(
   work: Work,
   { wait, arrivedAt, log }: CreateCommand,
   defaultMs: number,
-  ledger: Ledger,
+  find: Ledger['find'],
 ): Promise<Settlement> {
-  if (typeof wait === 'number') return waitUntil(arrivedAt + wait, work, log, ledger)
-  return waitUntil(wait === undefined ? arrivedAt + defaultMs : 0, work, log, ledger, work.acceptance)
+  if (typeof wait === 'number') return waitUntil(arrivedAt + wait, work, log, find)
+  return waitUntil(wait === undefined ? arrivedAt + defaultMs : 0, work, log, find, work.acceptance)
 }
 
 async function waitUntil(
   endAt: number,
   work: Work,
   log: CommandLog,
-  ledger: Ledger,
+  find: Ledger['find'],
   notBefore?: Milestone,
 ): Promise<Settlement> {
   const { promise: waited, resolve } = Promise.withResolvers<undefined>()
@@ -108,7 +108,7 @@ async function waitUntil(
     if (settlement !== undefined) return settlement
     // Before the claim the caller could not read the create, and nothing may have been sent.
     await Promise.race([work.settlement, work.beginning.reached()])
-    const latest = await readLatest(work, ledger)
+    const latest = await readLatest(work, find)
     if (latest === undefined) return await work.settlement
     work.settlement.then(
       ({ row }) => log.info({ outcome: row.state }, afterTheWait),
@@ -122,8 +122,8 @@ async function waitUntil(
 }
 
 /** Reads the row again: another replica may have recorded a later state. Undefined before the row is claimed. */
-export async function readLatest({ interim }: Work, ledger: Ledger): Promise<Settlement | undefined> {
+export async function readLatest({ interim }: Work, find: Ledger['find']): Promise<Settlement | undefined> {
   if (interim === undefined) return undefined
-  const row = await ledger.find(interim.row.requestId).catch(() => undefined)
+  const row = await find(interim.row.requestId).catch(() => undefined)
   return row === undefined ? interim : { ...interim, row }
 }

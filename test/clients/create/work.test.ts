@@ -38,8 +38,8 @@ t.test('a caller that waits is told the end, and its timer ends with the wait', 
   const { ledger, work, settle, settlement } = await startWork()
   const timers = countTimers()
   const waiting = [
-    withinWait(work, commandWith({ wait: longMs }), ledger),
-    withinOwnWait(work, commandWith({ wait: longMs }), 0, ledger),
+    withinWait(work, commandWith({ wait: longMs }), ledger.find),
+    withinOwnWait(work, commandWith({ wait: longMs }), 0, ledger.find),
   ]
   t.equal(countTimers(), timers + waiting.length)
   settle(settlement)
@@ -50,7 +50,7 @@ t.test('a caller that waits is told the end, and its timer ends with the wait', 
 t.test('a create that FreedomPay accepts after its end starts no timer', async (t) => {
   const { ledger, work, settle, settlement } = await startWork()
   const timers = countTimers()
-  const joined = withinOwnWait(work, commandWith(), longMs, ledger)
+  const joined = withinOwnWait(work, commandWith(), longMs, ledger.find)
   settle(settlement)
   t.strictSame(await joined, settlement)
   work.acceptance.reach()
@@ -61,10 +61,10 @@ t.test('a create that FreedomPay accepts after its end starts no timer', async (
 t.test('a request that joins after FreedomPay has accepted the create waits as the setting says', async (t) => {
   const { ledger, work, settle, settlement } = await startWork()
   work.acceptance.reach()
-  t.match(await withinOwnWait(work, commandWith({ wait: 'until-accepted' }), longMs, ledger), {
+  t.match(await withinOwnWait(work, commandWith({ wait: 'until-accepted' }), longMs, ledger.find), {
     row: { state: 'sent' },
   })
-  const joined = withinOwnWait(work, commandWith(), longMs, ledger)
+  const joined = withinOwnWait(work, commandWith(), longMs, ledger.find)
   settle(settlement)
   t.strictSame(await joined, settlement)
 })
@@ -73,9 +73,9 @@ t.test('without its row in the ledger a create that runs is told as it was claim
   const { row } = await claimRow()
   const lost = openMemoryLedger({ retentionMs: 3_600_000 })
   const work = new Work('a', 'print', () => Promise.withResolvers<Settlement>().promise)
-  t.equal(await readLatest(work, lost), undefined, 'nothing is claimed yet')
+  t.equal(await readLatest(work, lost.find), undefined, 'nothing is claimed yet')
   work.begin({ row, how: 'replayed' })
-  t.match(await readLatest(work, lost), { row: { requestId: 'a', state: 'unknown' }, how: 'replayed' })
+  t.match(await readLatest(work, lost.find), { row: { requestId: 'a', state: 'unknown' }, how: 'replayed' })
 })
 
 t.test('a create that runs is told as processing only if FreedomPay has said so', async (t) => {
@@ -98,7 +98,7 @@ t.test('a wait that ends before the claim is answered after the claim', async (t
   const { ledger, row } = await claimRow()
   const work = new Work('a', 'print', () => Promise.withResolvers<Settlement>().promise)
   let answer: Settlement | undefined
-  const waiting = withinWait(work, commandWith({ wait: 0 }), ledger).then((settlement) => {
+  const waiting = withinWait(work, commandWith({ wait: 0 }), ledger.find).then((settlement) => {
     answer = settlement
   })
   await sleep(5)
@@ -111,7 +111,7 @@ t.test('a wait that ends before the claim is answered after the claim', async (t
 t.test('respond-async is answered when FreedomPay has accepted the create, and not before', async (t) => {
   const { ledger, work } = await startWork()
   let isAnswered = false
-  const waiting = withinWait(work, commandWith({ wait: 'until-accepted' }), ledger).then(() => {
+  const waiting = withinWait(work, commandWith({ wait: 'until-accepted' }), ledger.find).then(() => {
     isAnswered = true
   })
   await sleep(5)
