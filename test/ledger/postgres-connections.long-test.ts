@@ -65,3 +65,21 @@ t.test('a call that finds its host gone goes on at the next host', options, asyn
   await (await connectToPostgres(t, standby.url)).query('SELECT pg_promote()')
   t.match(await ledger.claim(newClaim()), { isClaimed: true })
 })
+
+t.test('calls that wait for a connection go on when the service looks at its hosts anew', options, async (t) => {
+  const { url, ledger, admin } = await open(t)
+  const claims = Array.from({ length: 15 }, () => newClaim())
+  await Promise.all(claims.map((claim) => ledger.claim(claim)))
+  const holder = await connectToPostgres(t, url)
+  await holder.query('BEGIN')
+  await holder.query('SELECT 1 FROM ledger_request FOR UPDATE')
+  await admin.query('DROP TABLE ledger_fact')
+  const renewing = claims.map((claim) => ledger.renew(renewal(claim)))
+  // The last connection. After a missing table the service looks at all hosts anew.
+  const adopting = t.rejects(ledger.adopt('account'), { code: '42P01' })
+  const waiting = Array.from({ length: 10 }, () => ledger.find('none'))
+  await adopting
+  await holder.query('ROLLBACK')
+  t.strictSame(new Set(await Promise.all(waiting)), new Set([undefined]))
+  await Promise.allSettled(renewing)
+})
