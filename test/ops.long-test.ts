@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process'
+import { hash } from 'node:crypto'
+import { join } from 'node:path'
 import t from 'tap'
 import { buildOps, type OpsParts } from '../src/ops.ts'
 import { createLogger } from '../src/telemetry/logger.ts'
@@ -32,34 +34,79 @@ const results = [
 ]
 const operations = ['add', 'status']
 
+/** Every metric of the contract: its type and its labels. */
+const promised: Record<string, readonly [type: string, ...labels: string[]]> = {
+  http_request_duration_seconds: ['histogram', 'method', 'route', 'status_code'],
+  clients_create_total: ['counter', 'outcome'],
+  partner_request_duration_seconds: ['histogram', 'operation', 'result'],
+  clients_found_out_total: ['counter', 'outcome'],
+  clients_corrected_total: ['counter', 'from', 'to'],
+  ledger_request_duration_seconds: ['histogram', 'operation', 'result'],
+  reconciler_oldest_due_seconds: ['gauge'],
+  ledger_needs_attention: ['gauge'],
+  caller_requests_total: ['counter', 'caller', 'outcome'],
+  secret_read_timestamp_seconds: ['gauge', 'secret'],
+  secret_read_failed: ['gauge', 'secret'],
+  log_lines_dropped_total: ['counter'],
+  partner_requests_in_flight: ['gauge'],
+  partner_circuit_state: ['gauge', 'state'],
+  partner_retries_total: ['counter', 'reason'],
+  idempotency_total: ['counter', 'result'],
+  ledger_unresolved: ['gauge'],
+  ledger_oldest_unresolved_seconds: ['gauge'],
+  build_info: ['gauge', 'version', 'commit'],
+  // Two of prom-client's default ones.
+  process_cpu_seconds_total: ['counter'],
+  nodejs_eventloop_lag_seconds: ['gauge'],
+}
+
+/** The names of the labels of a metric's samples, a list for each sample. `le` belongs to every histogram. */
+function labelsOf(samples: Map<string, number>, name: string): string[][] {
+  return [...samples.keys()].flatMap((sample) => {
+    const [, inBraces = ''] = new RegExp(`^${name}(?:_bucket|_sum|_count)?(?:\\{(.*)\\})?$`).exec(sample) ?? []
+    const labels = [...inBraces.matchAll(/(\w+)="/g)].map(([, label = '']) => label).filter((label) => label !== 'le')
+    return sample.startsWith(name) ? [labels] : []
+  })
+}
+
 t.test('/metrics has every promised metric before anything has happened', async (t) => {
   const service = await startTestService(t)
   const { statusCode, headers, text } = await call(`${service.opsUrl}/metrics`, 'GET', {})
   t.equal(statusCode, 200)
   t.match(headers['content-type'], 'text/plain; version=0.0.4; charset=utf-8')
   const types = Object.fromEntries([...text.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => [name, type]))
-  t.match(types, {
-    http_request_duration_seconds: 'histogram',
-    clients_create_total: 'counter',
-    partner_request_duration_seconds: 'histogram',
-    partner_requests_in_flight: 'gauge',
-    partner_circuit_state: 'gauge',
-    partner_retries_total: 'counter',
-    idempotency_total: 'counter',
-    ledger_unresolved: 'gauge',
-    ledger_oldest_unresolved_seconds: 'gauge',
-    build_info: 'gauge',
-    process_cpu_seconds_total: 'counter',
-    nodejs_eventloop_lag_seconds: 'gauge',
-  })
+  t.match(types, Object.fromEntries(Object.entries(promised).map(([name, [type]]) => [name, type])))
   const samples = await service.metrics()
   for (const outcome of [...outcomes, 'replayed']) t.equal(samples.get(`clients_create_total{outcome="${outcome}"}`), 0)
   for (const operation of operations) {
     const counts = results.map((result) => `{operation="${operation}",result="${result}"}`)
     for (const labels of counts) t.equal(samples.get(`partner_request_duration_seconds_count${labels}`), 0)
   }
-  t.equal(samples.get('partner_requests_in_flight'), 0)
+  for (const outcome of ['created', 'rejected', 'not-created']) {
+    t.equal(samples.get(`clients_found_out_total{outcome="${outcome}"}`), 0)
+  }
+  t.equal(samples.get('clients_corrected_total{from="not-created",to="created"}'), 0)
+  t.equal(samples.get('ledger_request_duration_seconds_count{operation="claim",result="error"}'), 0)
+  for (const secret of ['FREEDOMPAY_SECRET_KEY', 'LEDGER_KEY']) {
+    t.equal(samples.get(`secret_read_failed{secret="${secret}"}`), 0)
+    t.ok((samples.get(`secret_read_timestamp_seconds{secret="${secret}"}`) ?? 0) > 1.7e9, 'seconds since the epoch')
+  }
+  for (const name of ['log_lines_dropped_total', 'ledger_needs_attention', 'partner_requests_in_flight']) {
+    t.equal(samples.get(name), 0, name)
+  }
   t.match(text, /^build_info\{version="\d+\.\d+\.\d+",commit="test"\} 1$/m)
+})
+
+t.test('every promised metric has its labels and no others', async (t) => {
+  const keys = join(t.testdir({ keys: `app:${hash('sha256', 'key')}\n` }), 'keys')
+  const service = await startTestService(t, { settings: { AUTH: 'api-key', API_KEYS_FILE: keys } })
+  t.match(await service.create({ phone: phoneFor('567') }, { authorization: 'Bearer key' }), { statusCode: 201 })
+  const samples = await service.metrics()
+  for (const [name, [, ...labels]] of Object.entries(promised)) {
+    const seen = labelsOf(samples, name)
+    t.ok(seen.length > 0, `${name} has samples`)
+    t.strictSame(new Set(seen.map((each) => each.join())), new Set([labels.join()]), name)
+  }
 })
 
 const hasPromtool = spawnSync('promtool', ['--version']).error === undefined
