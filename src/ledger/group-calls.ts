@@ -2,6 +2,7 @@
  * Calls of the same moment share one statement: for this process and for the database a statement costs many times more than
  * one of its rows. A call waits until the end of the turn of the event loop, and for the group before.
  */
+import { limitTime } from './time-limit.ts'
 
 export interface GroupedCalls<Item, Result> {
   /** No group holds two items with one id. */
@@ -11,6 +12,8 @@ export interface GroupedCalls<Item, Result> {
   readonly callAlone: (item: Item) => Promise<Result>
   /** True if the failed group has changed nothing, and the reason may be one of its items. Then each item is called alone. */
   readonly isFaultOfOne: (error: unknown) => boolean
+  /** The longest that one call may take: the wait for the group before, its group, and the call alone after that. */
+  readonly limitMs: number
 }
 
 /** Limits the work that is done again after a fault of one item. */
@@ -20,12 +23,14 @@ const patienceMs = 20
 
 interface Waiting<Item, Result> {
   readonly item: Item
+  /** Nobody waits for the result any more. */
+  isLate: boolean
   readonly resolve: (result: Result | Promise<Result>) => void
   readonly reject: (error: unknown) => void
 }
 
 export function groupCalls<Item, Result>(calls: GroupedCalls<Item, Result>): (item: Item) => Promise<Result> {
-  const { idOf, callTogether, callAlone, isFaultOfOne } = calls
+  const { idOf, callTogether, callAlone, isFaultOfOne, limitMs } = calls
   let waiting: Waiting<Item, Result>[] = []
   let underWay = 0
   let isScheduled = false
@@ -54,8 +59,8 @@ export function groupCalls<Item, Result>(calls: GroupedCalls<Item, Result>): (it
       for (const [i, { item, resolve }] of group.entries()) resolve(results[i] ?? callAlone(item))
     } catch (error) {
       const isTriedAlone = second !== undefined && isFaultOfOne(error)
-      for (const { item, resolve, reject } of group) {
-        if (isTriedAlone) resolve(callAlone(item))
+      for (const { item, isLate, resolve, reject } of group) {
+        if (isTriedAlone && !isLate) resolve(callAlone(item))
         else reject(error)
       }
     }
@@ -83,9 +88,16 @@ export function groupCalls<Item, Result>(calls: GroupedCalls<Item, Result>): (it
     setImmediate(start)
   }
 
-  return (item) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ item, resolve, reject })
-      schedule()
+  function add(item: Item): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>()
+    const one: Waiting<Item, Result> = { item, isLate: false, resolve, reject }
+    waiting.push(one)
+    schedule()
+    // A statement that is under way goes on: the server ends the statement, and the connection is not to blame.
+    return limitTime(promise, limitMs, () => {
+      one.isLate = true
     })
+  }
+
+  return add
 }

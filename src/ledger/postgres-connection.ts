@@ -9,7 +9,7 @@ import type { Statement } from './postgres-statements.ts'
 import { limitTime } from './time-limit.ts'
 
 /** A ledger that takes longer counts as unreachable. */
-const callTimeoutMs = 2000
+export const callTimeoutMs = 2000
 
 export interface Postgres {
   /** @throws if the answer does not come in time */

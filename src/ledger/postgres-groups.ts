@@ -2,7 +2,7 @@
 import { groupCalls } from './group-calls.ts'
 import type { Change, Claim, ClaimResult, RecordResult } from './ledger.ts'
 import { newRow } from './new-row.ts'
-import type { Postgres } from './postgres-connection.ts'
+import { callTimeoutMs, type Postgres } from './postgres-connection.ts'
 import { isFaultOfRow } from './postgres-pool.ts'
 import { escapeText } from './postgres-rows.ts'
 import { statements } from './postgres-statements.ts'
@@ -37,6 +37,7 @@ export function groupClaims(run: Run, callAlone: (claim: Claim) => Promise<Claim
     },
     callAlone,
     isFaultOfOne: isFaultOfRow,
+    limitMs: callTimeoutMs,
   })
 }
 
@@ -54,6 +55,7 @@ export function groupChanges(run: Run, callAlone: (change: RowChange) => Promise
     },
     callAlone,
     isFaultOfOne: isFaultOfRow,
+    limitMs: callTimeoutMs,
   })
 }
 

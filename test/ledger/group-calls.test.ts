@@ -1,4 +1,6 @@
 /** How calls come together in groups, apart from the database that answers them. */
+import { mock } from 'node:test'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
 import { groupCalls } from '../../src/ledger/group-calls.ts'
 import { until } from '../fixtures/until.ts'
@@ -14,7 +16,7 @@ interface Held {
 }
 
 /** Calls whose groups stay open until the test answers them. */
-function holdGroups(isFaultOfOne = false) {
+function holdGroups(isFaultOfOne = false, limitMs = 60_000) {
   const groups: Held[] = []
   const alone: Item[] = []
   const call = groupCalls<Item, string>({
@@ -26,10 +28,12 @@ function holdGroups(isFaultOfOne = false) {
     },
     async callAlone(item) {
       alone.push(item)
+      if (item.id === 'hangs') return await new Promise<string>(() => undefined)
       if (item.value < 0) throw new Error(`no ${item.id}`)
       return `${item.id} alone`
     },
     isFaultOfOne: () => isFaultOfOne,
+    limitMs,
   })
   const untilGroup = (count: number) =>
     until(
@@ -135,4 +139,50 @@ t.test('any other failure is the failure of each, and nothing is called again', 
   t.match(await results, [{ reason: { message: 'lost' } }, { reason: { message: 'lost' } }])
   t.strictSame(alone, [])
   t.equal(await call({ id: 'c', value: 0 }), 'c alone', 'and later calls go on')
+})
+
+const isTooLate = { message: 'no answer from the ledger within 200 ms' }
+
+t.test('no call outlives its limit, in a group or alone', async (t) => {
+  const { call, alone, untilGroup, groups } = holdGroups(true, 200)
+  await t.rejects(call({ id: 'hangs', value: 0 }), isTooLate, 'alone')
+  const together = Promise.allSettled(toItems('a', 'b').map(call))
+  await untilGroup(1)
+  t.match(await together, [{ reason: isTooLate }, { reason: isTooLate }], 'in a group')
+  groups[0]?.answer.reject(new Error('one is bad'))
+  await new Promise(setImmediate)
+  t.strictSame(alone, toItems('hangs'), 'what nobody waits for is not called again')
+})
+
+t.test('a call that waits for the group before has the same limit', async (t) => {
+  const { call, untilGroup } = holdGroups(false, 200)
+  const first = Promise.allSettled(toItems('a', 'b').map(call))
+  await untilGroup(1)
+  const later = Promise.allSettled(toItems('a', 'b').map(call))
+  t.match(await Promise.all([first, later]), Array(2).fill(Array(2).fill({ reason: isTooLate })))
+})
+
+t.test('a call that is made again alone has only what is left of its limit', async (t) => {
+  // A clock of the test's own, so that a busy machine decides nothing.
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const { call, groups, alone } = holdGroups(true, 200)
+  const ended: string[] = []
+  const calls = toItems('hangs', 'b').map((item) =>
+    call(item).then(
+      (result) => ended.push(result),
+      (error: Error) => ended.push(error.message),
+    ),
+  )
+  await nextTurn()
+  mock.timers.tick(150)
+  groups[0]?.answer.reject(new Error('one is bad'))
+  await nextTurn()
+  t.strictSame(alone, toItems('hangs', 'b'))
+  mock.timers.tick(49)
+  await nextTurn()
+  t.strictSame(ended, ['b alone'])
+  mock.timers.tick(1)
+  await Promise.all(calls)
+  t.strictSame(ended, ['b alone', isTooLate.message])
 })

@@ -5,7 +5,7 @@ import type { Claim } from '../../src/ledger/ledger.ts'
 import { groupClaims } from '../../src/ledger/postgres-groups.ts'
 import { isForward } from '../../src/ledger/rules.ts'
 import { bringTo, changeTo, everyState, recordable, standing } from '../fixtures/ledger-rows.ts'
-import { newClaim, newKeyedClaim, openTestLedger, untilReachable } from '../fixtures/ledgers.ts'
+import { type LogLine, newClaim, newKeyedClaim, openTestLedger, untilReachable } from '../fixtures/ledgers.ts'
 import { connectToPostgres, skipPostgres, startPostgres } from '../fixtures/postgres.ts'
 import { until } from '../fixtures/until.ts'
 
@@ -15,9 +15,22 @@ t.setTimeout(120_000)
 
 async function open(t: Test) {
   const { url } = await startPostgres(t)
-  const ledger = await openTestLedger(t, url)
+  const logs: LogLine[] = []
+  const ledger = await openTestLedger(t, url, undefined, logs)
   await untilReachable(ledger)
-  return { url, ledger, admin: await connectToPostgres(t, url) }
+  return { url, ledger, logs, admin: await connectToPostgres(t, url) }
+}
+
+/** Another transaction claims the same key, and does not end. */
+async function holdKey(t: Test, url: string, keyId: string | undefined) {
+  const holder = await connectToPostgres(t, url)
+  await holder.query('BEGIN')
+  await holder.query(
+    `INSERT INTO ledger_request (request_id, key_id, caller, fingerprint, state, claim_token, claims, updated_at, deadline_at)
+     VALUES ('of another', $1, '', '', 'sent', '', 1, now(), now())`,
+    [keyId],
+  )
+  return holder
 }
 
 const transactions = 'SELECT count(DISTINCT xmin::text)::integer AS count FROM ledger_request'
@@ -124,16 +137,30 @@ t.test('a change of a locked row does not hold up the others of its moment', opt
   t.match(await locked, { was: 'sent' })
 })
 
+t.test(
+  'a claim whose key is locked has one limit for its group and for itself, and costs no connection',
+  options,
+  async (t) => {
+    const { url, ledger, logs } = await open(t)
+    const claims = [newKeyedClaim(), newKeyedClaim(), newKeyedClaim()]
+    const holder = await holdKey(t, url, claims[1]?.keyId)
+    t.match(await Promise.allSettled(claims.map((claim) => ledger.claim(claim))), [
+      { value: { isClaimed: true } },
+      // With a limit of its own for the second try, the server would have cancelled the statement.
+      { status: 'rejected', reason: { message: 'no answer from the ledger within 2000 ms' } },
+      { value: { isClaimed: true } },
+    ])
+    await holder.query('ROLLBACK')
+    await ledger.probe()
+    t.match(await ledger.claim(newKeyedClaim()), { isClaimed: true })
+    t.notOk(logs.some(({ msg }) => msg === 'the ledger cannot be reached'))
+  },
+)
+
 t.test('a group whose connection is lost fails as each of its claims would', options, async (t) => {
   const { url, ledger, admin } = await open(t)
   const claims = [newKeyedClaim(), newKeyedClaim(), newKeyedClaim()]
-  const holder = await connectToPostgres(t, url)
-  await holder.query('BEGIN')
-  await holder.query(
-    `INSERT INTO ledger_request (request_id, key_id, caller, fingerprint, state, claim_token, claims, updated_at, deadline_at)
-     VALUES ('of another', $1, '', '', 'sent', '', 1, now(), now())`,
-    [claims[1]?.keyId],
-  )
+  const holder = await holdKey(t, url, claims[1]?.keyId)
   const results = Promise.allSettled(claims.map((claim) => ledger.claim(claim)))
   await until(async () => (await admin.query(waitingForLock)).rows.length, Boolean)
   await admin.query(`SELECT pg_terminate_backend(pid) FROM (${waitingForLock}) AS waiting`)

@@ -379,7 +379,7 @@ for (const [name, record, message] of written) {
         const story = startStory({
           add: [add],
           status: [status],
-          deadlineMs: 300,
+          deadlineMs: 1000,
           disturb: (ledger) => ({ record: record(ledger) }),
         })
         t.match(await story.run(), { ...says, requestId: 'a', idempotencyStatus: 'new' })
