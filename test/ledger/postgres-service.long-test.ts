@@ -35,6 +35,33 @@ t.test('while PostgreSQL is away nothing is sent, and afterwards the same key cr
   t.equal(sentBy(service), 2)
 })
 
+t.test(
+  'a key whose claim waited for the standby without an answer works again, also without resends',
+  options,
+  async (t) => {
+    const primary = await startPostgres(t)
+    const standby = await startPostgres(t, { standbyOf: primary })
+    const settings = { LEDGER_URL: primary.url, LEDGER_KEY: ledgerKey, PARTNER_RESEND: 'false' }
+    const service = await startTestService(t, { settings })
+    const create = () => service.create({ phone: phoneFor('100') }, { 'idempotency-key': 'waited' })
+    standby.freeze()
+    t.match(await create(), { statusCode: 503, body: { code: 'ledger-unavailable', safeToRetry: 'same-key-only' } })
+    t.equal(sentBy(service), 0)
+    standby.thaw()
+    const words = new Set<string>()
+    const created = await until(create, ({ statusCode, body }) => {
+      words.add(`${statusCode} ${body.code ?? body.status}`)
+      return statusCode !== 503 && statusCode !== 409
+    })
+    t.match(created, { statusCode: 201, headers: { 'idempotency-status': 'new' } }, [...words].join())
+    t.equal(sentBy(service), 1)
+    const admin = await connectToPostgres(t, primary.url)
+    t.strictSame((await admin.query('SELECT state, claims FROM ledger_request')).rows, [
+      { state: 'created', claims: 2 },
+    ])
+  },
+)
+
 t.test('after a failover each key has created one client', options, async (t) => {
   const primary = await startPostgres(t)
   const standby = await startPostgres(t, { standbyOf: primary })
