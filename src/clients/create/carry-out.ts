@@ -1,5 +1,5 @@
 /** The work of the holder of a claim: deliver the create, tell the ledger the news meanwhile, record the outcome. */
-import type { Ledger, Row } from '../../ledger/ledger.ts'
+import type { Ledger, RecordResult, Row } from '../../ledger/ledger.ts'
 import { graceMs } from '../../ledger/rules.ts'
 import { type EncodedRequest, encodeRequest } from '../../partner/encode.ts'
 import type { Settlement } from '../answer.ts'
@@ -35,9 +35,10 @@ export async function carryOut(
     startWaiting(known) {
       // A created client lacks only its id. A full bulkhead must not make the answer leave the id out.
       if (!seat.wait() && known !== 'created') return false
-      void noteNews(ledger, held, known, known === 'processing' ? waitUntil : deadlineAt).then(() =>
-        work.acceptance.reach(),
-      )
+      void noteNews(ledger, held, known, known === 'processing' ? waitUntil : deadlineAt).then((state) => {
+        if (state !== undefined) work.note(state)
+        work.acceptance.reach()
+      })
       return true
     },
     async renew(mayHaveArrived) {
@@ -79,19 +80,21 @@ function withoutDoubts(row: Row): Row {
 /**
  * FreedomPay has acknowledged the create. The row records the acknowledgement while the caller still waits: other replicas
  * then give the same answer, and after a crash "no such request" is not believed. The reconciler starts after the wait. A created
- * client is recorded only if the question for its id is slow: before, nothing waits.
+ * client is recorded only if the question for its id is slow: before, nothing waits. Returns the state that the row has now.
  */
 async function noteNews(
   ledger: Ledger,
   { requestId, claimToken, asks }: Row,
   state: 'processing' | 'created',
   waitUntil: number,
-): Promise<void> {
+): Promise<Row['state'] | undefined> {
   const pauseMs = Math.round(Math.max(0, waitUntil - performance.now()) + graceMs)
+  let recorded: RecordResult | undefined
   try {
-    await ledger.record(requestId, claimToken, { state })
+    recorded = await ledger.record(requestId, claimToken, { state })
     await ledger.postpone({ requestId, claimToken, pauseMs, takenAsks: asks, asks, doubts: 0, isAcknowledged: true })
   } catch {
     // The outcome writes the same facts later.
   }
+  return recorded?.row.state
 }

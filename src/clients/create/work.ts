@@ -50,11 +50,17 @@ export class Work {
     this.beginning.reach()
   }
 
+  /** The ledger has recorded this state while the create runs. */
+  note(state: Row['state']): void {
+    if (this.begun !== undefined) this.begun = { ...this.begun, row: { ...this.begun.row, state } }
+  }
+
   /** The answer about a create that still runs; undefined until the row is claimed. */
   get interim(): Settlement | undefined {
     if (this.begun === undefined) return undefined
     const { row, how } = this.begun
-    const state = row.state === 'processing' ? 'processing' : 'unknown'
+    const isNews = row.state === 'processing' || row.state === 'created'
+    const state = isNews ? row.state : 'unknown'
     return { row: { ...row, state, updatedAtMs: Date.now() }, how }
   }
 }

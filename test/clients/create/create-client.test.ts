@@ -860,6 +860,22 @@ t.test('respond-async does not wait for the id of a created client', { buffered:
   t.match(await story.ledger.find('a'), { state: 'created', clientId: 'c' })
 })
 
+t.test(
+  'a wait that ends while the ledger cannot be read is told what the ledger has recorded',
+  { buffered: true },
+  async (t) => {
+    const gate = createGate()
+    const story = startStory({
+      add: [created()],
+      status: [created(), () => gate.passed.then(() => created('c'))],
+      disturb: () => ({ find: () => Promise.reject(new Error('the ledger is away')) }),
+    })
+    t.match(await story.run({ wait: 'until-accepted' }), { status: 'created', idempotencyStatus: 'new' })
+    gate.open()
+    await story.bulkhead.idle()
+  },
+)
+
 t.test('a wait of 0 s is answered at once, and the work goes on', { buffered: true }, async (t) => {
   const gate = createGate()
   const story = startStory({ add: [() => gate.passed.then(() => created())], status: [created('c')] })

@@ -78,16 +78,27 @@ t.test('without its row in the ledger a create that runs is told as it was claim
   t.match(await readLatest(work, lost.find), { row: { requestId: 'a', state: 'unknown' }, how: 'replayed' })
 })
 
-t.test('a create that runs is told as processing only if FreedomPay has said so', async (t) => {
-  const { row } = await claimRow()
-  const told = (state: State) => {
-    const work = new Work('a', 'print', () => Promise.withResolvers<Settlement>().promise)
-    work.begin({ row: { ...row, state }, how: 'new' })
-    return work.interim?.row.state
-  }
-  const states: State[] = ['sent', 'unknown', 'created', 'processing']
-  t.strictSame(states.map(told), ['unknown', 'unknown', 'unknown', 'processing'])
-})
+t.test(
+  'a create that runs is told as the ledger has it, and as unknown until FreedomPay has accepted it',
+  async (t) => {
+    const { row } = await claimRow()
+    const told = (state: State, later?: State) => {
+      const work = new Work('a', 'print', () => Promise.withResolvers<Settlement>().promise)
+      work.begin({ row: { ...row, state }, how: 'new' })
+      if (later !== undefined) work.note(later)
+      return work.interim?.row.state
+    }
+    const states: State[] = ['sent', 'unknown', 'created', 'processing']
+    t.strictSame(
+      states.map((state) => told(state)),
+      ['unknown', 'unknown', 'created', 'processing'],
+    )
+    t.strictSame(
+      states.map((state) => told('sent', state)),
+      ['unknown', 'unknown', 'created', 'processing'],
+    )
+  },
+)
 
 t.test('a create without a key has an empty fingerprint', async (t) => {
   const work = new Work('a', undefined, () => Promise.withResolvers<Settlement>().promise)
