@@ -25,7 +25,8 @@ export async function carryOut(
   const waitUntil = wait === 'until-accepted' ? arrivedAt : arrivedAt + wait
   const drifts = driftBook.open(requestId)
   let held = row
-  work.begin({ row, how: how === 'send' ? 'new' : 'replayed' })
+  const status = how === 'send' ? 'new' : 'replayed'
+  work.update({ row, how: status })
   const context: DeliveryContext = {
     deadlineAt,
     waitUntil,
@@ -36,7 +37,7 @@ export async function carryOut(
       // A created client lacks only its id. A full bulkhead must not make the answer leave the id out.
       if (!seat.wait() && known !== 'created') return false
       void noteNews(ledger, held, known, known === 'processing' ? waitUntil : deadlineAt).then((state) => {
-        if (state !== undefined) work.note(state)
+        if (state !== undefined) work.update({ row: { ...held, state }, how: status })
         work.acceptance.reach()
       })
       return true
@@ -61,9 +62,9 @@ export async function carryOut(
         ? await delivery.send(encode(), context)
         : await delivery.pursue(encode, requestId, toKnowledge(withoutDoubts(row), performance.now()), context)
     // If `pursue` has renewed the claim, `pursue` has sent the create.
-    const status = how === 'send' || held !== row ? 'new' : 'replayed'
+    const endStatus = held === row ? status : 'new'
     const isFirstClaim = how === 'send' && row.claims === 1
-    return await conclude(parts, { row: held, isFirstClaim, how: status, deadlineAt }, delivered, command)
+    return await conclude(parts, { row: held, isFirstClaim, how: endStatus, deadlineAt }, delivered, command)
   } finally {
     driftBook.close(requestId, drifts, log)
   }

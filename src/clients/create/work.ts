@@ -21,8 +21,8 @@ class Milestone {
   }
 }
 
-/** The row that a create works on, as it was claimed. */
-interface Begun {
+/** The row that a create works on, as it was claimed, or as the ledger has recorded it since. */
+interface Present {
   readonly row: Row
   readonly how: IdempotencyStatus
 }
@@ -37,7 +37,7 @@ export class Work {
   readonly acceptance = new Milestone()
   /** The row is claimed, so the create can be read. */
   readonly beginning = new Milestone()
-  private begun: Begun | undefined
+  private present: Present | undefined
 
   constructor(requestId: string, fingerprint = '', run: (work: Work) => Promise<Settlement>) {
     this.requestId = requestId
@@ -45,20 +45,16 @@ export class Work {
     this.settlement = run(this)
   }
 
-  begin(begun: Begun): void {
-    this.begun = begun
+  /** Called with the claimed row, and again when the ledger has recorded news. */
+  update(present: Present): void {
+    this.present = present
     this.beginning.reach()
-  }
-
-  /** The ledger has recorded this state while the create runs. */
-  note(state: Row['state']): void {
-    if (this.begun !== undefined) this.begun = { ...this.begun, row: { ...this.begun.row, state } }
   }
 
   /** The answer about a create that still runs; undefined until the row is claimed. */
   get interim(): Settlement | undefined {
-    if (this.begun === undefined) return undefined
-    const { row, how } = this.begun
+    if (this.present === undefined) return undefined
+    const { row, how } = this.present
     const isNews = row.state === 'processing' || row.state === 'created'
     const state = isNews ? row.state : 'unknown'
     return { row: { ...row, state, updatedAtMs: Date.now() }, how }

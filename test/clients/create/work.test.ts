@@ -30,7 +30,7 @@ async function startWork() {
   const { ledger, row } = await claimRow()
   const { promise, resolve: settle } = Promise.withResolvers<Settlement>()
   const work = new Work('a', 'print', () => promise)
-  work.begin({ row, how: 'new' })
+  work.update({ row, how: 'new' })
   return { ledger, work, settle, settlement: { row: { ...row, state: 'created' }, how: 'new' } as Settlement }
 }
 
@@ -74,7 +74,7 @@ t.test('without its row in the ledger a create that runs is told as it was claim
   const lost = openMemoryLedger({ retentionMs: 3_600_000 })
   const work = new Work('a', 'print', () => Promise.withResolvers<Settlement>().promise)
   t.equal(await readLatest(work, lost.find), undefined, 'nothing is claimed yet')
-  work.begin({ row, how: 'replayed' })
+  work.update({ row, how: 'replayed' })
   t.match(await readLatest(work, lost.find), { row: { requestId: 'a', state: 'unknown' }, how: 'replayed' })
 })
 
@@ -84,8 +84,8 @@ t.test(
     const { row } = await claimRow()
     const told = (state: State, later?: State) => {
       const work = new Work('a', 'print', () => Promise.withResolvers<Settlement>().promise)
-      work.begin({ row: { ...row, state }, how: 'new' })
-      if (later !== undefined) work.note(later)
+      work.update({ row: { ...row, state }, how: 'new' })
+      if (later !== undefined) work.update({ row: { ...row, state: later }, how: 'new' })
       return work.interim?.row.state
     }
     const states: State[] = ['sent', 'unknown', 'created', 'processing']
@@ -114,7 +114,7 @@ t.test('a wait that ends before the claim is answered after the claim', async (t
   })
   await sleep(5)
   t.equal(answer, undefined, 'the caller could not read a create without a row')
-  work.begin({ row, how: 'new' })
+  work.update({ row, how: 'new' })
   await waiting
   t.match(answer, { row: { requestId: 'a' }, how: 'new' })
 })
