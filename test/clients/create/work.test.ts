@@ -119,6 +119,16 @@ t.test('a wait that ends before the claim is answered after the claim', async (t
   t.match(answer, { row: { requestId: 'a' }, how: 'new' })
 })
 
+t.test('a wait that ends before the ledger has answered gets the finished create that the ledger knows', async (t) => {
+  const { ledger, row } = await claimRow()
+  const { promise, resolve: settle } = Promise.withResolvers<Settlement>()
+  const waiting = withinWait(new Work('a', 'print', () => promise), commandWith({ wait: 0 }), ledger.find)
+  t.equal(await Promise.race([waiting, sleep(5, 'it waits')]), 'it waits')
+  const replayed: Settlement = { row: { ...row, state: 'created', clientId: 'c' }, how: 'replayed' }
+  settle(replayed)
+  t.strictSame(await waiting, replayed)
+})
+
 t.test('respond-async is answered when FreedomPay has accepted the create, and not before', async (t) => {
   const { ledger, work } = await startWork()
   let isAnswered = false
