@@ -13,6 +13,7 @@ import {
   newClaim,
   openRedisLedger,
   openTestLedger,
+  untilAllAnswer,
   untilReachable,
 } from '../fixtures/ledgers.ts'
 import { skipRedis, startRedis } from '../fixtures/redis.ts'
@@ -108,7 +109,7 @@ for (const { name, begin, end } of outages) {
       }
       await end(redis)
       await untilReachable(ledger)
-      t.strictSame(await callAll(ledger), ['fulfilled'])
+      t.strictSame(await untilAllAnswer(ledger), ['fulfilled'])
       t.match(await ledger.find(claim.requestId), { state: 'sent', claims: 1 }, 'nothing is lost')
       await until(
         () => logs.length,

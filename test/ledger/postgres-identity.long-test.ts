@@ -2,7 +2,14 @@
 import t, { type Test } from 'tap'
 import { OtherLedgerError } from '../../src/ledger/postgres-identity.ts'
 import { findFreePort } from '../fixtures/free-port.ts'
-import { callAll, type LogLine, newKeyedClaim, openTestLedger, untilReachable } from '../fixtures/ledgers.ts'
+import {
+  callAll,
+  type LogLine,
+  newKeyedClaim,
+  openTestLedger,
+  untilAllAnswer,
+  untilReachable,
+} from '../fixtures/ledgers.ts'
 import { connectToPostgres, skipPostgres, startPostgres } from '../fixtures/postgres.ts'
 import { call, phoneFor, startTestService } from '../fixtures/service.ts'
 import { until } from '../fixtures/until.ts'
@@ -55,7 +62,7 @@ for (const { name, prepare } of others) {
       isClaimed: false,
       row: { claimToken: claim.claimToken },
     })
-    t.strictSame(await callAll(ledger), ['fulfilled'])
+    t.strictSame(await untilAllAnswer(ledger), ['fulfilled'])
   })
 }
 

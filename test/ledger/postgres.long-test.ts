@@ -6,7 +6,15 @@ import type { Ledger } from '../../src/ledger/ledger.ts'
 import { isMigrated, migrate, steps } from '../../src/ledger/postgres-schema.ts'
 import { findFreePort } from '../fixtures/free-port.ts'
 import { bringTo, changeTo, makeDue, renewal } from '../fixtures/ledger-rows.ts'
-import { callAll, type LogLine, newClaim, newKeyedClaim, openTestLedger, untilReachable } from '../fixtures/ledgers.ts'
+import {
+  callAll,
+  type LogLine,
+  newClaim,
+  newKeyedClaim,
+  openTestLedger,
+  untilAllAnswer,
+  untilReachable,
+} from '../fixtures/ledgers.ts'
 import { connectToPostgres, skipPostgres, startPostgres, type TestPostgres } from '../fixtures/postgres.ts'
 import { createSelfSigned } from '../fixtures/self-signed.ts'
 import { until } from '../fixtures/until.ts'
@@ -72,7 +80,7 @@ for (const { name, begin, end } of outages) {
       t.strictSame(await callAll(ledger, ledger.forgetOld()), ['rejected'], `${round} round`)
     await end(postgres)
     await untilReachable(ledger)
-    t.strictSame(await callAll(ledger, ledger.forgetOld()), ['fulfilled'])
+    t.strictSame(await untilAllAnswer(ledger, () => ledger.forgetOld()), ['fulfilled'])
     t.match(await ledger.find(claim.requestId), { state: 'sent', claims: 1 }, 'nothing is lost')
     const messages = logs.filter(({ msg }) => msg.includes('reached')).map(({ level, msg }) => [level, msg])
     const expected = [
@@ -239,7 +247,7 @@ t.test('the version before goes on while a later one changes the schema, and aft
   t.equal((await admin.query('SELECT 1 FROM ledger_schema')).rowCount, later.length, 'each step is done once')
 
   for (const ledger of [before, await openLedger(t, url)]) {
-    t.strictSame(await callAll(ledger, ledger.forgetOld()), ['fulfilled'])
+    t.strictSame(await untilAllAnswer(ledger, () => ledger.forgetOld()), ['fulfilled'])
     const claim = newKeyedClaim()
     t.match(await bringTo(ledger, claim, 'created'), { state: 'created' })
     t.match(await ledger.claim(claim), { isClaimed: false, row: { state: 'created' } })
@@ -267,7 +275,7 @@ t.test('once the schema stands an account needs no right to change it', options,
   await admin.query('GRANT SELECT, INSERT, UPDATE, DELETE ON ledger_request, ledger_fact TO clerk')
   await admin.query('GRANT SELECT ON ledger_schema TO clerk')
   const ledger = await openLedger(t, `postgres://clerk@${host}/postgres`)
-  t.strictSame(await callAll(ledger, ledger.forgetOld()), ['fulfilled'])
+  t.strictSame(await untilAllAnswer(ledger, () => ledger.forgetOld()), ['fulfilled'])
 })
 
 t.test('tables that are gone are made anew, but not by a process that has used them', options, async (t) => {
