@@ -1,17 +1,8 @@
 import { hash } from 'node:crypto'
 import { join } from 'node:path'
 import t from 'tap'
-import { ConfigError, loadConfig } from '../../src/config/load.ts'
-
-function faultsOf(settings: Record<string, string>): readonly string[] {
-  try {
-    loadConfig(settings)
-    return []
-  } catch (error) {
-    if (error instanceof ConfigError) return error.faults
-    throw error
-  }
-}
+import { loadConfig } from '../../src/config/load.ts'
+import { faultsOf } from '../fixtures/faults-of.ts'
 
 const production = {
   NODE_ENV: 'production',

@@ -3,18 +3,8 @@ import { hash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { ConfigError, loadConfig } from '../../src/config/load.ts'
-
-/** The faults of settings, none when they are fine. */
-function faultsOf(settings: Record<string, string>): readonly string[] {
-  try {
-    loadConfig(settings)
-    return []
-  } catch (error) {
-    if (error instanceof ConfigError) return error.faults
-    throw error
-  }
-}
+import { loadConfig } from '../../src/config/load.ts'
+import { faultsOf } from '../fixtures/faults-of.ts'
 
 /** Asserts that there is one fault for each pattern, in this order. */
 function isFaulty(t: Test, settings: Record<string, string>, patterns: readonly RegExp[], message = ''): void {

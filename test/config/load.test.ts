@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fastify } from 'fastify'
 import t from 'tap'
 import { ConfigError, loadConfig } from '../../src/config/load.ts'
+import { faultsOf } from '../fixtures/faults-of.ts'
 
 const secret = 'secret-key-of-the-test'
 const ledgerKey = 'ledger-key-of-the-test-with-32-bytes'
@@ -11,17 +12,6 @@ const credentials = {
   FREEDOMPAY_AUTH_ID: '123456',
   FREEDOMPAY_SECRET_KEY: secret,
   FREEDOMPAY_PRODUCT_ID: '1000',
-}
-
-/** The faults of settings, none when they are fine. */
-function faultsOf(settings: Record<string, string>): readonly string[] {
-  try {
-    loadConfig(settings)
-    return []
-  } catch (error) {
-    if (error instanceof ConfigError) return error.faults
-    throw error
-  }
 }
 
 t.test('without any settings it is the sandbox, with every default', async (t) => {

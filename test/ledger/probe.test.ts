@@ -3,8 +3,7 @@ import t from 'tap'
 import { ForeignLedgerError, type Ledger } from '../../src/ledger/ledger.ts'
 import { openMemoryLedger } from '../../src/ledger/memory.ts'
 import { createProbe } from '../../src/ledger/probe.ts'
-import { postponement, renewal } from '../fixtures/ledger-rows.ts'
-import { newClaim, newKeyedClaim } from '../fixtures/ledgers.ts'
+import { callRows } from '../fixtures/ledgers.ts'
 
 /** A ledger that fails until it is `back`, and the names of its methods that were called since. */
 function createLateLedger(owner: string) {
@@ -42,15 +41,8 @@ function createLateLedger(owner: string) {
 
 /** Calls each method that the service calls. Returns the errors, undefined where there is none. */
 async function callEach(ledger: Ledger): Promise<unknown[]> {
-  const claim = newClaim()
   const ends = await Promise.allSettled([
-    ledger.claim(newKeyedClaim()),
-    ledger.renew(renewal(claim)),
-    ledger.record(claim.requestId, claim.claimToken, { state: 'unknown' }),
-    ledger.find(claim.requestId),
-    ledger.findByKey(claim.requestId),
-    ledger.takeDue(1000, 1),
-    ledger.postpone(postponement(claim)),
+    ...callRows(ledger),
     ledger.forgetOld(),
     ledger.stats(),
     ledger.countForAll?.('caller', 1000) ?? Promise.reject(new Error('not there')),
