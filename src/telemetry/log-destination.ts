@@ -31,8 +31,12 @@ export function openStdout(): DestinationStream {
     minLength: bufferedBytes,
     periodicFlush: flushEveryMs,
     maxLength: maxHeldBytes,
+    contentMode: 'buffer',
     retryEAGAIN: () => exitingAtMs === undefined || performance.now() - exitingAtMs < settleMs,
   })
+  // Held as bytes: with texts, SonicBoom joins and measures all that it holds at each line.
+  const { write }: { write(bytes: Buffer | string): boolean } = destination
+  destination.write = (line) => write.call(destination, Buffer.from(line))
   dropped.set(destination, 0)
   destination.on('drop', () => dropped.set(destination, (dropped.get(destination) ?? 0) + 1))
   return destination
