@@ -19,9 +19,10 @@ const notAdmitted: Outcome = { kind: 'not-admitted', result: 'refused' }
 
 /** Opens after a run of transport failures. A question for a status is the probe; a create never is. */
 export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitStateName) => void): CardApi {
+  const failures = new ConsecutiveBreaker(consecutiveFailures)
   const breaker = circuitBreaker(
     handleWhenResult((outcome) => isTransportFailure(outcome as Outcome)),
-    { halfOpenAfter: halfOpenAfterMs, breaker: new ConsecutiveBreaker(consecutiveFailures) },
+    { halfOpenAfter: halfOpenAfterMs, breaker: failures },
   )
   breaker.onStateChange((state) => {
     if (state === CircuitState.Closed) onState('closed')
@@ -31,7 +32,8 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
   async function admit(call: () => Promise<Outcome>): Promise<Outcome> {
     if (breaker.state === CircuitState.Closed) {
       const outcome = await call()
-      if (!outcome.isOurDoing) await learn(outcome)
+      const learnt = outcome.isOurDoing ? undefined : learn(outcome)
+      if (learnt !== undefined) await learnt
       return outcome
     }
     // Another call's probe is under way. To wait for its end could take longer than this call has time.
@@ -45,8 +47,12 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
   }
 
   /** What ends after the circuit has opened says nothing new, and must not be taken for a probe. */
-  async function learn(outcome: Outcome): Promise<void> {
-    if (breaker.state === CircuitState.Closed) await breaker.execute(() => outcome)
+  function learn(outcome: Outcome): Promise<Outcome> | undefined {
+    if (breaker.state !== CircuitState.Closed) return undefined
+    if (isTransportFailure(outcome)) return breaker.execute(() => outcome)
+    // All that `execute` does for a success while the circuit is closed.
+    failures.success()
+    return undefined
   }
 
   const requestStatus: CardApi['requestStatus'] = (requestId, context) => {
