@@ -24,10 +24,14 @@ export function createPartnerMetrics(registry: Registry, durationBuckets: number
     for (const result of results) duration.zero({ operation, result })
   }
 
-  const inFlight = new Gauge({
+  let inFlight = 0
+  new Gauge({
     name: 'partner_requests_in_flight',
     help: 'Calls to FreedomPay that have not ended yet',
     registers,
+    collect() {
+      this.set(inFlight)
+    },
   })
 
   const partnerRetries = new Counter({
@@ -55,9 +59,11 @@ export function createPartnerMetrics(registry: Registry, durationBuckets: number
     partnerRetries,
     setCircuitState,
     partnerObserver: {
-      started: () => inFlight.inc(),
+      started() {
+        inFlight += 1
+      },
       ended(operation: Operation, result, seconds) {
-        inFlight.dec()
+        inFlight -= 1
         duration.observe({ operation, result }, seconds)
       },
     },
