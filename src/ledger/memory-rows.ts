@@ -69,8 +69,8 @@ export class MemoryRows {
     const known = this.rows.get(requestId)
     this.rows.set(requestId, row)
     if (keyId !== undefined) this.requestIds.set(keyId, requestId)
+    if (known?.nextAskAt === Infinity) this.settled.delete(requestId)
     if (isInHand(row)) {
-      this.settled.delete(requestId)
       this.open.delete(requestId)
       this.inHand.add(requestId)
     } else {
@@ -80,7 +80,6 @@ export class MemoryRows {
 
   /** `known`: the row as it stands in the indexes. */
   private index({ requestId, state, asks, nextAskAt, lastSendAt }: StoredRow, known: StoredRow | undefined): void {
-    this.settled.delete(requestId)
     if (nextAskAt === Infinity) this.settled.add(requestId)
     else if (known?.nextAskAt !== nextAskAt) {
       const queue = asks === 0 ? this.neverAsked : this.askedBefore

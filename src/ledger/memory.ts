@@ -1,6 +1,6 @@
 /** The ledger in memory: its rows are lost when the process ends. */
 import { checkOwner } from './account.ts'
-import type { Change, Ledger, Postponement, Renewal } from './ledger.ts'
+import type { Change, Claim, Ledger, Postponement, Renewal } from './ledger.ts'
 import { inspectMemory } from './memory-inspection.ts'
 import { MemoryRows, now, type StoredRow, toRow } from './memory-rows.ts'
 import { newRow } from './new-row.ts'
@@ -17,11 +17,10 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
   return {
     ...inspectMemory(rows),
     async claim(claim) {
-      const { requestId, keyId, deadlineMs } = claim
+      const { requestId, keyId } = claim
       const known = (keyId === undefined ? undefined : rows.getByKey(keyId)) ?? rows.get(requestId)
       if (known !== undefined) return { isClaimed: false, row: toRow(known) }
-      const at = now()
-      const row = { ...newRow(claim, Math.floor(at)), ...claimedAt(at, deadlineMs), resolution: undefined }
+      const row = claimedBy(claim)
       rows.store(row)
       return { isClaimed: true, row: toRow(row) }
     },
@@ -74,9 +73,11 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
   }
 }
 
-/** The times of a row that has just been claimed. */
-function claimedAt(at: number, deadlineMs: number) {
-  return { doubtedAt: 0, lastSendAt: at + deadlineMs, nextAskAt: at + deadlineMs + graceMs }
+function claimedBy(claim: Claim): StoredRow {
+  const at = now()
+  const endsAt = at + claim.deadlineMs
+  const row = newRow(claim, Math.floor(at))
+  return { ...row, doubtedAt: 0, lastSendAt: endsAt, nextAskAt: endsAt + graceMs, resolution: undefined }
 }
 
 function isRenewable({ state, claimToken }: StoredRow, { from }: Renewal): boolean {
@@ -98,7 +99,9 @@ function renewedBy(row: StoredRow, { to, deadlineMs, mayHaveArrived }: Renewal):
     doubts: 0,
     asks: 0,
     updatedAtMs: Math.floor(at),
-    ...claimedAt(at, deadlineMs),
+    doubtedAt: 0,
+    lastSendAt: at + deadlineMs,
+    nextAskAt: at + deadlineMs + graceMs,
   }
 }
 

@@ -73,9 +73,11 @@ export function createCardApi(parts: CardApiParts): CardApi {
     headers.accept = 'application/json'
     if (trace !== undefined) Object.assign(headers, trace.headers)
     const leftMs = context.deadlineAt - performance.now()
-    const limits = { timeoutMs: Math.min(timeoutMs, leftMs), isCutShort: leftMs < timeoutMs }
     // A process that stood still may get here after the deadline, and must not send any more.
-    const ended = leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, ...limits }) : tooLate
+    const isCutShort = leftMs < timeoutMs
+    const limitMs = isCutShort ? leftMs : timeoutMs
+    const ended =
+      leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, timeoutMs: limitMs, isCutShort }) : tooLate
     const outcome = classify(operation, ended, codes)
     if (outcome.kind === 'misconfigured') sign.reloadAfterRefusal()
     // Of a create that has drifted already, this is one more answer that is of no use.

@@ -39,8 +39,8 @@ export class RequestLog implements FastifyBaseLogger {
   }
 
   /** The only line of most requests. */
-  summarise(summary: RequestSummary, msg: string): void {
-    this.log.info({ ...this.own, code: this.code, ...summary }, msg)
+  summarise({ method, route, statusCode, durationMs }: RequestSummary, msg: string): void {
+    this.log.info({ ...this.own, code: this.code, method, route, statusCode, durationMs }, msg)
   }
 
   fatal(told: unknown, message?: string): void {

@@ -45,10 +45,13 @@ export async function conclude(
     write(parts, row, { change, mayBeTaken: notTaken === undefined }, log),
     deadlineAt,
   ).catch(() => undefined)
-  // The ledger did not answer in time. Another request may hold the claim now, and may have sent the create.
-  const untold = { row: { ...row, ...change, updatedAtMs: Date.now() }, isHeld: false }
-  const { row: latest, isHeld } = written ?? untold
+  const { row: latest, isHeld } = written ?? untold(row, change)
   return { ...settlement, isFirstClaim: isFirstClaim && isHeld, row: { ...latest, keyId } }
+}
+
+/** The ledger did not answer in time. Another request may hold the claim now, and may have sent the create. */
+function untold(row: Row, change: Change): Written {
+  return { row: { ...row, ...change, updatedAtMs: Date.now() }, isHeld: false }
 }
 
 interface Written {
