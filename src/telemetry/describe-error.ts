@@ -22,7 +22,13 @@ function describe(error: unknown, causesLeft: number): Record<string, unknown> {
   }
   const frames = findFrames(error)
   if (frames.length > 0) fields.stack = frames.map((line) => line.trim()).join(' | ')
-  if (error.cause !== undefined && causesLeft > 0) fields.cause = describe(error.cause, causesLeft - 1)
+  if (causesLeft === 0) return fields
+  if (error.cause !== undefined) fields.cause = describe(error.cause, causesLeft - 1)
+  // Two clean-ups have failed, or the work and its clean-up.
+  if (error instanceof SuppressedError) {
+    fields.error = describe(error.error, causesLeft - 1)
+    fields.suppressed = describe(error.suppressed, causesLeft - 1)
+  }
   return fields
 }
 

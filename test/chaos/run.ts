@@ -31,6 +31,13 @@ const longestMs = { short: 5, full: 30, long: 120 }[length] * 60_000
 const mostShown = 40
 const mostStories = 5
 
+/** Node prints neither the error of a suite nor the one of its clean-up if both have failed. */
+process.on('uncaughtException', (error) => {
+  const all = error instanceof SuppressedError ? [error.suppressed, error.error] : [error]
+  for (const one of all) console.error(one)
+  process.exit(1)
+})
+
 setTimeout(() => {
   console.error(`The run did not end within ${longestMs / 60_000} minutes`)
   process.exit(1)

@@ -74,6 +74,15 @@ t.test('causes are told one below the other', async (t) => {
   t.match(describeError(new Error('outer', { cause: personal })), { type: 'Error', cause: { type: 'string' } })
 })
 
+t.test('an error and the error of its clean-up are both told', async (t) => {
+  const error = new SuppressedError(new TypeError(personal), new RangeError(personal))
+  t.match(describeError(error), {
+    type: 'SuppressedError',
+    error: { type: 'TypeError' },
+    suppressed: { type: 'RangeError' },
+  })
+})
+
 t.test('causes that go round in a circle come to an end', async (t) => {
   const error = new Error('outer')
   error.cause = new Error('inner', { cause: error })
