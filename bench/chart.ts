@@ -12,8 +12,8 @@ interface Bar {
 }
 
 const width = 860
-const labelWidth = 230
-const barWidth = 480
+const labelWidth = 290
+const barWidth = 430
 const rowHeight = 24
 
 // A picture in a page takes the reader's scheme from the browser, not from the page.

@@ -29,7 +29,7 @@ export interface Timing {
   readonly rounds: number
   /** For everything but the main loads. */
   readonly fewRounds: number
-  /** Long enough for the compiler to be done, which takes every candidate some five seconds. */
+  /** Long enough for the compiler to be done. */
   readonly warmSeconds: number
   readonly measureSeconds: number
 }
@@ -45,7 +45,7 @@ export interface Bench {
 export const compared: readonly CandidateName[] = ['floor', 'service', 'express', 'nest']
 
 /** With documents most of the time passes in native code, which needs no warming. */
-const documentWarmShare = 0.6
+const documentWarmShare = 0.25
 
 const main = { replicas: 1, partnerDelayMs: 0, forAll: true }
 const further = { body: 'typical', replicas: 1, partnerDelayMs: 0, forAll: false } as const

@@ -14,9 +14,9 @@ export interface Options {
 }
 
 const timings: Record<Mode, Timing> = {
-  full: { rounds: 5, fewRounds: 3, warmSeconds: 5, measureSeconds: 1.5 },
+  full: { rounds: 5, fewRounds: 3, warmSeconds: 12, measureSeconds: 1.5 },
   quick: { rounds: 2, fewRounds: 1, warmSeconds: 3, measureSeconds: 1 },
-  check: { rounds: 3, fewRounds: 3, warmSeconds: 5, measureSeconds: 1.5 },
+  check: { rounds: 3, fewRounds: 3, warmSeconds: 12, measureSeconds: 1.5 },
   soak: { rounds: 1, fewRounds: 1, warmSeconds: 3, measureSeconds: 1.5 },
   reconciler: { rounds: 1, fewRounds: 1, warmSeconds: 3, measureSeconds: 1.5 },
   replicas: { rounds: 1, fewRounds: 1, warmSeconds: 3, measureSeconds: 3 },
