@@ -77,5 +77,6 @@ try {
 } catch (error) {
   exitIfOfSettings(error)
   log.fatal({ err: error }, 'cannot start')
+  await settleWrites(log)
   process.exit(1)
 }

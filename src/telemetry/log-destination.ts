@@ -34,9 +34,14 @@ export function openStdout(): DestinationStream {
     contentMode: 'buffer',
     retryEAGAIN: () => exitingAtMs === undefined || performance.now() - exitingAtMs < settleMs,
   })
-  // Held as bytes: with texts, SonicBoom joins and measures all that it holds at each line.
+  // Held as bytes: of texts, SonicBoom joins and measures the last piece, up to 16 KiB, anew at each line.
   const { write }: { write(bytes: Buffer | string): boolean } = destination
   destination.write = (line) => write.call(destination, Buffer.from(line))
+  // pino calls this after a fatal line. SonicBoom would then write beside its own write in the background, and cut lines in two.
+  const { flushSync } = destination
+  destination.flushSync = () => {
+    if (exitingAtMs !== undefined) flushSync.call(destination)
+  }
   dropped.set(destination, 0)
   destination.on('drop', () => dropped.set(destination, (dropped.get(destination) ?? 0) + 1))
   return destination
@@ -56,7 +61,7 @@ export async function openTerminal(): Promise<DestinationStream | undefined> {
 
 /**
  * Resolves when no line is being written in the background: at the exit such lines could get lost or come in the wrong order. If
- * the reader does not read, the lines are given up.
+ * the reader does not read, the lines are given up, and the process must exit at once.
  */
 export function settleWrites(log: Logger): Promise<void> {
   return new Promise((resolve) => {

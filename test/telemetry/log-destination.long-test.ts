@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import { Pool } from 'undici'
+import { messages } from '../fixtures/log-messages.ts'
 import { startTestService } from '../fixtures/service.ts'
 
 const pathOf = (name: string) => fileURLToPath(new URL(name, import.meta.url))
@@ -20,6 +21,16 @@ t.test('lines that nobody reads are dropped beyond a size, and the exit does not
   const { lines, droppedLines, settledMs } = JSON.parse(String(said))
   t.ok(droppedLines > lines / 2 && droppedLines < lines, `${droppedLines} of ${lines} lines are dropped`)
   t.ok(settledMs < 5000)
+})
+
+t.test('a slow reader gets every line, whole and in order', async (t) => {
+  const script = `"${process.execPath}" "${pathOf('../fixtures/write-log.ts')}" | (sleep 0.3; cat)`
+  const child = spawn('sh', ['-c', script], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const lines = (await text(child.stdout)).trimEnd().split('\n')
+  t.strictSame(
+    lines.map((line) => JSON.parse(line).msg),
+    messages,
+  )
 })
 
 t.test('a program whose log nobody reads stops all the same', async (t) => {
