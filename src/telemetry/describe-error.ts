@@ -1,7 +1,7 @@
 /** An error as the fields of a log line. */
 
-/** More than any error of this service has. The limit is needed, as causes may form a circle. */
-const maxCauses = 5
+/** Of errors in an error: more than this service has. The limit is needed, as causes may form a circle. */
+const maxDepth = 5
 
 const ownFields = ['code', 'syscall', 'address', 'port', 'statusCode'] as const
 
@@ -10,10 +10,10 @@ const ownFields = ['code', 'syscall', 'address', 'port', 'statusCode'] as const
  * the code and the stack are enough to find the fault.
  */
 export function describeError(error: unknown): Record<string, unknown> {
-  return describe(error, maxCauses)
+  return describe(error, maxDepth)
 }
 
-function describe(error: unknown, causesLeft: number): Record<string, unknown> {
+function describe(error: unknown, depthLeft: number): Record<string, unknown> {
   if (!(error instanceof Error)) return { type: typeof error }
   const fields: Record<string, unknown> = { type: error.name }
   for (const name of ownFields) {
@@ -22,12 +22,12 @@ function describe(error: unknown, causesLeft: number): Record<string, unknown> {
   }
   const frames = findFrames(error)
   if (frames.length > 0) fields.stack = frames.map((line) => line.trim()).join(' | ')
-  if (causesLeft === 0) return fields
-  if (error.cause !== undefined) fields.cause = describe(error.cause, causesLeft - 1)
+  if (depthLeft === 0) return fields
+  if (error.cause !== undefined) fields.cause = describe(error.cause, depthLeft - 1)
   // Two clean-ups have failed, or the work and its clean-up.
   if (error instanceof SuppressedError) {
-    fields.error = describe(error.error, causesLeft - 1)
-    fields.suppressed = describe(error.suppressed, causesLeft - 1)
+    fields.error = describe(error.error, depthLeft - 1)
+    fields.suppressed = describe(error.suppressed, depthLeft - 1)
   }
   return fields
 }

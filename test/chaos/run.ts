@@ -32,9 +32,16 @@ const mostShown = 40
 const mostStories = 5
 
 /** Node prints neither the error of a suite nor the one of its clean-up if both have failed. */
+function tell(error: unknown): void {
+  if (!(error instanceof SuppressedError)) {
+    console.error(error)
+    return
+  }
+  tell(error.suppressed)
+  tell(error.error)
+}
 process.on('uncaughtException', (error) => {
-  const all = error instanceof SuppressedError ? [error.suppressed, error.error] : [error]
-  for (const one of all) console.error(one)
+  tell(error)
   process.exit(1)
 })
 

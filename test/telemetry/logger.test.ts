@@ -81,6 +81,7 @@ t.test('an error and the error of its clean-up are both told', async (t) => {
     error: { type: 'TypeError' },
     suppressed: { type: 'RangeError' },
   })
+  t.notMatch(JSON.stringify(describeError(error)), '998901234567')
 })
 
 t.test('causes that go round in a circle come to an end', async (t) => {
