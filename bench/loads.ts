@@ -45,7 +45,7 @@ export interface Bench {
 export const compared: readonly CandidateName[] = ['floor', 'service', 'express', 'nest']
 
 /** With documents most of the time passes in native code, which needs no warming. */
-const documentWarmShare = 0.25
+export const documentWarmShare = 0.25
 
 const main = { replicas: 1, partnerDelayMs: 0, forAll: true }
 const further = { body: 'typical', replicas: 1, partnerDelayMs: 0, forAll: false } as const

@@ -5,7 +5,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { type Candidate, startCandidate } from './candidates.ts'
 import type { FlowOptions } from './document-flow.ts'
 import { type Driven, drive } from './drive.ts'
-import { type Bench, noteFaults, serialiseBody } from './loads.ts'
+import { type Bench, documentWarmShare, noteFaults, serialiseBody } from './loads.ts'
 import { stopChild, watchOver } from './process.ts'
 
 export interface MixedMeasures {
@@ -45,7 +45,11 @@ export async function measureMixed(candidate: Candidate, bench: Bench): Promise<
 
   try {
     noteFaults(bench, `${label}, warm-up`, await drive({ ...typical, seconds: timing.warmSeconds }))
-    noteFaults(bench, `${label}, warm-up with documents`, await drive({ ...documents, seconds: timing.warmSeconds }))
+    noteFaults(
+      bench,
+      `${label}, warm-up with documents`,
+      await drive({ ...documents, seconds: timing.warmSeconds * documentWarmShare }),
+    )
     const [alone, longestStallAloneMs] = await driveWatched()
     const flow = startFlow({
       url: started.url,
