@@ -32,8 +32,8 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
   async function admit(call: () => Promise<Outcome>): Promise<Outcome> {
     if (breaker.state === CircuitState.Closed) {
       const outcome = await call()
-      const learnt = outcome.isOurDoing ? undefined : learn(outcome)
-      if (learnt !== undefined) await learnt
+      const counting = outcome.isOurDoing ? undefined : count(outcome)
+      if (counting !== undefined) await counting
       return outcome
     }
     // Another call's probe is under way. To wait for its end could take longer than this call has time.
@@ -47,7 +47,7 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
   }
 
   /** What ends after the circuit has opened says nothing new, and must not be taken for a probe. */
-  function learn(outcome: Outcome): Promise<Outcome> | undefined {
+  function count(outcome: Outcome): Promise<Outcome> | undefined {
     if (breaker.state !== CircuitState.Closed) return undefined
     if (isTransportFailure(outcome)) return breaker.execute(() => outcome)
     // All that `execute` does for a success while the circuit is closed.

@@ -45,12 +45,12 @@ export async function conclude(
     write(parts, row, { change, mayBeTaken: notTaken === undefined }, log),
     deadlineAt,
   ).catch(() => undefined)
-  const { row: latest, isHeld } = written ?? untold(row, change)
+  const { row: latest, isHeld } = written ?? unconfirmed(row, change)
   return { ...settlement, isFirstClaim: isFirstClaim && isHeld, row: { ...latest, keyId } }
 }
 
-/** The ledger did not answer in time. Another request may hold the claim now, and may have sent the create. */
-function untold(row: Row, change: Change): Written {
+/** The ledger did not confirm the change. Another request may hold the claim now, and may have sent the create. */
+function unconfirmed(row: Row, change: Change): Written {
   return { row: { ...row, ...change, updatedAtMs: Date.now() }, isHeld: false }
 }
 
