@@ -30,25 +30,68 @@ interface Waiting<Item, Result> {
 }
 
 export function groupCalls<Item, Result>(calls: GroupedCalls<Item, Result>): (item: Item) => Promise<Result> {
-  const { idOf, callTogether, callAlone, isFaultOfOne, limitMs } = calls
-  let waiting: Waiting<Item, Result>[] = []
-  let underWay = 0
-  let isScheduled = false
-  let patience: NodeJS.Timeout | undefined
+  const queue = new CallQueue(calls)
+  return (item) => queue.add(item)
+}
 
-  function takeGroup(): readonly Waiting<Item, Result>[] {
+class CallQueue<Item, Result> {
+  private readonly calls: GroupedCalls<Item, Result>
+  private waiting: Waiting<Item, Result>[] = []
+  private underWay = 0
+  private isScheduled = false
+  private patience: NodeJS.Timeout | undefined
+
+  constructor(calls: GroupedCalls<Item, Result>) {
+    this.calls = calls
+  }
+
+  add(item: Item): Promise<Result> {
+    const { promise, resolve, reject } = Promise.withResolvers<Result>()
+    const one: Waiting<Item, Result> = { item, isLate: false, resolve, reject }
+    this.waiting.push(one)
+    this.schedule()
+    // A statement that is under way goes on: the server ends the statement, and the connection is not to blame.
+    return limitTime(promise, this.calls.limitMs, () => {
+      one.isLate = true
+    })
+  }
+
+  private schedule(): void {
+    if (this.isScheduled || this.waiting.length === 0) return
+    if (this.underWay > 0) {
+      this.patience ??= setTimeout(this.start, patienceMs)
+      return
+    }
+    this.isScheduled = true
+    setImmediate(this.start)
+  }
+
+  private readonly start = async (): Promise<void> => {
+    this.isScheduled = false
+    clearTimeout(this.patience)
+    this.patience = undefined
+    this.underWay += 1
+    const called = this.call(this.takeGroup())
+    this.schedule()
+    await called
+    this.underWay -= 1
+    this.schedule()
+  }
+
+  private takeGroup(): readonly Waiting<Item, Result>[] {
     const group = new Map<string, Waiting<Item, Result>>()
     const later: Waiting<Item, Result>[] = []
-    for (const one of waiting) {
-      const id = idOf(one.item)
+    for (const one of this.waiting) {
+      const id = this.calls.idOf(one.item)
       if (group.size === largestGroup || group.has(id)) later.push(one)
       else group.set(id, one)
     }
-    waiting = later
+    this.waiting = later
     return [...group.values()]
   }
 
-  async function call(group: readonly Waiting<Item, Result>[]): Promise<void> {
+  private async call(group: readonly Waiting<Item, Result>[]): Promise<void> {
+    const { callTogether, callAlone, isFaultOfOne } = this.calls
     const [first, second] = group
     try {
       if (second === undefined) {
@@ -65,39 +108,4 @@ export function groupCalls<Item, Result>(calls: GroupedCalls<Item, Result>): (it
       }
     }
   }
-
-  async function start(): Promise<void> {
-    isScheduled = false
-    clearTimeout(patience)
-    patience = undefined
-    underWay += 1
-    const called = call(takeGroup())
-    schedule()
-    await called
-    underWay -= 1
-    schedule()
-  }
-
-  function schedule(): void {
-    if (isScheduled || waiting.length === 0) return
-    if (underWay > 0) {
-      patience ??= setTimeout(start, patienceMs)
-      return
-    }
-    isScheduled = true
-    setImmediate(start)
-  }
-
-  function add(item: Item): Promise<Result> {
-    const { promise, resolve, reject } = Promise.withResolvers<Result>()
-    const one: Waiting<Item, Result> = { item, isLate: false, resolve, reject }
-    waiting.push(one)
-    schedule()
-    // A statement that is under way goes on: the server ends the statement, and the connection is not to blame.
-    return limitTime(promise, limitMs, () => {
-      one.isLate = true
-    })
-  }
-
-  return add
 }

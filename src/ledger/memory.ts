@@ -1,6 +1,6 @@
 /** The ledger in memory: its rows are lost when the process ends. */
 import { checkOwner } from './account.ts'
-import type { Change, Claim, Ledger, Postponement, Renewal } from './ledger.ts'
+import type { Change, Claim, Ledger, Postponement, Renewal, Row } from './ledger.ts'
 import { inspectMemory } from './memory-inspection.ts'
 import { MemoryRows, now, type StoredRow, toRow } from './memory-rows.ts'
 import { newRow } from './new-row.ts'
@@ -39,17 +39,9 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
       rows.store(changed)
       return { row: changed, was: row.state }
     },
-    async find(requestId) {
-      const row = rows.get(requestId)
-      return row && toRow(row)
-    },
-    async findByKey(keyId) {
-      const row = rows.getByKey(keyId)
-      return row && toRow(row)
-    },
-    async takeDue(leaseMs, limit) {
-      return rows.takeDue(leaseMs, limit).map(toRow)
-    },
+    find: async (requestId) => toRowIfAny(rows.get(requestId)),
+    findByKey: async (keyId) => toRowIfAny(rows.getByKey(keyId)),
+    takeDue: async (leaseMs, limit) => rows.takeDue(leaseMs, limit).map(toRow),
     async postpone(postponement) {
       const row = rows.get(postponement.requestId)
       if (row?.claimToken !== postponement.claimToken || row.asks !== postponement.takenAsks) return
@@ -58,9 +50,7 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
     async forgetOld() {
       rows.forgetBefore(now() - retentionMs)
     },
-    async stats() {
-      return rows.count()
-    },
+    stats: async () => rows.count(),
     async adopt(account) {
       owner ??= account
       checkOwner(owner, account)
@@ -71,6 +61,10 @@ export function openMemoryLedger({ retentionMs }: MemoryLedgerSettings): Ledger 
     async probe() {},
     async close() {},
   }
+}
+
+function toRowIfAny(row: StoredRow | undefined): Row | undefined {
+  return row && toRow(row)
 }
 
 function claimedBy(claim: Claim): StoredRow {

@@ -32,6 +32,7 @@ const orEmpty = (value: string | number | undefined) => (value === undefined ? '
 export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings): Ledger {
   const { client, answered, firstTry, close } = openRedisConnection(url, scripts, log)
   const retention = String(retentionMs)
+  const readOwner = async () => (await answered(client.get(accountKey))) ?? undefined
 
   return {
     ...inspectRedis({
@@ -57,12 +58,8 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
       const row = toRow(reply)
       return row && { row, was: reply[3] as State | undefined }
     },
-    async find(requestId) {
-      return toRow((await answered(client.findRow(requestId, ''))) as ScriptReply)
-    },
-    async findByKey(keyId) {
-      return toRow((await answered(client.findByKey('', keyId, rowPrefix, keyId))) as ScriptReply)
-    },
+    find: async (requestId) => toRow((await answered(client.findRow(requestId, ''))) as ScriptReply),
+    findByKey: async (keyId) => toRow((await answered(client.findByKey('', keyId, rowPrefix, keyId))) as ScriptReply),
     async takeDue(leaseMs, limit) {
       const reply = await answered(client.takeDue('', '', String(leaseMs), String(limit), rowPrefix))
       const [now, ...rows] = reply as [string, ...string[][]]
@@ -75,17 +72,15 @@ export function openRedisLedger({ url, retentionMs, log }: RedisLedgerSettings):
     },
     // Redis deletes rows itself: a settled row has an expiry.
     async forgetOld() {},
-    async stats() {
-      return toStats((await answered(client.stats('', ''))) as StatsReply)
-    },
+    stats: async () => toStats((await answered(client.stats('', ''))) as StatsReply),
     async adopt(account) {
       await firstTry
       await answered(client.set(accountKey, account, { condition: 'NX' }))
-      checkOwner((await answered(client.get(accountKey))) ?? undefined, account)
+      checkOwner(await readOwner(), account)
     },
     async checkOwner(account) {
       await firstTry
-      checkOwner((await answered(client.get(accountKey))) ?? undefined, account)
+      checkOwner(await readOwner(), account)
     },
     async probe() {
       await answered(client.set(probeKey, Date.now()))

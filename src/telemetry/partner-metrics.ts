@@ -23,7 +23,6 @@ export function createPartnerMetrics(registry: Registry, durationBuckets: number
   for (const operation of Object.keys(paths)) {
     for (const result of results) duration.zero({ operation, result })
   }
-
   let inFlight = 0
   new Gauge({
     name: 'partner_requests_in_flight',
