@@ -73,9 +73,9 @@ export function createCardApi(parts: CardApiParts): CardApi {
     headers.accept = 'application/json'
     if (trace !== undefined) Object.assign(headers, trace.headers)
     const leftMs = context.deadlineAt - performance.now()
-    // A process that stood still may get here after the deadline, and must not send any more.
     const isCutShort = leftMs < timeoutMs
     const limitMs = isCutShort ? leftMs : timeoutMs
+    // A process that stood still may get here after the deadline, and must not send any more.
     const ended =
       leftMs > 0 ? await exchange(dispatcher, { origin, path, headers, body, timeoutMs: limitMs, isCutShort }) : tooLate
     const outcome = classify(operation, ended, codes)

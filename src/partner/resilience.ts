@@ -29,13 +29,18 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
     else onState(state === CircuitState.HalfOpen ? 'half_open' : 'open')
   })
 
-  async function admit(call: () => Promise<Outcome>): Promise<Outcome> {
-    if (breaker.state === CircuitState.Closed) {
-      const outcome = await call()
-      const counting = outcome.isOurDoing ? undefined : count(outcome)
-      if (counting !== undefined) await counting
-      return outcome
-    }
+  /** A call that began while the circuit was closed. */
+  async function learnFrom(call: Promise<Outcome>): Promise<Outcome> {
+    const outcome = await call
+    // What ends after the circuit has opened says nothing new, and must not be taken for a probe.
+    if (outcome.isOurDoing || breaker.state !== CircuitState.Closed) return outcome
+    if (isTransportFailure(outcome)) return await breaker.execute(() => outcome)
+    // All that `execute` does for a success while the circuit is closed.
+    failures.success()
+    return outcome
+  }
+
+  async function probe(call: () => Promise<Outcome>): Promise<Outcome> {
     // Another call's probe is under way. To wait for its end could take longer than this call has time.
     if (breaker.state === CircuitState.HalfOpen) return notAdmitted
     try {
@@ -46,22 +51,13 @@ export function withCircuitBreaker(cardApi: CardApi, onState: (state: CircuitSta
     }
   }
 
-  /** What ends after the circuit has opened says nothing new, and must not be taken for a probe. */
-  function count(outcome: Outcome): Promise<Outcome> | undefined {
-    if (breaker.state !== CircuitState.Closed) return undefined
-    if (isTransportFailure(outcome)) return breaker.execute(() => outcome)
-    // All that `execute` does for a success while the circuit is closed.
-    failures.success()
-    return undefined
-  }
-
   const requestStatus: CardApi['requestStatus'] = (requestId, context) => {
-    if (breaker.state === CircuitState.Closed) return admit(() => cardApi.requestStatus(requestId, context))
+    if (breaker.state === CircuitState.Closed) return learnFrom(cardApi.requestStatus(requestId, context))
     const deadlineAt = Math.min(context.deadlineAt, performance.now() + longestProbeMs)
-    return admit(() => cardApi.requestStatus(requestId, { ...context, deadlineAt }))
+    return probe(() => cardApi.requestStatus(requestId, { ...context, deadlineAt }))
   }
 
-  const addClient: CardApi['addClient'] = (request, context) => admit(() => cardApi.addClient(request, context))
+  const addClient: CardApi['addClient'] = (request, context) => learnFrom(cardApi.addClient(request, context))
 
   async function addAfterProbe(...[request, context]: Parameters<CardApi['addClient']>): Promise<Outcome> {
     await requestStatus(request.requestId, context)
