@@ -69,9 +69,13 @@ function toRowIfAny(row: StoredRow | undefined): Row | undefined {
 
 function claimedBy(claim: Claim): StoredRow {
   const at = now()
-  const endsAt = at + claim.deadlineMs
-  const row = newRow(claim, Math.floor(at))
-  return { ...row, doubtedAt: 0, lastSendAt: endsAt, nextAskAt: endsAt + graceMs, resolution: undefined }
+  const { doubtedAt, lastSendAt, nextAskAt } = claimedAt(at, claim.deadlineMs)
+  return { ...newRow(claim, Math.floor(at)), doubtedAt, lastSendAt, nextAskAt, resolution: undefined }
+}
+
+/** The times of a row that has just been claimed. */
+function claimedAt(at: number, deadlineMs: number) {
+  return { doubtedAt: 0, lastSendAt: at + deadlineMs, nextAskAt: at + deadlineMs + graceMs }
 }
 
 function isRenewable({ state, claimToken }: StoredRow, { from }: Renewal): boolean {
@@ -93,9 +97,7 @@ function renewedBy(row: StoredRow, { to, deadlineMs, mayHaveArrived }: Renewal):
     doubts: 0,
     asks: 0,
     updatedAtMs: Math.floor(at),
-    doubtedAt: 0,
-    lastSendAt: at + deadlineMs,
-    nextAskAt: at + deadlineMs + graceMs,
+    ...claimedAt(at, deadlineMs),
   }
 }
 
